@@ -1,0 +1,50 @@
+# Every target sets itself up: it needs Python 3.11 or newer and make, nothing else.
+PYTHON ?= python3
+UPGRADE ?=
+BIN := .venv/bin
+READY := .venv/.ready
+COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header
+
+.DEFAULT_GOAL := help
+.PHONY: help demo lint test check bench soak lock wheel clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+
+demo: $(READY)  ## the guided tour on real flight data
+	@$(BIN)/galley demo
+
+lint: $(READY)  ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy src tests $(wildcard bench)
+	$(BIN)/lint-imports --no-cache
+
+check: lint  ## lint, then the fast tests: sizes, unit, contract
+	$(BIN)/python -m pytest tests/unit tests/contract
+
+test: lint  ## lint, then every test
+	$(BIN)/python -m pytest
+
+bench: $(READY)  ## measure the budgets
+	$(BIN)/python -m bench
+
+soak: $(READY)  ## the long rounds
+	$(BIN)/python -m bench.soak
+
+lock: $(READY)  ## resolve requirements/*.lock again (UPGRADE=--upgrade for new versions)
+	$(COMPILE) $(UPGRADE) --extra dev --output-file requirements/dev.lock > /dev/null
+	$(COMPILE) --extra postgres --extra polars --constraint requirements/dev.lock --no-annotate \
+		--output-file requirements/runtime.lock > /dev/null
+
+wheel: $(READY)  ## build dist/*.whl
+	$(BIN)/python -m build --wheel --no-isolation
+
+clean:  ## remove everything that was built, the environment included
+	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml requirements/dev.lock scripts/setup-venv
+	@scripts/setup-venv "$(PYTHON)" .venv requirements/dev.lock
+	@touch $@

@@ -1,0 +1,114 @@
+"""The one place that names concrete adapters and reads settings from the environment."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from pathlib import Path
+
+from galley import clock
+from galley.db import schema
+from galley.db.engine import Database, open_database, sqlite_url
+from galley.environments.home import Home
+from galley.errors import StorageError
+from galley.governance import secrets
+from galley.governance import tables as governance_tables
+from galley.governance.model import Actor
+from galley.lake import tables as lake_tables
+from galley.project.model import Manifest, Step
+from galley.runs import tables as runs_tables
+from galley.runs.live import Site
+from galley.runs.pool import Pool, PoolSettings
+from galley.runs.runner.probe import probe
+
+TABLES = (governance_tables, lake_tables, runs_tables)
+"""The modules whose tables make up the schema."""
+
+ENTRY = "galley.bootstrap.worker:handlers"
+PRELOAD = ("galley.bootstrap.worker",)
+
+
+def actor() -> Actor:
+    """Who acts: ``GALLEY_USER``, or the operating system's user."""
+    name = os.environ.get("GALLEY_USER")
+    if not name:
+        try:
+            name = getpass.getuser()
+        except (KeyError, OSError):
+            name = f"uid-{os.getuid()}"
+    return Actor(name, on_behalf_of=os.environ.get("GALLEY_ON_BEHALF_OF") or None)
+
+
+def home_path(project: Path, lake: str | None = None) -> Path:
+    """Where a project's home is: ``GALLEY_HOME``, ``lake:`` of galley.yaml, or ``.galley/``."""
+    chosen = os.environ.get("GALLEY_HOME") or lake
+    if chosen:
+        return (project / Path(chosen).expanduser()).resolve()
+    return (project / ".galley").resolve()
+
+
+def open_home(path: Path) -> Home:
+    """Open a home, creating it when it is new.
+
+    Raises:
+        StorageError: the folder cannot be made.
+        HomeVersionError: it was made by a newer version.
+        CorruptHomeError: its database cannot be read.
+    """
+    try:
+        for name in ("warehouse", "code", "logs", "scratch", "cache"):
+            (path / name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"the home {path} cannot be written: {error.strerror}",
+            hint="choose another folder with GALLEY_HOME",
+        ) from error
+    database = _database(path)
+    schema.prepare(database)
+    return Home(path, database, str(path / "warehouse"), actor(), clock.now)
+
+
+def make_site(home: Home, slots: int) -> Site:
+    """What the engine works with."""
+    return Site(
+        database=home.database,
+        home=home.path,
+        warehouse=home.warehouse,
+        clock=home.clock,
+        probe=lambda step, folder: _probe(home, step, folder),
+        secrets=_secrets,
+        threads=max(os.cpu_count() or 1, slots),
+        memory=_memory(),
+    )
+
+
+def make_pool(home_folder: Path, slots: int) -> Pool:
+    """The worker processes of a home, not started yet."""
+    settings = PoolSettings(slots=slots, log_dir=home_folder / "logs", entry=ENTRY, preload=PRELOAD)
+    return Pool(settings)
+
+
+def slots() -> int:
+    """How many steps run side by side: ``GALLEY_SLOTS``, or one for each core."""
+    return int(os.environ.get("GALLEY_SLOTS") or os.cpu_count() or 1)
+
+
+def _database(path: Path) -> Database:
+    return open_database(os.environ.get("GALLEY_DATABASE") or sqlite_url(path / "galley.db"))
+
+
+def _probe(home: Home, step: Step, folder: str) -> str | None:
+    return probe(step, folder, cache=str(home.path / "cache" / "probes.json"))
+
+
+def _secrets(manifest: Manifest, names: tuple[str, ...], folder: Path) -> dict[str, str]:
+    return secrets.look_up(names, manifest.secrets, folder=folder)
+
+
+def _memory() -> int:
+    """Bytes that all attempts together may use for queries: 60 % of the machine's memory."""
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        total = 4 << 30
+    return int(total * 0.6)

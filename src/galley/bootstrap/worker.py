@@ -1,0 +1,12 @@
+"""What a worker process can do: run steps and evaluate tests."""
+
+from __future__ import annotations
+
+from galley.quality.handler import handle as evaluate_tests
+from galley.runs.runner.handler import handle as run_step
+from galley.runs.worker import Handler
+
+
+def handlers() -> dict[str, Handler]:
+    """The handlers by kind of task."""
+    return {"step": run_step, "test": evaluate_tests}

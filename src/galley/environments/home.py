@@ -1,0 +1,34 @@
+"""A home that is open: where its state lives, and who is at work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from galley.clock import Clock
+from galley.db.engine import Database
+from galley.governance.model import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The state database, the warehouse and the acting person.
+
+    ``path`` is the home's folder (database, code, logs); ``warehouse`` the absolute folder of the
+    tables' files.
+    """
+
+    path: Path
+    database: Database
+    warehouse: str
+    actor: Actor
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A project folder as it is now: its git commit if it is one, and whether it is clean."""
+
+    folder: Path
+    git_commit: str | None = None
+    dirty: tuple[str, ...] = ()

@@ -1,0 +1,184 @@
+"""Asking for a run: bind its variables, pin its code, decide, record, queue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from galley.environments import kitchens
+from galley.environments.home import Checkout, Home
+from galley.errors import NotFoundError, RefNotFoundError, WindowError
+from galley.governance.audit import record
+from galley.governance.decide import demand
+from galley.governance.model import Action, Resource
+from galley.ids import new_id
+from galley.lake import commits, refs
+from galley.lake.model import Ref, RefKind
+from galley.project import snapshot, windows
+from galley.project.codec import manifest_from_json, manifest_to_json
+from galley.project.model import Manifest
+from galley.project.variables import bind
+from galley.runs import records
+from galley.runs.graph import selected_steps
+from galley.runs.model import Intention, Run, RunCause, RunRequest, RunState
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a user asked for, before anything is looked up. ``window`` is ``A..B`` as typed."""
+
+    pipelines: tuple[str, ...]
+    ref: str
+    select: tuple[str, ...] = ()
+    window: str | None = None
+    variables: Mapping[str, str] | None = None
+    rebuild: tuple[str, ...] = ()
+    resumes: str | None = None
+    batch: int | None = None
+    cause: RunCause = RunCause.MANUAL
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A request that is complete: which definition runs where, with which values."""
+
+    manifest: Manifest
+    checkout: Checkout
+    ref: Ref
+    request: RunRequest
+    cause: RunCause
+
+
+def prepare(
+    connection: Connection, home: Home, manifest: Manifest, checkout: Checkout, wish: Wish
+) -> Launch:
+    """Complete a wish. In an environment the activated version runs, never the working tree.
+
+    Raises:
+        RefNotFoundError: no such ref, or nothing is activated there yet.
+        VariableError: a variable is missing or of the wrong type.
+        WindowError: the window makes no sense for the pipeline.
+        NotFoundError: no such pipeline or step.
+    """
+    now = home.clock()
+    refs.ensure_project(connection, manifest.project, actor=home.actor.name, now=now)
+    ref = kitchens.open_ref(connection, manifest.project, wish.ref, home.actor, now)
+    if ref.kind is RefKind.ENVIRONMENT:
+        manifest, checkout = activated(connection, ref)
+    request = RunRequest(
+        pipelines=wish.pipelines,
+        ref=ref.name,
+        select=wish.select,
+        rebuild=wish.rebuild,
+        resumes=wish.resumes,
+        batch=wish.batch,
+    )
+    selected_steps(manifest, request)
+    _check_known(wish.rebuild, manifest)
+    if wish.window is not None:
+        request = replace(request, windows=_windows(manifest, request, wish.window))
+    return Launch(manifest, checkout, ref, with_variables(manifest, request, wish), wish.cause)
+
+
+def with_variables(manifest: Manifest, request: RunRequest, wish: Wish) -> RunRequest:
+    """The request with the variables of each of its pipelines bound."""
+    environment = request.ref if request.ref in manifest.environments else None
+    bound = {
+        pipeline: bind(manifest, pipeline, environment, wish.variables or {})
+        for pipeline in request.pipelines
+    }
+    return replace(
+        request,
+        variables={p: {n: v.value for n, v in found.items()} for p, found in bound.items()},
+        origins={p: {n: v.origin for n, v in found.items()} for p, found in bound.items()},
+    )
+
+
+def launch(connection: Connection, home: Home, wanted: Launch) -> Run:
+    """Decide, keep the definition, and queue the run.
+
+    Raises:
+        RefusedError: the actor may not run there.
+    """
+    now = home.clock()
+    manifest, request = wanted.manifest, wanted.request
+    resource = Resource("ref", request.ref, manifest.project, wanted.ref.protected)
+    context = {"activated": wanted.ref.kind is RefKind.ENVIRONMENT}
+    decision = demand(home.actor, Action.RUN, resource, context)
+    keep_definition(connection, home, manifest, wanted.checkout, now)
+    run = Run(
+        id=new_id(),
+        project=manifest.project,
+        pipeline=" ".join(request.pipelines),
+        ref=request.ref,
+        state=RunState.QUEUED,
+        intention=Intention.GO,
+        cause=wanted.cause,
+        definition=manifest.hash,
+        request=request,
+        actor=home.actor.name,
+        created=now,
+    )
+    records.insert_run(connection, run, on_behalf_of=home.actor.on_behalf_of)
+    record(
+        connection,
+        actor=home.actor,
+        action=Action.RUN,
+        resource=resource,
+        decision=decision,
+        now=now,
+        detail={"run": run.id, "definition": manifest.hash},
+    )
+    return run
+
+
+def keep_definition(
+    connection: Connection, home: Home, manifest: Manifest, checkout: Checkout, now: int
+) -> None:
+    """Keep the manifest and, content-addressed, the files that workers will import."""
+    snapshot.save(manifest, checkout.folder, home.path / "code" / manifest.hash[:32])
+    records.save_definition(
+        connection,
+        id=manifest.hash,
+        project=manifest.project,
+        body=manifest_to_json(manifest),
+        folder=str(checkout.folder),
+        git_commit=checkout.git_commit,
+        actor=home.actor.name,
+        now=now,
+    )
+
+
+def activated(connection: Connection, ref: Ref) -> tuple[Manifest, Checkout]:
+    """The project version that runs in an environment.
+
+    Raises:
+        RefNotFoundError: nothing was promoted there yet.
+    """
+    version = commits.get_commit(connection, ref.head).code_version
+    if version is None:
+        raise RefNotFoundError(
+            f"nothing runs in {ref.name} yet: no version of {ref.project} was promoted to it",
+            hint="run the pipeline in your kitchen, then `galley promote`",
+        )
+    row = records.definition_row(connection, version)
+    return manifest_from_json(row["body"]), Checkout(Path(row["folder"]), row["git_commit"])
+
+
+def _windows(manifest: Manifest, request: RunRequest, text: str) -> tuple[str, str]:
+    specs = [step.window for step in selected_steps(manifest, request) if step.window]
+    if not specs:
+        raise WindowError(
+            f"no step of {', '.join(request.pipelines)} is windowed, so --window means nothing",
+            hint="leave --window out",
+        )
+    return windows.parse_range(text, specs[0])
+
+
+def _check_known(names: tuple[str, ...], manifest: Manifest) -> None:
+    for name in names:
+        if name not in manifest.steps:
+            raise NotFoundError(f"the project has no step {name!r} to rebuild")

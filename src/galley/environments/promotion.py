@@ -1,0 +1,166 @@
+"""Promotion: the one road on which code and data reach an environment.
+
+A promotion is a run of the whole project on a run ref of the target: what the kitchen proved under
+equal keys is adopted, the rest runs again, the gate is held, everything is published together and
+the code version is activated in the same transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection
+
+from galley.environments.home import Checkout, Home
+from galley.environments.launch import Launch, Wish, keep_definition, with_variables
+from galley.errors import ConflictError, RefusedError
+from galley.governance.audit import record
+from galley.governance.decide import demand
+from galley.governance.model import Action, Resource
+from galley.ids import new_id
+from galley.lake import commits, refs
+from galley.lake.model import Ref, RefKind
+from galley.project.codec import manifest_from_json
+from galley.project.model import Manifest
+from galley.runs import records
+from galley.runs.model import Intention, Run, RunCause, RunRequest, RunState
+
+
+@dataclass(frozen=True, slots=True)
+class CodeChange:
+    """What a promotion does to one step's code."""
+
+    step: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """A promotion that can be shown before it is made."""
+
+    launch: Launch
+    source: Ref | None
+    target: Ref
+    present: str | None
+    code: tuple[CodeChange, ...]
+    left_over: tuple[str, ...]
+
+
+def plan_promotion(
+    connection: Connection,
+    home: Home,
+    manifest: Manifest,
+    checkout: Checkout,
+    *,
+    source: str | None,
+    target: str,
+) -> Promotion:
+    """What promoting the working tree would do; nothing is changed.
+
+    Raises:
+        ConflictError: the git work tree is not clean, so the code has no commit to point to.
+        RefusedError: the target is no environment.
+    """
+    if checkout.git_commit is not None and checkout.dirty:
+        raise ConflictError(
+            f"the work tree has changes that are not committed: {', '.join(checkout.dirty[:5])}",
+            hint="commit them, so that what runs in production can always be found again",
+        )
+    now = home.clock()
+    refs.ensure_project(connection, manifest.project, actor=home.actor.name, now=now)
+    ref = refs.get_ref(connection, manifest.project, target)
+    if ref.kind is not RefKind.ENVIRONMENT:
+        raise RefusedError(
+            f"{target} is no environment; only environments are promoted to",
+            hint="--to production",
+        )
+    present = commits.get_commit(connection, ref.head).code_version
+    before = _present(connection, present)
+    pipelines = tuple(manifest.pipelines)
+    request = RunRequest(pipelines=pipelines, ref=target, activates=True, expected_code=present)
+    request = with_variables(manifest, request, Wish(pipelines, target))
+    found = refs.find_ref(connection, manifest.project, source) if source else None
+    return Promotion(
+        launch=Launch(manifest, checkout, ref, request, RunCause.PROMOTION),
+        source=found,
+        target=ref,
+        present=present,
+        code=_code_changes(before, manifest),
+        left_over=_left_over(before, manifest),
+    )
+
+
+def promote(connection: Connection, home: Home, promotion: Promotion) -> Run:
+    """Queue the run that carries a promotion out.
+
+    Raises:
+        RefusedError: the actor may not promote there.
+    """
+    now = home.clock()
+    wanted = promotion.launch
+    resource = Resource("ref", promotion.target.name, wanted.manifest.project, protected=True)
+    decision = demand(home.actor, Action.PROMOTE, resource)
+    keep_definition(connection, home, wanted.manifest, wanted.checkout, now)
+    run = Run(
+        id=new_id(),
+        project=wanted.manifest.project,
+        pipeline=" ".join(wanted.request.pipelines),
+        ref=promotion.target.name,
+        state=RunState.QUEUED,
+        intention=Intention.GO,
+        cause=RunCause.PROMOTION,
+        definition=wanted.manifest.hash,
+        request=wanted.request,
+        actor=home.actor.name,
+        created=now,
+    )
+    records.insert_run(connection, run, on_behalf_of=home.actor.on_behalf_of)
+    record(
+        connection,
+        actor=home.actor,
+        action=Action.PROMOTE,
+        resource=resource,
+        decision=decision,
+        now=now,
+        before=promotion.present,
+        after=wanted.manifest.hash,
+        detail={
+            "run": run.id,
+            "from": promotion.source.name if promotion.source else None,
+            "git": wanted.checkout.git_commit,
+        },
+    )
+    return run
+
+
+def _present(connection: Connection, version: str | None) -> Manifest | None:
+    if version is None:
+        return None
+    return manifest_from_json(records.definition_row(connection, version)["body"])
+
+
+def _code_changes(before: Manifest | None, after: Manifest) -> tuple[CodeChange, ...]:
+    old = before.steps if before else {}
+    changes = []
+    for name, step in after.steps.items():
+        if name not in old:
+            changes.append(CodeChange(name, "added"))
+        elif old[name].code_hash != step.code_hash:
+            changes.append(CodeChange(name, "changed"))
+    changes += [CodeChange(name, "removed") for name in old if name not in after.steps]
+    return tuple(changes)
+
+
+def _left_over(before: Manifest | None, after: Manifest) -> tuple[str, ...]:
+    """Tables that production has and that no step makes any more; they are kept."""
+    if before is None:
+        return ()
+    made = {table for step in after.steps.values() for table in step.outputs}
+    return tuple(
+        sorted({t for step in before.steps.values() for t in step.outputs if t not in made})
+    )
+
+
+def renewed(promotion: Promotion, request: RunRequest) -> Promotion:
+    """The same promotion with another request (a resume of a failed one)."""
+    return replace(promotion, launch=replace(promotion.launch, request=request))

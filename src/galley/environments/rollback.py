@@ -1,0 +1,96 @@
+"""Rolling back: data and the code that made it return together, and stay returned."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from galley.environments.home import Home
+from galley.errors import UsageError
+from galley.governance.audit import record
+from galley.governance.decide import demand
+from galley.governance.model import Action, Resource
+from galley.lake import rollback, withdrawals
+from galley.lake.model import Commit
+from galley.lake.rollback import RollbackPlan
+from galley.project.codec import manifest_from_json
+from galley.runs import records
+from galley.runs.finishing import pipeline_code
+
+
+def apply(connection: Connection, home: Home, plan: RollbackPlan, *, reason: str) -> Commit:
+    """Carry a rollback out: one commit, its versions withdrawn, the pipelines concerned held.
+
+    Raises:
+        UsageError: no reason was given.
+        StaleRefError: the ref has moved since the plan was made.
+        RefusedError: the actor may not roll back there.
+    """
+    if not reason.strip():
+        raise UsageError("a rollback needs a reason", hint="--reason 'what was wrong'")
+    now = home.clock()
+    resource = Resource("ref", plan.ref.name, plan.project, plan.ref.protected)
+    decision = demand(home.actor, Action.ROLLBACK, resource)
+    commit = rollback.apply_rollback(
+        connection, plan, actor=home.actor.name, reason=reason, now=now
+    )
+    holds = pipelines_concerned(connection, plan)
+    withdrawals.hold_pipelines(
+        connection,
+        plan.project,
+        plan.ref.name,
+        holds,
+        commit=commit.id,
+        by=home.actor.name,
+        reason=reason,
+        now=now,
+    )
+    record(
+        connection,
+        actor=home.actor,
+        action=Action.ROLLBACK,
+        resource=resource,
+        decision=decision,
+        now=now,
+        reason=reason,
+        before=plan.ref.head,
+        after=commit.id,
+        detail={"to": plan.to.id, "tables": list(plan.tables), "held": sorted(holds)},
+    )
+    return commit
+
+
+def release(connection: Connection, home: Home, project: str, ref: str, pipeline: str) -> int:
+    """Let a held pipeline publish again; returns how many holds were lifted.
+
+    Raises:
+        RefusedError: the actor may not do that.
+    """
+    now = home.clock()
+    resource = Resource("ref", ref, project)
+    decision = demand(home.actor, Action.RELEASE, resource)
+    count = withdrawals.release(connection, project, ref, pipeline, by=home.actor.name, now=now)
+    record(
+        connection,
+        actor=home.actor,
+        action=Action.RELEASE,
+        resource=resource,
+        decision=decision,
+        now=now,
+        detail={"pipeline": pipeline, "holds": count},
+    )
+    return count
+
+
+def pipelines_concerned(connection: Connection, plan: RollbackPlan) -> dict[str, str | None]:
+    """The pipelines whose publishes are taken back, with the code that published."""
+    found: dict[str, str | None] = {}
+    tables = {entry.table for entry in plan.returns}
+    for run_id in plan.runs:
+        run = records.get_run(connection, run_id)
+        row = records.definition_row(connection, run.definition)
+        manifest = manifest_from_json(row["body"])
+        for name in run.request.pipelines:
+            steps = (manifest.steps[step] for step in manifest.pipelines[name].steps)
+            if any(tables & set(step.outputs) for step in steps):
+                found.setdefault(name, pipeline_code(manifest, name))
+    return found

@@ -1,0 +1,229 @@
+"""Versions as something to query: their files, and DuckDB views over exactly these files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from galley.errors import TableNotFoundError
+from galley.lake import metadata, schema, types
+from galley.lake.datafiles import DataFile, decode_bound, exact_bound
+from galley.lake.model import Format, IntentKind, Span, Version
+from galley.lake.types import Field, literal, quote
+from galley.lake.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnStatistics:
+    """What is known of one column in one file without reading it.
+
+    ``exact`` says that minimum and maximum are values of the column. ``has_nan`` is ``None`` where
+    nothing is known, or the column has no NaN by its type.
+    """
+
+    nulls: int | None
+    minimum: object | None
+    maximum: object | None
+    exact: bool
+    has_nan: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """One data file of a version; ``path`` is relative to the warehouse."""
+
+    path: str
+    rows: int
+    bytes: int
+    columns: dict[str, ColumnStatistics]
+
+
+def described_files(warehouse: Warehouse, version: Version) -> tuple[DataFile, ...]:
+    """The files of a version as its manifests describe them."""
+    if version.format is not Format.ICEBERG:
+        return ()
+    return _described(warehouse.absolute(version.location))
+
+
+def data_files(warehouse: Warehouse, version: Version) -> tuple[FileInfo, ...]:
+    """The files of a version with the statistics of each column."""
+    fields = schema.columns_of(version)
+    return tuple(
+        FileInfo(
+            path=warehouse.relative(file.path),
+            rows=file.rows,
+            bytes=file.size,
+            columns={field.name: _statistics(file, field) for field in fields},
+        )
+        for file in described_files(warehouse, version)
+    )
+
+
+def file_paths(warehouse: Warehouse, version: Version) -> tuple[str, ...]:
+    """The absolute paths of a version's data files, without opening manifests where possible."""
+    if version.format is Format.FILE:
+        return (warehouse.absolute(version.location),)
+    if version.intent.kind is IntentKind.REPLACE and version.format is Format.ICEBERG:
+        return tuple(warehouse.absolute(path) for path in version.intent.files)
+    return tuple(file.path for file in described_files(warehouse, version))
+
+
+def connect(*, threads: int, memory: int, scratch: str | None) -> duckdb.DuckDBPyConnection:
+    """A fresh in-memory database: UTC, no extensions by themselves, no Python variables.
+
+    ``memory`` is in bytes; ``scratch`` is where it may spill to.
+    """
+    import duckdb
+
+    con = duckdb.connect(
+        ":memory:",
+        config={
+            "threads": str(threads),
+            "memory_limit": f"{max(memory // 2**20, 64)}MiB",
+            "temp_directory": scratch or "",
+            "autoload_known_extensions": "false",
+            "autoinstall_known_extensions": "false",
+            "python_enable_replacements": "false",
+            "python_scan_all_frames": "false",
+        },
+    )
+    con.execute("SET GLOBAL TimeZone = 'UTC'")
+    return con
+
+
+def scan_sql(
+    files: Iterable[DataFile | str],
+    fields: tuple[Field, ...],
+    *,
+    uniform: bool = False,
+    filename: str | None = None,
+) -> str:
+    """A table function that reads files as ``fields``, whatever columns each of them has.
+
+    ``uniform`` files have exactly these columns. ``filename`` adds the path as a column.
+    """
+    paths = [file if isinstance(file, str) else file.path for file in files]
+    if not paths:
+        nothing = ", ".join(
+            f"CAST(NULL AS {types.to_duckdb(one.type)}) AS {quote(one.name)}" for one in fields
+        )
+        return f"(SELECT {nothing} WHERE false)"
+    listed = ", ".join(literal(path) for path in paths)
+    options = "" if uniform else f", schema = MAP {{{_mapping(fields)}}}"
+    if filename:
+        options += f", filename = {literal(filename)}"
+    return f"read_parquet([{listed}]{options})"
+
+
+def mount(
+    con: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
+    versions: Mapping[str, Version],
+    *,
+    project: str,
+    spans: Mapping[str, tuple[Span, ...]] | None = None,
+) -> None:
+    """Make each version a view: ``name`` and ``<project>.name``, or ``other.name``.
+
+    ``spans`` is a hint that only these windows of a table will be read.
+    """
+    folders = {key.partition(".")[0] for key in versions if "." in key}
+    for folder in sorted({project.lower(), *folders}):
+        con.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(folder)}")
+    views = {}
+    for key, version in versions.items():
+        if version.format is Format.VIEW:
+            views[key] = version.view_sql or ""
+        elif version.format is Format.ICEBERG:
+            _create(con, key, project, f"SELECT * FROM {version_sql(warehouse, version)}")
+    _create_views(con, project, views)
+
+
+def version_sql(warehouse: Warehouse, version: Version) -> str:
+    """What to select from to read one version."""
+    paths = file_paths(warehouse, version)
+    alike = version.intent.kind is IntentKind.REPLACE
+    return scan_sql(paths, schema.columns_of(version), uniform=alike)
+
+
+def lock(con: duckdb.DuckDBPyConnection, *, read: Iterable[str], write: Iterable[str]) -> None:
+    """Shut the connection off from everything but these files and folders, for good."""
+    files: list[str] = []
+    folders: list[str] = []
+    for path in (*read, *write):
+        (folders if Path(path).is_dir() else files).append(path)
+    for setting, values in (("allowed_paths", files), ("allowed_directories", folders)):
+        listed = ", ".join(literal(value) for value in values)
+        con.execute(f"SET {setting} = [{listed}]")
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
+
+
+def _create(con: duckdb.DuckDBPyConnection, key: str, project: str, sql: str) -> None:
+    """Create the view; a table of the project's own is found without the project's name too."""
+    folder, _, name = key.rpartition(".")
+    if folder:
+        con.execute(f"CREATE OR REPLACE VIEW {quote(folder)}.{quote(name)} AS {sql}")
+        return
+    con.execute(f"CREATE OR REPLACE VIEW main.{quote(name)} AS {sql}")
+    if project.lower() != "main":
+        same = f"SELECT * FROM main.{quote(name)}"
+        con.execute(f"CREATE OR REPLACE VIEW {quote(project.lower())}.{quote(name)} AS {same}")
+
+
+def _create_views(con: duckdb.DuckDBPyConnection, project: str, views: Mapping[str, str]) -> None:
+    """Create views in whatever order lets each find what it reads."""
+    import duckdb
+
+    waiting = dict(views)
+    problem: duckdb.Error | None = None
+    while waiting:
+        for key, sql in list(waiting.items()):
+            try:
+                _create(con, key, project, sql)
+            except duckdb.CatalogException as error:
+                problem = error
+            else:
+                del waiting[key]
+        if len(waiting) == len(views):
+            names = ", ".join(sorted(waiting))
+            raise TableNotFoundError(f"the view {names} reads what is not there: {problem}")
+        views = dict(waiting)
+
+
+def _mapping(fields: tuple[Field, ...]) -> str:
+    return ", ".join(
+        f"{one.id}: {{name: {literal(one.name)}, type: {literal(types.to_duckdb(one.type))}, "
+        "default_value: NULL}"
+        for one in fields
+    )
+
+
+@lru_cache(maxsize=256)
+def _described(path: str) -> tuple[DataFile, ...]:
+    found = metadata.entries(metadata.read_metadata(path))
+    return tuple(metadata.data_file(entry) for _, entries in found for entry in entries)
+
+
+def _statistics(file: DataFile, field: Field) -> ColumnStatistics:
+    number = field.id
+    nan = file.nans.get(number)
+    nulls = file.nulls.get(number)
+    low, high = file.lower.get(number), file.upper.get(number)
+    if low is None or high is None:
+        return ColumnStatistics(nulls, None, None, False, None if nan is None else nan > 0)
+    floating = types.kind(field.type) in ("float", "double")
+    exact = exact_bound(field.type, low) and exact_bound(field.type, high)
+    return ColumnStatistics(
+        nulls=nulls,
+        minimum=decode_bound(field.type, low),
+        maximum=decode_bound(field.type, high),
+        exact=exact and not (floating and nan != 0),
+        has_nan=None if nan is None else nan > 0,
+    )

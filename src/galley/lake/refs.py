@@ -1,0 +1,354 @@
+"""Refs: names for commits. A ref moves by compare-and-set on head and generation, never back."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, select, update
+
+from galley.clock import iso
+from galley.errors import (
+    ConflictError,
+    ProtectedRefError,
+    RefNotFoundError,
+    StaleRefError,
+    UsageError,
+)
+from galley.ids import digest, new_id
+from galley.lake import tables as t
+from galley.lake.commits import commit_row, get_commit, walk
+from galley.lake.model import PRODUCTION, Commit, CommitKind, Ref, RefKind, Target
+from galley.lake.names import check_name, nearest
+from galley.lake.rows import insert_first
+from galley.lake.targets import parse
+
+LASTING = (RefKind.ENVIRONMENT, RefKind.KITCHEN, RefKind.TAG)
+"""The kinds that people name."""
+
+FAR = 100_000
+"""So many commits back a prefix or a time is looked for."""
+
+
+def ensure_project(conn: Connection, project: str, *, actor: str, now: int) -> None:
+    """Create the protected environment ``production`` with an empty tree, unless it exists.
+
+    Safe to repeat, also at the same time: the first commit's id follows from the project's name.
+    """
+    if find_ref(conn, project, PRODUCTION):
+        return
+    first = Commit(
+        id=digest("init", project, size=8),
+        project=project,
+        parent=None,
+        kind=CommitKind.INIT,
+        author=actor,
+        message="Project created",
+        created=now,
+        checkpointed=True,
+    )
+    insert_first(conn, t.commit, commit_row(first))
+    ref = Ref(
+        project=project,
+        name=PRODUCTION,
+        kind=RefKind.ENVIRONMENT,
+        head=first.id,
+        generation=1,
+        owner=actor,
+        fork_point=None,
+        fork_ref=None,
+        expires_at=None,
+        protected=True,
+        created=now,
+    )
+    if insert_first(conn, t.ref, _ref_row(ref)):
+        _log(conn, ref, old=None, new=ref.head, who=actor, why="created", at=now)
+
+
+def create_ref(
+    conn: Connection,
+    project: str,
+    name: str,
+    kind: RefKind,
+    head: str,
+    *,
+    owner: str,
+    now: int,
+    fork_point: str | None = None,
+    fork_ref: str | None = None,
+    expires_at: int | None = None,
+    protected: bool = False,
+) -> Ref:
+    """Create a ref at a commit; one row, whatever the number of tables.
+
+    Raises UsageError for a name that is not allowed, ConflictError (which says whose it is) for
+    one that is taken.
+    """
+    check_name(kind, name)
+    ref = Ref(
+        project=project,
+        name=name,
+        kind=kind,
+        head=head,
+        generation=_last_generation(conn, project, name) + 1,
+        owner=owner,
+        fork_point=fork_point,
+        fork_ref=fork_ref,
+        expires_at=expires_at,
+        protected=protected,
+        created=now,
+    )
+    if not insert_first(conn, t.ref, _ref_row(ref)):
+        taken = get_ref(conn, project, name)
+        raise ConflictError(
+            f"{name} is taken by {taken.owner}.",
+            hint="Choose another name, or ask its owner.",
+            details={"ref": name, "owner": taken.owner},
+        )
+    _log(conn, ref, old=None, new=head, who=owner, why="created", at=now)
+    return ref
+
+
+def find_ref(conn: Connection, project: str, name: str) -> Ref | None:
+    """The ref with that name, if there is one."""
+    return _find(conn, project, name, lock=False)
+
+
+def get_ref(conn: Connection, project: str, name: str) -> Ref:
+    """The ref with that name. Raises RefNotFoundError with the nearest name."""
+    ref = find_ref(conn, project, name)
+    if ref is None:
+        raise missing_ref(conn, project, name)
+    return ref
+
+
+def lock_ref(conn: Connection, project: str, name: str) -> Ref:
+    """The ref, kept from moving by others until this transaction ends. Raises RefNotFoundError."""
+    ref = _find(conn, project, name, lock=True)
+    if ref is None:
+        raise missing_ref(conn, project, name)
+    return ref
+
+
+def list_refs(conn: Connection, project: str, kinds: Collection[RefKind] = LASTING) -> list[Ref]:
+    """The refs of some kinds, by name."""
+    r = t.ref.c
+    wanted = select(t.ref).where(r.project == project, r.kind.in_([kind.value for kind in kinds]))
+    return sorted((_ref_of(row) for row in conn.execute(wanted)), key=lambda ref: ref.name)
+
+
+def head_of(conn: Connection, project: str, name: str) -> Commit:
+    """The commit that a ref points to. Raises RefNotFoundError."""
+    return get_commit(conn, get_ref(conn, project, name).head)
+
+
+def move_ref(conn: Connection, ref: Ref, new_commit: str, *, who: str, why: str, now: int) -> Ref:
+    """Move a ref to a child of its head, provided that nobody has moved it since ``ref`` was read.
+
+    Raises StaleRefError if someone has, or if the commit was made on another one.
+    """
+    commit = get_commit(conn, new_commit)
+    if commit.parent != ref.head:
+        raise StaleRefError(
+            f"Commit {new_commit} does not follow {ref.name}'s commit {ref.head}; "
+            "a ref only moves forward, one commit at a time.",
+            details={"ref": ref.name, "head": ref.head, "commit": new_commit},
+        )
+    moved = replace(ref, head=new_commit, generation=ref.generation + 1)
+    _compare_and_set(conn, ref, moved)
+    at = max(now, commit.created)
+    _log(conn, moved, old=ref.head, new=new_commit, who=who, why=why, at=at)
+    return moved
+
+
+def set_fork_point(
+    conn: Connection, ref: Ref, fork_point: str, *, who: str, why: str, now: int
+) -> Ref:
+    """Record what a ref's work is now based on (after a refresh or a promotion).
+
+    Raises StaleRefError if the ref has changed since it was read.
+    """
+    moved = replace(ref, fork_point=fork_point, generation=ref.generation + 1)
+    _compare_and_set(conn, ref, moved)
+    _log(conn, moved, old=ref.head, new=ref.head, who=who, why=why, at=now)
+    return moved
+
+
+def set_expiry(conn: Connection, ref: Ref, expires_at: int | None) -> Ref:
+    """Renew a ref, or let it live for ever; not a move, so nobody's work goes stale."""
+    here = (t.ref.c.project == ref.project) & (t.ref.c.name == ref.name)
+    conn.execute(update(t.ref).where(here).values(expires_at=expires_at))
+    return replace(ref, expires_at=expires_at)
+
+
+def tag(conn: Connection, project: str, name: str, commit_id: str, *, owner: str, now: int) -> Ref:
+    """Give a commit a lasting name ``tag/<name>``. Raises as ``create_ref`` does."""
+    full = name if name.startswith("tag/") else f"tag/{name}"
+    get_commit(conn, commit_id)
+    return create_ref(
+        conn, project, full, RefKind.TAG, commit_id, owner=owner, now=now, protected=True
+    )
+
+
+def delete_ref(conn: Connection, ref: Ref, *, who: str, why: str, now: int) -> None:
+    """Delete a ref; its commits stay until they are collected.
+
+    Raises ProtectedRefError for a protected one, StaleRefError if it has changed since it was read.
+    """
+    if ref.protected:
+        raise ProtectedRefError(
+            f"{ref.name} is protected and cannot be deleted.",
+            hint="Take its protection away first.",
+        )
+    if conn.execute(delete(t.ref).where(_unchanged(ref))).rowcount == 0:
+        raise stale_ref(conn, ref)
+    gone = replace(ref, generation=ref.generation + 1)
+    _log(conn, gone, old=ref.head, new=None, who=who, why=why, at=now)
+
+
+def resolve(conn: Connection, project: str, text: str, now: int) -> Target:
+    """The commit that a text means.
+
+    ``REF`` follows its ref; everything else is pinned: ``REF@COMMIT`` (an unambiguous beginning of
+    at least six characters, in the ref's history), ``REF@TIME`` (ISO 8601, UTC unless it says
+    otherwise; a date means its first moment), ``REF@now`` and ``tag/NAME``.
+    Raises RefNotFoundError with the nearest name, UsageError for what is none of these.
+    """
+    wanted = parse(text)
+    ref = get_ref(conn, project, wanted.ref)
+    head = ref.head
+    if wanted.prefix is not None:
+        head = commit_in(conn, ref, wanted.prefix).id
+    elif wanted.moment is not None:
+        head = _at_time(conn, ref, wanted.moment, now)
+    return Target(text, ref.name, head, pinned=wanted.pinned or ref.kind is RefKind.TAG)
+
+
+def commit_in(conn: Connection, ref: Ref, prefix: str) -> Commit:
+    """The commit of a ref's history whose id begins so.
+
+    Raises RefNotFoundError if there is none, UsageError if there are several.
+    """
+    commits = walk(conn, ref.head, FAR)
+    found = [commit for commit in commits if commit.id.startswith(prefix)]
+    if len(found) > 1:
+        ids = ", ".join(commit.id for commit in found[:5])
+        raise UsageError(f"{prefix} begins several commits of {ref.name}: {ids}.")
+    if not found:
+        near = [commit.id for commit in commits[:200]]
+        close = difflib.get_close_matches(prefix, near, n=1, cutoff=0.5)
+        meant = close[0] if close else ref.head
+        raise RefNotFoundError(
+            f"The history of {ref.name} has no commit that begins with {prefix}.",
+            hint=f"Did you mean {ref.name}@{meant}? See: galley history {ref.name}",
+            details={"ref": ref.name, "commit": prefix, "nearest": meant},
+        )
+    return found[0]
+
+
+def missing_ref(conn: Connection, project: str, name: str) -> RefNotFoundError:
+    """The error for a name that no ref has."""
+    kinds = [kind.value for kind in LASTING]
+    statement = select(t.ref.c.name).where(t.ref.c.project == project, t.ref.c.kind.in_(kinds))
+    names = list(conn.scalars(statement.limit(2000)))
+    meant = nearest(name, names)
+    hint = f"Did you mean {meant}?" if meant else f"There are: {', '.join(sorted(names)[:10])}."
+    return RefNotFoundError(
+        f"There is no ref {name} in project {project}.",
+        hint=hint if names else "The project has no refs yet.",
+        details={"ref": name, "nearest": meant},
+    )
+
+
+def stale_ref(conn: Connection, ref: Ref) -> StaleRefError:
+    """The error for a ref that is no longer as it was read."""
+    now = find_ref(conn, ref.project, ref.name)
+    state = f"it is at {now.head} now, by generation {now.generation}" if now else "it is gone"
+    return StaleRefError(
+        f"{ref.name} has changed since it was read at {ref.head}: {state}. Nothing was changed.",
+        hint="Try again on its present state.",
+        details={"ref": ref.name, "expected": ref.head, "found": now.head if now else None},
+    )
+
+
+def _compare_and_set(conn: Connection, ref: Ref, moved: Ref) -> None:
+    values = {
+        "head": moved.head,
+        "fork_point": moved.fork_point,
+        "generation": moved.generation,
+    }
+    if conn.execute(update(t.ref).where(_unchanged(ref)).values(values)).rowcount == 0:
+        raise stale_ref(conn, ref)
+
+
+def _unchanged(ref: Ref) -> Any:
+    r = t.ref.c
+    same = (r.head == ref.head) & (r.generation == ref.generation)
+    return (r.project == ref.project) & (r.name == ref.name) & same
+
+
+def _find(conn: Connection, project: str, name: str, *, lock: bool) -> Ref | None:
+    statement = select(t.ref).where(t.ref.c.project == project, t.ref.c.name == name)
+    row = conn.execute(statement.with_for_update() if lock else statement).one_or_none()
+    return _ref_of(row) if row else None
+
+
+def _last_generation(conn: Connection, project: str, name: str) -> int:
+    """The generation of a deleted ref of that name goes on: an old reader must not match."""
+    g = t.ref_log.c
+    last = select(func.max(g.generation)).where(g.project == project, g.name == name)
+    return conn.scalar(last) or 0
+
+
+def _log(
+    conn: Connection, ref: Ref, *, old: str | None, new: str | None, who: str, why: str, at: int
+) -> None:
+    values = {
+        "id": new_id(),
+        "project": ref.project,
+        "name": ref.name,
+        "old": old,
+        "new": new,
+        "generation": ref.generation,
+        "who": who,
+        "why": why,
+        "at": at,
+    }
+    conn.execute(t.ref_log.insert().values(values))
+
+
+def _ref_row(ref: Ref) -> dict[str, Any]:
+    values = {column.name: getattr(ref, column.name) for column in t.ref.columns}
+    return {**values, "kind": ref.kind.value}
+
+
+def _ref_of(row: Row[Any]) -> Ref:
+    values = {column.name: getattr(row, column.name) for column in t.ref.columns}
+    return Ref(**{**values, "kind": RefKind(values["kind"])})
+
+
+def _at_time(conn: Connection, ref: Ref, moment: int, now: int) -> str:
+    """Where the ref stood then, by its log; by its commits' times where the log was shortened."""
+    if moment > now:
+        raise UsageError(
+            f"{iso(moment)} has not come yet.", hint=f"{ref.name}@now pins the present state."
+        )
+    if moment < ref.created:
+        raise RefNotFoundError(
+            f"{ref.name} did not exist at {iso(moment)}; it was made at {iso(ref.created)}.",
+            hint="Ask for a later time, or for another ref.",
+        )
+    g = t.ref_log.c
+    logged = (
+        select(g.new)
+        .where(g.project == ref.project, g.name == ref.name, g.at <= moment)
+        .order_by(g.generation.desc())
+        .limit(1)
+    )
+    found: str | None = conn.scalar(logged)
+    if found is not None:
+        return found
+    commits = walk(conn, ref.head, FAR)
+    return next(commit.id for commit in commits if commit.created <= moment or not commit.parent)

@@ -1,0 +1,284 @@
+"""Rolling a ref back (or forward again): a new commit that shows an old state.
+
+Heads never move backwards. What is taken back is withdrawn, so that no reuse, merge or schedule
+brings it back; what a roll-forward returns is cleared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from galley.errors import TableNotFoundError, UsageError
+from galley.lake import tables as t
+from galley.lake.commits import PUBLISHES, changes_by_commit, get_commit, walk, write_commit
+from galley.lake.deltas import changed_content, content, fork_of, restored
+from galley.lake.model import Change, Commit, CommitKind, Ref, RefKind, Version
+from galley.lake.names import nearest
+from galley.lake.refs import commit_in, get_ref, move_ref, resolve
+from galley.lake.rows import NAMES, batches
+from galley.lake.trees import chain, ledgers, lookup, table_names
+from galley.lake.withdrawals import clear, withdraw
+
+
+@dataclass(frozen=True, slots=True)
+class TableReturn:
+    """One table that a rollback changes: what is live and what will be (None: no table)."""
+
+    table: str
+    before: Version | None
+    after: Version | None
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackPlan:
+    """What a rollback will do, and the state of the ref that it holds for.
+
+    ``tables`` is empty for a rollback of everything. ``taken_back`` are the commits whose work
+    goes, newest first: more than one publish means that others have published since, and that a
+    rollback of single tables is worth offering. ``withdrawn`` and ``cleared`` are content ids.
+    ``downstream`` are tables that stay although they were made from what goes. ``code_version`` is
+    the ref's afterwards.
+    """
+
+    project: str
+    ref: Ref
+    to: Commit
+    tables: tuple[str, ...]
+    returns: tuple[TableReturn, ...]
+    taken_back: tuple[Commit, ...]
+    withdrawn: tuple[str, ...]
+    cleared: tuple[str, ...]
+    downstream: tuple[str, ...]
+    code_version: str | None
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """The runs whose work is taken back, newest first."""
+        return tuple(dict.fromkeys(c.run_id for c in self.taken_back if c.run_id))
+
+    @property
+    def others(self) -> tuple[Commit, ...]:
+        """The publishes taken back besides the oldest: those that have happened since."""
+        publishes = [commit for commit in self.taken_back if commit.kind in PUBLISHES]
+        return tuple(publishes[:-1])
+
+
+def plan_rollback(
+    conn: Connection,
+    project: str,
+    ref: str,
+    *,
+    now: int,
+    to: str | None = None,
+    tables: tuple[str, ...] | None = None,
+) -> RollbackPlan:
+    """Plan to show ``to`` again: a commit's prefix or a time, by default before the last publish.
+
+    ``tables`` restricts it to some. Raises RefNotFoundError, TableNotFoundError, and UsageError
+    where there is nothing to roll back.
+    """
+    target = get_ref(conn, project, ref)
+    goal = _goal(conn, target, to, now, tables or ())
+    _check_own(conn, target, goal)
+    changed = changed_content(conn, target.head, goal.id, tables)
+    returns = tuple(TableReturn(name, *pair) for name, pair in changed.items())
+    if not returns:
+        raise UsageError(
+            f"{ref} already shows what it showed at commit {goal.id}.",
+            hint=f"Choose another commit from: galley history {ref}",
+        )
+    steps = fork_of(conn, target.head, goal.id).left
+    gone = walk(conn, target.head, len(steps))
+    made = changes_by_commit(conn, [commit.id for commit in gone])
+    names = {entry.table for entry in returns}
+    taken = _taken_back(gone, made, names if tables else None)
+    withdrawn = _withdrawn(conn, target, goal, taken, made, returns, restricted=bool(tables))
+    return RollbackPlan(
+        project=project,
+        ref=target,
+        to=goal,
+        tables=tuple(sorted(tables or ())),
+        returns=returns,
+        taken_back=taken,
+        withdrawn=withdrawn,
+        cleared=tuple(sorted({entry.after.content_id for entry in returns if entry.after})),
+        downstream=_downstream(conn, target, made, names, set(withdrawn)) if tables else (),
+        code_version=(get_commit(conn, target.head) if tables else goal).code_version,
+    )
+
+
+def apply_rollback(
+    conn: Connection, plan: RollbackPlan, *, actor: str, reason: str, now: int
+) -> Commit:
+    """Write the commit, move the ref to it, withdraw what goes and clear what returns.
+
+    Raises StaleRefError if the ref has moved since the plan was made.
+    """
+    commit = write_commit(
+        conn,
+        project=plan.project,
+        parent=get_commit(conn, plan.ref.head),
+        kind=CommitKind.ROLLBACK,
+        author=actor,
+        message=reason,
+        now=now,
+        changes=_changes(conn, plan),
+        tree_of=None if plan.tables else plan.to.id,
+        code_version=plan.code_version,
+    )
+    move_ref(conn, plan.ref, commit.id, who=actor, why=reason, now=now)
+    since = [entry.id for entry in fork_of(conn, plan.ref.head, plan.to.id).left]
+    clear(conn, plan.project, plan.cleared, commits=since)
+    withdraw(
+        conn,
+        plan.project,
+        plan.withdrawn,
+        commit=commit.id,
+        by=actor,
+        reason=reason,
+        now=commit.created,
+    )
+    return commit
+
+
+def _goal(conn: Connection, ref: Ref, to: str | None, now: int, tables: tuple[str, ...]) -> Commit:
+    for table in tables:
+        _check_table(conn, ref, table)
+    if to is None:
+        return _before_last_publish(conn, ref, tables)
+    text = to if "@" in to or to.startswith("tag/") else f"{ref.name}@{to}"
+    commit = resolve(conn, ref.project, text, now).commit
+    return commit_in(conn, ref, commit)
+
+
+def _before_last_publish(conn: Connection, ref: Ref, tables: tuple[str, ...]) -> Commit:
+    """The state before the newest publish that is still in effect (and wrote one of the tables).
+
+    It follows the tree: what an earlier rollback took back does not count again.
+    """
+    following: str | None = ref.head
+    only = tables or None
+    while following:
+        links = [link.id for link in chain(conn, following)]
+        writers = set(links) if not tables else _writers(conn, links, tables)
+        for commit in (get_commit(conn, link) for link in links):
+            made = commit.kind is not CommitKind.ROLLBACK and commit.id in writers
+            if made and commit.parent and changed_content(conn, ref.head, commit.parent, only):
+                return get_commit(conn, commit.parent)
+            following = commit.tree_of or commit.parent
+    raise UsageError(
+        f"Nothing was published to {ref.name} yet.", hint=f"See: galley history {ref.name}"
+    )
+
+
+def _writers(conn: Connection, commits: list[str], tables: Collection[str]) -> set[str]:
+    """Those of the commits that wrote one of the tables."""
+    found: set[str] = set()
+    for some in batches(commits, NAMES):
+        e = t.entry.c
+        wrote = select(e.commit_id).where(e.commit_id.in_(some), e.table_key.in_(tables))
+        found.update(conn.scalars(wrote.distinct()))
+    return found
+
+
+def _check_table(conn: Connection, ref: Ref, table: str) -> None:
+    known = select(t.entry.c.table_key).where(t.entry.c.table_key == table).limit(1)
+    if lookup(conn, ref.head, [table]) or conn.scalar(known):
+        return
+    meant = nearest(table, table_names(conn, ref.head))
+    raise TableNotFoundError(
+        f"{ref.name} has no table {table}.", hint=f"Did you mean {meant}?" if meant else None
+    )
+
+
+def _check_own(conn: Connection, ref: Ref, goal: Commit) -> None:
+    """A kitchen goes back to where it has stood itself, never to before it was opened."""
+    if ref.kind is RefKind.ENVIRONMENT:
+        return
+    g = t.ref_log.c
+    stood = select(g.id).where(g.project == ref.project, g.name == ref.name, g.new == goal.id)
+    if conn.scalar(stood.limit(1)) is None:
+        raise UsageError(
+            f"{ref.name} was never at commit {goal.id}: that was before it was opened.",
+            hint="Open another kitchen from that commit.",
+        )
+
+
+def _taken_back(
+    gone: list[Commit], made: dict[str, list[Change]], names: Collection[str] | None
+) -> tuple[Commit, ...]:
+    """The commits whose work goes; of a restricted rollback those that wrote its tables."""
+    if names is None:
+        return tuple(gone)
+    return tuple(
+        commit for commit in gone if any(change.table in names for change in made[commit.id])
+    )
+
+
+def _withdrawn(
+    conn: Connection,
+    ref: Ref,
+    goal: Commit,
+    taken: tuple[Commit, ...],
+    made: dict[str, list[Change]],
+    returns: tuple[TableReturn, ...],
+    *,
+    restricted: bool,
+) -> tuple[str, ...]:
+    """The contents that the commits taken back made, but for what is live afterwards."""
+    names = {entry.table for entry in returns}
+    bad = {
+        change.version.content_id
+        for commit in taken
+        for change in made[commit.id]
+        if change.version and (not restricted or change.table in names)
+    }
+    live = {content(entry.after) for entry in returns}
+    written = {change.table for changes in made.values() for change in changes} - names
+    stays = lookup(conn, ref.head if restricted else goal.id, written)
+    live.update(version.content_id for version in stays.values())
+    return tuple(sorted(bad - live))
+
+
+def _downstream(
+    conn: Connection,
+    ref: Ref,
+    made: dict[str, list[Change]],
+    names: set[str],
+    bad: set[str],
+) -> tuple[str, ...]:
+    """The live tables, outside the rollback, that were made from what it takes back."""
+    written = {change.table for changes in made.values() for change in changes} - names
+    live = lookup(conn, ref.head, written)
+    tainted: set[str] = set()
+    growing = set(bad)
+    while True:
+        found = {
+            name
+            for name, version in live.items()
+            if name not in tainted and growing.intersection(version.inputs.values())
+        }
+        if not found:
+            return tuple(sorted(tainted))
+        tainted |= found
+        growing |= {live[name].content_id for name in found}
+
+
+def _changes(conn: Connection, plan: RollbackPlan) -> list[Change]:
+    """The changes that put single tables back; none where the whole tree is shown again."""
+    if not plan.tables:
+        return []
+    ids = [entry.after.table_id for entry in plan.returns if entry.after]
+    windows = ledgers(conn, plan.to.id, ids)
+    return [
+        Change(
+            table=entry.table,
+            version=restored(entry.after),
+            windows=tuple(windows[entry.after.table_id].values()) if entry.after else (),
+            reset_windows=True,
+        )
+        for entry in plan.returns
+    ]

@@ -1,0 +1,35 @@
+"""Finding a project's folder and its home, without reading more than that needs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from galley.errors import NotFoundError
+
+PROJECT_FILE = "galley.yaml"
+_LAKE = re.compile(
+    r"""^lake:[ \t]*(?P<value>'[^']*'|"[^"]*"|[^#\n]*?)[ \t]*(\#.*)?$""", re.MULTILINE
+)
+
+
+def find_project(start: Path) -> Path:
+    """The nearest folder at or above ``start`` with a galley.yaml, absolute; raises NotFoundError."""
+    folder = start.absolute()
+    for candidate in (folder, *folder.parents):
+        if (candidate / PROJECT_FILE).is_file():
+            return candidate
+    raise NotFoundError(
+        f"no {PROJECT_FILE} in {folder} or above it",
+        hint="run `galley init NAME` to start a project, or change into one",
+    )
+
+
+def lake_setting(folder: Path) -> str | None:
+    """What ``lake:`` says in galley.yaml, or ``None``; compilation checks the file itself."""
+    try:
+        text = (folder / PROJECT_FILE).read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    match = _LAKE.search(text)
+    return (match["value"].strip("'\"") or None) if match else None

@@ -1,0 +1,1 @@
+"""The test types: each turns a specification into a check."""

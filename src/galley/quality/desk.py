@@ -1,0 +1,146 @@
+"""The one place where tests meet DuckDB: a locked connection on the versions under test."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from galley.clock import to_datetime
+from galley.errors import GalleyError
+from galley.lake import reading
+from galley.lake.model import Format, Version
+from galley.lake.reading import FileInfo
+from galley.lake.warehouse import Warehouse
+from galley.quality.literals import CheckError, parameters
+from galley.quality.verdicts import plain
+from galley.runs.protocol import TestTask
+
+if TYPE_CHECKING:
+    import duckdb
+
+_KIND = re.compile(r"^[A-Z][\w ]+ Error: ")
+_UNKNOWN = re.compile(r'[Cc]olumn (?:named )?"([^"]+)"')
+_LONGEST_MESSAGE = 400
+
+
+@dataclass(slots=True)
+class Desk:
+    """Runs queries for tests. ``broken`` says of a table why it cannot be read."""
+
+    con: duckdb.DuckDBPyConnection
+    warehouse: Warehouse
+    versions: Mapping[str, Version]
+    known: dict[str, Any]
+    broken: dict[str, str] = field(default_factory=dict)
+    _files: dict[str, tuple[FileInfo, ...] | None] = field(default_factory=dict)
+
+    def row(self, sql: str) -> tuple[Any, ...]:
+        """The one row of a query. Raises ``CheckError`` with DuckDB's words, trimmed."""
+        found = self._run(sql).fetchone()
+        return tuple(found) if found is not None else ()
+
+    def named_row(self, sql: str) -> dict[str, Any]:
+        """The one row of a query by its column names."""
+        ran = self._run(sql)
+        found = ran.fetchone()
+        names = [column[0] for column in ran.description or ()]
+        return dict(zip(names, found, strict=True)) if found is not None else {}
+
+    def sample(self, sql: str, limit: int) -> tuple[dict[str, Any], ...]:
+        """At most ``limit`` rows as plain values."""
+        ran = self._run(f"{sql} LIMIT {limit}")
+        names = [column[0] for column in ran.description or ()]
+        return tuple(plain(dict(zip(names, row, strict=True))) for row in ran.fetchall())
+
+    def _run(self, sql: str) -> duckdb.DuckDBPyConnection:
+        import duckdb
+
+        bound = parameters(sql, self.known)
+        try:
+            self._only_select(sql)
+            return self.con.execute(sql, bound) if bound else self.con.execute(sql)
+        except duckdb.Error as error:
+            raise CheckError(*trimmed(str(error))) from error
+
+    def _only_select(self, sql: str) -> None:
+        import duckdb
+
+        found = self.con.extract_statements(sql)
+        if len(found) != 1 or found[0].type != duckdb.StatementType.SELECT:
+            raise CheckError("a test only reads: it is one SELECT")
+
+    def files(self, table: str) -> tuple[FileInfo, ...] | None:
+        """The table's files with their statistics; ``None`` where there are none to look at."""
+        if table not in self._files:
+            version = self.versions[table]
+            iceberg = version.format is Format.ICEBERG and table not in self.broken
+            self._files[table] = reading.data_files(self.warehouse, version) if iceberg else None
+        return self._files[table]
+
+
+@contextmanager
+def desk(task: TestTask) -> Iterator[Desk]:
+    """A desk on the task's versions, closed at the end."""
+    os.makedirs(task.scratch, exist_ok=True)
+    con = reading.connect(threads=task.threads, memory=task.memory, scratch=task.scratch)
+    try:
+        warehouse = Warehouse(task.warehouse)
+        broken = _mount(con, warehouse, task)
+        reading.lock(con, read=(task.warehouse,), write=(task.scratch,))
+        yield Desk(con, warehouse, task.versions, known_values(task), broken)
+    finally:
+        con.close()
+
+
+def known_values(task: TestTask) -> dict[str, Any]:
+    """The values that a test's SQL may name: variables, ``$now`` and the edges of the windows."""
+    known = {**task.variables, "now": to_datetime(task.now)}
+    if task.spans:
+        known["start"] = min(span.start for span in task.spans)
+        known["end"] = max(span.end for span in task.spans)
+    return known
+
+
+def _mount(con: duckdb.DuckDBPyConnection, warehouse: Warehouse, task: TestTask) -> dict[str, str]:
+    """Mount all versions at once; if that fails one by one, so that only the bad are missing."""
+    import duckdb
+
+    tables = {key: one for key, one in task.versions.items() if one.format is not Format.FILE}
+    try:
+        reading.mount(con, warehouse, tables, project=task.project)
+    except (GalleyError, duckdb.Error, OSError):
+        return _mount_singly(con, warehouse, tables, task.project)
+    return {}
+
+
+def _mount_singly(
+    con: duckdb.DuckDBPyConnection, warehouse: Warehouse, tables: dict[str, Version], project: str
+) -> dict[str, str]:
+    import duckdb
+
+    broken = {}
+    for key in sorted(tables, key=lambda name: tables[name].format is Format.VIEW):
+        try:
+            reading.mount(con, warehouse, {key: tables[key]}, project=project)
+        except (GalleyError, duckdb.Error, OSError) as error:
+            broken[key] = f"table {key} cannot be read: {trimmed(str(error))[0]}"
+    return broken
+
+
+def trimmed(text: str) -> tuple[str]:
+    """DuckDB's message without its kind, its picture of the statement and its guesses.
+
+    A misspelt column is followed by the nearest one there is.
+    """
+    message = _KIND.sub("", text.split("\n\nLINE ")[0].split("\nLINE ")[0]).strip()
+    first, _, rest = message.partition("\nCandidate bindings: ")
+    unknown = _UNKNOWN.search(first)
+    candidates = re.findall(r'"([^"]+)"', rest)
+    near = get_close_matches(unknown[1], candidates, 1, 0.4) if unknown and candidates else []
+    first = " ".join(first.split())[:_LONGEST_MESSAGE]
+    return (f"{first}; did you mean {near[0]!r}?" if near else first,)

@@ -1,0 +1,123 @@
+"""What a test type gets to see while it is turned into SQL: its table, columns and scope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any
+
+from galley.lake.model import Version
+from galley.lake.types import quote
+from galley.project.model import TestSpec
+from galley.quality.literals import CheckError, fragment, table_name
+from galley.quality.model import Fact, FactKind, Term
+from galley.quality.proofs import Known
+from galley.quality.scope import Scope
+
+Facts = Callable[[str, Fact], Known | None]
+"""What statistics say about a fact of a whole table, by the table's key."""
+
+
+def columns_of(version: Version) -> dict[str, str]:
+    """A version's columns and their Iceberg types (a nested one by its kind), in order."""
+    return {column["name"]: kind_of(column["type"]) for column in version.schema}
+
+
+def kind_of(type_: Any) -> str:
+    """A primitive's name, or the kind of a nested type."""
+    return type_ if isinstance(type_, str) else str(type_["type"])
+
+
+def where_of(spec: TestSpec, *conditions: str) -> str:
+    """A test's row filter and further conditions as one; empty if there are none."""
+    own = (fragment(spec.where),) if spec.where else ()
+    return " AND ".join((*own, *filter(None, conditions)))
+
+
+def source_of(spec: TestSpec, scope: Scope, *conditions: str) -> str:
+    """``FROM … WHERE …`` over the rows a test looks at that meet all conditions."""
+    where = where_of(spec, f"({scope.sql})" if scope.sql else "", *conditions)
+    source = f"FROM {table_name(spec.table)}"
+    return f"{source} WHERE {where}" if where else source
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One test, the versions it reads, and where it looks. ``keys`` are the table's key columns."""
+
+    spec: TestSpec
+    versions: Mapping[str, Version]
+    columns: Mapping[str, str]
+    scope: Scope
+    now: datetime
+    facts: Facts
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    keys: tuple[str, ...] = ()
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The test's parameters, in their normal form."""
+        return self.spec.params
+
+    @property
+    def table(self) -> str:
+        """The table's view, quoted."""
+        return table_name(self.spec.table)
+
+    def column(self, name: str, table: str | None = None) -> str:
+        """A column as the table spells it; raises ``CheckError`` naming the nearest one."""
+        known = self.columns if table is None else columns_of(self.version(table))
+        for spelled in known:
+            if spelled.lower() == name.lower():
+                return spelled
+        near = get_close_matches(name.lower(), [one.lower() for one in known], 1, 0.5)
+        by_key = {one.lower(): one for one in known}
+        raise CheckError(
+            f"table {table or self.spec.table} has no column {name!r}",
+            hint=f"did you mean {by_key[near[0]]!r}?" if near else f"it has {', '.join(known)}",
+        )
+
+    def version(self, table: str) -> Version:
+        """A version the test reads; raises ``CheckError`` when there is none."""
+        if table in self.versions:
+            return self.versions[table]
+        near = get_close_matches(table, list(self.versions), 1, 0.5)
+        raise CheckError(
+            f"table {table} does not exist here", hint=f"did you mean {near[0]}?" if near else None
+        )
+
+    def where(self, *conditions: str) -> str:
+        """The test's row filter and further conditions as one; empty if there are none."""
+        return where_of(self.spec, *conditions)
+
+    def count(self, *conditions: str, fact: Fact | None = None) -> Term:
+        """How many rows meet all conditions; ``fact`` counts only without a row filter."""
+        return self.aggregate("count(*)", *conditions, fact=fact)
+
+    def aggregate(self, sql: str, *conditions: str, fact: Fact | None = None) -> Term:
+        """An aggregate over the rows that meet all conditions."""
+        where = self.where(*conditions)
+        known = fact if not self.spec.where else None
+        return Term(f"{sql} FILTER (WHERE {where})" if where else sql, known)
+
+    def rows(self) -> Term:
+        """How many rows the test looks at."""
+        return self.count(fact=Fact(FactKind.ROWS))
+
+    def filled(self, *columns: str) -> Term:
+        """How many rows have a value in all the columns."""
+        names = [f"{quote(column)} IS NOT NULL" for column in columns]
+        return self.count(*names, fact=Fact(FactKind.VALUES, columns))
+
+    def source(self, *conditions: str) -> str:
+        """``FROM … WHERE …`` over the rows of the scope that meet all conditions."""
+        return source_of(self.spec, self.scope, *conditions)
+
+    def sample(self, columns: tuple[str, ...], *conditions: str) -> str:
+        """Failing rows: key columns first, then the tested ones, then the rest."""
+        first = [*dict.fromkeys((*self.keys, *columns))]
+        rest = [column for column in self.columns if column not in first]
+        names = ", ".join(quote(column) for column in [*first, *rest])
+        return f"SELECT {names} {self.source(*conditions)}"

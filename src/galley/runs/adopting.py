@@ -1,0 +1,118 @@
+"""Taking over windows that another ref has proved, and replaying windows onto a moved target."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from galley import codec
+from galley.ids import new_id
+from galley.lake import commits, field_ids, refs
+from galley.lake.merge import TableMerge
+from galley.lake.model import Change, CommitKind, FieldKey, Version, WindowEntry
+from galley.lake.schema import FieldIds
+from galley.lake.replay import replay as replay_files
+from galley.lake.warehouse import Warehouse
+from galley.project.model import Step
+from galley.runs.findings import Result
+from galley.runs.live import LiveRun, Site
+from galley.runs.planning import StepPlan
+
+
+def adopt(site: Site, live: LiveRun, step: Step, plan: StepPlan) -> None:
+    """Commit a plan's adopted windows on the run's ref: files are taken over, none is written."""
+    if not plan.adopted:
+        return
+    table = step.outputs[0]
+    with site.database.read() as connection:
+        target = live.scene(connection).versions([table]).get(table)
+    first = target.content_id if target else None
+    change: Change | None = None
+    for source, windows in _by_version(plan.adopted):
+        change = _joined(
+            change,
+            replay_files(
+                Warehouse(site.warehouse),
+                project=live.project,
+                target=target,
+                source=source,
+                source_base=None,
+                windows=windows,
+                attempt=new_id(),
+                field_ids=_field_ids(site),
+            ),
+        )
+        target = change.version
+    if change is not None:
+        _commit(site, live, step, replace(change, expected=first, guarded=True))
+
+
+def replay(site: Site, live: LiveRun, merge: TableMerge) -> Change:
+    """Commit what a run did to one table on the present version of its target."""
+    if merge.source is None or merge.target is None:
+        raise AssertionError(f"{merge.table}: a replay needs both sides")
+    return replay_files(
+        Warehouse(site.warehouse),
+        project=live.project,
+        target=merge.target,
+        source=merge.source,
+        source_base=merge.base,
+        windows=merge.windows,
+        attempt=new_id(),
+        field_ids=_field_ids(site),
+    )
+
+
+def _by_version(results: tuple[Result, ...]) -> list[tuple[Version, tuple[WindowEntry, ...]]]:
+    grouped: dict[str, tuple[Version, list[WindowEntry]]] = {}
+    for result in results:
+        version = codec.from_plain(Version, result.body["version"])
+        entry = codec.from_plain(WindowEntry, result.body["window"])
+        grouped.setdefault(version.location, (version, []))[1].append(entry)
+    return [(version, tuple(entries)) for version, entries in grouped.values()]
+
+
+def _joined(before: Change | None, after: Change) -> Change:
+    """One change that does what two after each other do."""
+    if before is None or before.version is None or after.version is None:
+        return after
+    one, two = before.version.intent, after.version.intent
+    intent = replace(
+        two,
+        spans=(*one.spans, *two.spans),
+        files=(*one.files, *two.files),
+        removed=(*one.removed, *two.removed),
+    )
+    return replace(
+        after,
+        version=replace(after.version, intent=intent),
+        windows=(*before.windows, *after.windows),
+        reset_windows=before.reset_windows or after.reset_windows,
+    )
+
+
+def _commit(site: Site, live: LiveRun, step: Step, change: Change) -> None:
+    now = site.clock()
+    message = f"adopt {len(change.windows)} windows of {step.name}"
+    with site.database.write() as connection:
+        ref = refs.get_ref(connection, live.project, live.run.ref_name)
+        commit = commits.write_commit(
+            connection,
+            project=live.project,
+            parent=commits.get_commit(connection, ref.head),
+            kind=CommitKind.STEP,
+            author=live.run.actor,
+            message=message,
+            now=now,
+            changes=[change],
+            run_id=live.run.id,
+            code_version=live.run.definition,
+        )
+        refs.move_ref(connection, ref, commit.id, who=live.run.actor, why=message, now=now)
+
+
+def _field_ids(site: Site) -> FieldIds:
+    def allocate(table_id: str, keys: tuple[FieldKey, ...], at_least: int) -> tuple[int, ...]:
+        with site.database.write() as connection:
+            return field_ids.allocate(connection, table_id, keys, at_least)
+
+    return allocate

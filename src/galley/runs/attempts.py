@@ -1,0 +1,392 @@
+"""One attempt of a step: what it is told, how its work is taken over, how its end is recorded.
+
+The finish is one transaction: the state is RUNNING and the epoch is ours, the tables are what the
+attempt was based on, one commit on the run's ref. Nothing else moves a run's ref.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from galley import codec, faults
+from galley.ids import new_id
+from galley.lake import commits, refs, trees
+from galley.lake.model import Change, Commit, CommitKind, RefKind, Span, Version
+from galley.project.model import Materialize, Retry, Step
+from galley.runs import findings, keys, queue, records
+from galley.runs.live import LiveRun, Site, memory_share, step_values, table_id
+from galley.runs.model import Reason, StepRun, StepState
+from galley.runs.planning import Scene, StepPlan
+from galley.runs.protocol import StepDone, StepTask, TaskFailed
+
+MOST_LOSSES = 3
+"""How often a step may lose its worker before it is poisoned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A claimed step with what was decided for it."""
+
+    id: str
+    step_run: StepRun
+    plan: StepPlan
+    contents: dict[str, str]
+    log_name: str
+
+
+def attempt_ref(step_run: StepRun) -> str:
+    """The private ref of the attempt that holds the present epoch."""
+    return f"attempt/{step_run.id}/{step_run.epoch}"
+
+
+def begin(
+    connection: Connection,
+    live: LiveRun,
+    step_run: StepRun,
+    plan: StepPlan,
+    scene: Scene,
+    now: int,
+) -> Attempt | None:
+    """Record the attempt and its ref and move the step to RUNNING; ``None`` if it was lost."""
+    step = _step_of(live, step_run)
+    id = new_id()
+    log_name = f"{live.run.id}/{step.name}.{step_run.epoch}"
+    moved = queue.move_step(
+        connection,
+        step_run,
+        StepState.RUNNING,
+        now,
+        key=plan.key,
+        why=plan.why,
+        spans=[[s.start, s.end] for s in plan.spans] or None,
+        body={"why": plan.why, "attempt": id},
+    )
+    if not moved:
+        return None
+    records.start_attempt(
+        connection,
+        {
+            "id": id,
+            "step_run_id": step_run.id,
+            "run_id": live.run.id,
+            "epoch": step_run.epoch,
+            "owner": step_run.owner or "",
+            "base": scene.head,
+            "started": now,
+            "log": log_name,
+        },
+    )
+    refs.create_ref(
+        connection,
+        live.project,
+        attempt_ref(step_run),
+        RefKind.ATTEMPT,
+        scene.head,
+        owner=live.run.actor,
+        now=now,
+        fork_point=scene.head,
+        fork_ref=live.run.ref_name,
+    )
+    contents = scene.contents(scene.versions((*step.inputs, *step.outputs)))
+    return Attempt(id, step_run, plan, contents, log_name)
+
+
+def task_for(
+    site: Site, live: LiveRun, attempt: Attempt, scene: Scene, slots: int, secrets: dict[str, str]
+) -> StepTask:
+    """What the worker is told."""
+    step = _step_of(live, attempt.step_run)
+    versions = scene.versions((*step.inputs, *step.outputs))
+    return StepTask(
+        kind="step",
+        attempt=attempt.id,
+        epoch=attempt.step_run.epoch,
+        run=live.run.id,
+        project=live.project,
+        step=step,
+        code_dir=str(site.code(live.run.definition)),
+        project_dir=str(live.folder),
+        warehouse=site.warehouse,
+        scratch=str(site.scratch / attempt.id),
+        inputs={n: v for n, v in versions.items() if n in step.inputs or n not in step.outputs},
+        bases={name: versions[name] for name in step.outputs if name in versions},
+        table_ids={name: table_id(live.project, name) for name in step.outputs},
+        variables=step_values(live.setting.values(step), step),
+        now=live.setting.now,
+        spans=attempt.plan.spans,
+        span_keys=attempt.plan.span_keys,
+        rebuild=step.name in live.setting.rebuild and live.setting.windows is None,
+        secrets=secrets,
+        connections={
+            name: live.manifest.connections[name]
+            for name in step.connections
+            if name in live.manifest.connections
+        },
+        threads=max(site.threads // slots, 1),
+        memory=memory_share(site, slots),
+        ref=live.run.ref,
+    )
+
+
+def take_over(
+    connection: Connection,
+    live: LiveRun,
+    step_run: StepRun,
+    plan: StepPlan,
+    changes: Sequence[Change],
+    now: int,
+) -> bool:
+    """A reused step: point the run's ref at what is there already and stage it."""
+    step = _step_of(live, step_run)
+    rows = [change.version.rows or 0 for change in changes if change.version]
+    moved = queue.move_step(
+        connection,
+        step_run,
+        StepState.STAGED,
+        now,
+        key=plan.key,
+        why=plan.why,
+        reused_from=plan.from_run or live.run.id,
+        rows=sum(rows) if rows else None,
+        spans=[[s.start, s.end] for s in plan.kept] or None,
+        body={"why": plan.why, "reused_from": plan.from_run},
+    )
+    if moved and changes:
+        _commit(connection, live, step, changes, f"reuse {step.name}", now)
+    return moved
+
+
+def reused_changes(scene: Scene, step: Step, plan: StepPlan) -> list[Change]:
+    """The changes that a plan's whole-table results mean on the run's ref; none if all is there."""
+    present = scene.versions(step.outputs)
+    changes = []
+    for result in plan.results:
+        version = codec.from_plain(Version, result.body)
+        before = present.get(result.table)
+        if before is None or before.content_id != version.content_id:
+            expected = before.content_id if before else None
+            changes.append(Change(result.table, version, expected, guarded=True))
+    return changes
+
+
+def finish(
+    connection: Connection,
+    live: LiveRun,
+    attempt: Attempt,
+    done: StepDone,
+    *,
+    probe: str | None,
+    now: int,
+) -> tuple[Change, ...] | None:
+    """Take over what an attempt made. ``None`` means the attempt had lost its step.
+
+    Raises:
+        StaleRefError: a table is no longer what the attempt was based on.
+    """
+    step = _step_of(live, attempt.step_run)
+    moved = queue.move_step(
+        connection,
+        attempt.step_run,
+        StepState.STAGED,
+        now,
+        rows=done.rows,
+        bytes=done.bytes,
+        seconds=done.seconds,
+        body={"warnings": list(done.warnings)} if done.warnings else None,
+    )
+    if not moved:
+        drop_attempt(connection, live, attempt, "lost", now)
+        return None
+    changes = tuple(_stamped(live, step, attempt, change, probe) for change in done.changes)
+    faults.point("finish.before_commit")
+    if changes:
+        _commit(connection, live, step, changes, f"{step.name}", now)
+    if _reusable(live, step, attempt, done, probe):
+        kept = _results(live, step, attempt, changes)
+        findings.save_results(connection, live.project, kept, now)
+    drop_attempt(connection, live, attempt, "staged", now)
+    return changes
+
+
+def fail(
+    connection: Connection, live: LiveRun, attempt: Attempt, failure: TaskFailed, now: int
+) -> StepState | None:
+    """Record a failed attempt; the step is tried again or has failed. ``None`` if it was lost."""
+    step_run = attempt.step_run
+    step = live.node(step_run.name).step
+    drop_attempt(connection, live, attempt, failure.reason, now, error=failure.message)
+    lost = failure.reason == Reason.LOST_WORKER.value
+    losses = step_run.losses + (1 if lost else 0)
+    detail = {
+        "error": failure.error,
+        "trace": failure.trace,
+        "hint": failure.hint,
+        "where": failure.where,
+    }
+    values: dict[str, Any] = {
+        "reason": failure.reason,
+        "message": failure.message,
+        "losses": losses,
+        "detail": {key: value for key, value in detail.items() if value},
+    }
+    if lost and losses < MOST_LOSSES:
+        to = StepState.READY
+    elif step is not None and not lost and _again(step.retry, step_run.attempts, failure):
+        to = StepState.RETRY_WAIT
+        wait = min(step.retry.wait * 2 ** (step_run.attempts - 1), step.retry.longest)
+        values["not_before"] = now + int(wait * 1_000_000)
+    else:
+        to = StepState.FAILED
+        if lost:
+            values["message"] = f"{failure.message}; it was tried {losses} times"
+    if not queue.move_step(connection, step_run, to, now, body=values["detail"], **values):
+        return None
+    if to is StepState.FAILED:
+        names = live.graph.downstream(step_run.name)
+        queue.fail_downstream(connection, live.run.id, names, step_run.name, now)
+    return to
+
+
+def drop_attempt(
+    connection: Connection,
+    live: LiveRun,
+    attempt: Attempt,
+    end: str,
+    now: int,
+    *,
+    error: str | None = None,
+) -> None:
+    """Record the attempt's end and discard its ref whole."""
+    records.end_attempt(connection, attempt.id, end=end, now=now, error=error)
+    # A lost attempt's ref may be gone already.
+    ref = refs.find_ref(connection, live.project, attempt_ref(attempt.step_run))
+    if ref is not None:
+        refs.delete_ref(connection, ref, who=live.run.actor, why=f"attempt {end}", now=now)
+
+
+def _again(retry: Retry, attempts: int, failure: TaskFailed) -> bool:
+    if attempts >= retry.attempts:
+        return False
+    if failure.reason not in (Reason.USER_ERROR.value, Reason.TIMEOUT.value):
+        return False
+    names = {failure.error, failure.error.rpartition(".")[2], *failure.bases}
+    return not retry.on or bool(names & set(retry.on))
+
+
+def _step_of(live: LiveRun, step_run: StepRun) -> Step:
+    step = live.node(step_run.name).step
+    if step is None:
+        raise AssertionError(f"{step_run.name} is no user's step")
+    return step
+
+
+def _commit(
+    connection: Connection,
+    live: LiveRun,
+    step: Step,
+    changes: Sequence[Change],
+    message: str,
+    now: int,
+) -> Commit:
+    ref = refs.get_ref(connection, live.project, live.run.ref_name)
+    commit = commits.write_commit(
+        connection,
+        project=live.project,
+        parent=commits.get_commit(connection, ref.head),
+        kind=CommitKind.STEP,
+        author=live.run.actor,
+        message=message,
+        now=now,
+        changes=changes,
+        run_id=live.run.id,
+        code_version=live.run.definition,
+    )
+    refs.move_ref(connection, ref, commit.id, who=live.run.actor, why=message, now=now)
+    return commit
+
+
+def _stamped(
+    live: LiveRun, step: Step, attempt: Attempt, change: Change, probe: str | None
+) -> Change:
+    """The change with a record of how its version was made."""
+    if change.version is None:
+        return change
+    made = {
+        "code": step.code_hash,
+        "variables": step_values(live.setting.values(step), step),
+        "toolchain": live.setting.toolchain,
+        "probe": probe,
+        "run": live.run.id,
+    }
+    inputs = {name: attempt.contents.get(name, "absent") for name in step.inputs}
+    return replace(
+        change, version=replace(change.version, step=step.name, inputs=inputs, made=made)
+    )
+
+
+def _reusable(
+    live: LiveRun, step: Step, attempt: Attempt, done: StepDone, probe: str | None
+) -> bool:
+    undeclared = set(done.modules) - set(step.modules)
+    moved_on = step.load is not None and probe != live.probes.get(step.name)
+    return attempt.plan.reusable and not undeclared and not moved_on
+
+
+def _results(
+    live: LiveRun, step: Step, attempt: Attempt, changes: Iterable[Change]
+) -> list[findings.Result]:
+    found = []
+    for change in changes:
+        version = change.version
+        if version is None:
+            continue
+        body = codec.to_plain(version)
+        if step.window is None or not change.windows:
+            for key in _whole_keys(live, step, attempt, version):
+                found.append(
+                    findings.Result(
+                        key, change.table, version.content_id, live.run.id, step.name, body
+                    )
+                )
+        for entry in change.windows:
+            found.append(
+                findings.Result(
+                    entry.key,
+                    change.table,
+                    entry.content_id,
+                    live.run.id,
+                    step.name,
+                    {"version": body, "window": codec.to_plain(entry)},
+                )
+            )
+    return found
+
+
+def _whole_keys(live: LiveRun, step: Step, attempt: Attempt, version: Version) -> tuple[str, ...]:
+    """The key that was computed; an upsert is also its own result when run upon itself again."""
+    plan = attempt.plan
+    if step.materialize not in (Materialize.MERGE, Materialize.APPEND):
+        return (plan.key,)
+    read = {name: attempt.contents.get(name, "absent") for name in step.inputs}
+    again = keys.table_key(
+        plan.identity, read | {version.table: version.content_id}, live.probes.get(step.name)
+    )
+    return (plan.key, again)
+
+
+def spans_text(spans: Iterable[Span]) -> str:
+    """Windows in a few words, for messages."""
+    listed = [str(span) for span in spans]
+    if len(listed) <= 3:
+        return ", ".join(listed)
+    return f"{listed[0]} … {listed[-1]} ({len(listed)} windows)"
+
+
+def tree_contents(connection: Connection, commit_id: str, tables: Iterable[str]) -> dict[str, str]:
+    """The content ids of the named tables at a commit."""
+    found = trees.lookup(connection, commit_id, list(tables))
+    return {name: version.content_id for name, version in found.items()}

@@ -1,0 +1,207 @@
+"""The engine: one loop that claims ready steps, hands them to workers and records their ends.
+
+Every decision is a conditional statement in the database; what the engine keeps in memory can be
+rebuilt from there by the next engine at any moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from galley.errors import GalleyError
+from galley.ids import new_id
+from galley.runs import backfill, finishing, queue, records, recovery
+from galley.runs.dispatch import Dispatcher
+from galley.runs.live import LiveRun, Site
+from galley.runs.model import Intention, Reason, Run, RunState
+from galley.runs.pool import Pool, PoolEvent
+from galley.runs.publishing import Publisher
+from galley.runs.starting import start_run
+from galley.version import VERSION
+
+LEASE = 20_000_000
+BEAT = 5_000_000
+LOOK = 100_000
+"""Microseconds: how long a lease lasts, how often it is extended, how often the engine looks for
+new runs and wishes."""
+
+ACTIVE = (RunState.RUNNING, RunState.PAUSED, RunState.PUBLISHING)
+
+
+@dataclass(slots=True)
+class _Timers:
+    beat: int = 0
+    look: int = 0
+
+
+class Engine:
+    """Works on the runs of one home. At most one is active per home (see ``lockfile``)."""
+
+    def __init__(self, site: Site, pool: Pool, slots: int) -> None:
+        self.site = site
+        self.pool = pool
+        self.slots = slots
+        self.id = new_id()
+        self.live: dict[str, LiveRun] = {}
+        self.publisher = Publisher(site, self.id)
+        self.dispatcher = Dispatcher(site, pool, self.id, slots)
+        self._timers = _Timers()
+
+    def open(self) -> None:
+        """Register this engine and take over what a dead one left."""
+        now = self.site.clock()
+        with self.site.database.write() as connection:
+            records.open_session(
+                connection,
+                id=self.id,
+                capacity=self.slots,
+                version=VERSION,
+                boot_id=recovery.boot_id(),
+                now=now,
+            )
+        for live in recovery.take_over(self.site, self.id):
+            self.live[live.run.id] = live
+            self.dispatcher.resume_tests(live)
+            self._settle(live.run.id)
+
+    def close(self) -> None:
+        """Stop working; runs that are not finished go on at the next engine."""
+        self.pool.close()
+        with self.site.database.write() as connection:
+            records.touch_session(connection, self.id, self.site.clock(), ended=True)
+
+    def work(self, done: Callable[[], bool], tick: Callable[[], None]) -> None:
+        """Run the loop until ``done()``; ``tick`` is called once a round to show progress."""
+        while not done():
+            self.step()
+            tick()
+
+    def step(self, timeout: float = 0.05) -> None:
+        """One round: new runs and wishes, claims, messages from workers, ends of runs."""
+        self._look()
+        busy = self._dispatch()
+        events = self.pool.poll(0 if busy else timeout)
+        for run_id in self.dispatcher.handle(events, self.live):
+            self._settle(run_id)
+        self._publish_waiting()
+        self._beat(events)
+
+    def _look(self) -> None:
+        now = self.site.clock()
+        if now - self._timers.look < LOOK and now >= self._timers.look:
+            return
+        self._timers.look = now
+        self._start_queued(now)
+        with self.site.database.read() as connection:
+            current = {
+                run.id: run
+                for run in records.list_runs(connection, states=ACTIVE, limit=1000)
+                if run.id in self.live
+            }
+        for run_id, live in list(self.live.items()):
+            found = current.get(run_id)
+            if found is None:
+                self._forget(run_id)
+            else:
+                self._heed(live, found, now)
+        with self.site.database.write(durable=False) as connection:
+            queue.wake_retries(connection, self.live, now)
+            backfill.advance(connection, now)
+
+    def _start_queued(self, now: int) -> None:
+        with self.site.database.read() as connection:
+            queued = records.list_runs(
+                connection, states=(RunState.QUEUED,), limit=100, oldest_first=True
+            )
+        for run in queued:
+            if run.intention is Intention.CANCEL:
+                self._cancel_queued(run, now)
+            elif not any(finishing.collide(run, live.run) for live in self.live.values()):
+                self._start(run, now)
+
+    def _start(self, run: Run, now: int) -> None:
+        try:
+            with self.site.database.write() as connection:
+                if run.request.batch is not None:
+                    backfill.start_backfill(connection, self.site, run, self.id, now)
+                    return
+                live = start_run(connection, self.site, run, self.id, now)
+        except GalleyError as error:
+            with self.site.database.write() as connection:
+                queue.move_run(
+                    connection,
+                    run.id,
+                    RunState.FAILED,
+                    now,
+                    reason=Reason.CONFLICT.value,
+                    message=str(error),
+                )
+            return
+        self.live[run.id] = live
+        self._settle(run.id)
+
+    def _cancel_queued(self, run: Run, now: int) -> None:
+        with self.site.database.write() as connection:
+            queue.move_run(
+                connection, run.id, RunState.CANCELLED, now, reason=Reason.CANCELLED.value
+            )
+
+    def _heed(self, live: LiveRun, found: Run, now: int) -> None:
+        """Do what was asked of a run: pause, go on, stop."""
+        live.run = found
+        wish = found.intention
+        with self.site.database.write(durable=False) as connection:
+            if wish is Intention.PAUSE and found.state is RunState.RUNNING:
+                queue.move_run(connection, found.id, RunState.PAUSED, now)
+            elif wish is Intention.GO and found.state is RunState.PAUSED:
+                queue.move_run(connection, found.id, RunState.RUNNING, now)
+            elif wish is Intention.CANCEL and found.state is not RunState.PUBLISHING:
+                queue.cancel_pending(connection, found.id, now)
+        if wish is Intention.CANCEL:
+            self.dispatcher.cancel(found.id)
+            self._settle(found.id)
+
+    def _dispatch(self) -> bool:
+        running = [
+            run_id
+            for run_id, live in self.live.items()
+            if live.run.state is RunState.RUNNING and live.run.intention is Intention.GO
+        ]
+        touched = self.dispatcher.dispatch(running, self.live)
+        for run_id in touched:
+            self._settle(run_id)
+        return bool(touched)
+
+    def _settle(self, run_id: str) -> None:
+        """When all steps of a run have ended, publish it or end it."""
+        live = self.live.get(run_id)
+        if live is None:
+            return
+        if finishing.settle(self.site, live):
+            if live.run.state is RunState.PUBLISHING:
+                self.publisher.enqueue(live)
+            else:
+                self._forget(run_id)
+
+    def _publish_waiting(self) -> None:
+        for live, task in self.publisher.advance(self.slots):
+            if task is not None:
+                self.dispatcher.submit_publish_tests(live, task)
+            elif live.run.state.terminal:
+                self._forget(live.run.id)
+        for live, answer in self.dispatcher.publish_answers():
+            self.publisher.tests_done(live, answer)
+
+    def _beat(self, events: list[PoolEvent]) -> None:
+        now = self.site.clock()
+        if now - self._timers.beat < BEAT and now >= self._timers.beat:
+            return
+        self._timers.beat = now
+        with self.site.database.write(durable=False) as connection:
+            queue.beat(connection, self.id, now, LEASE)
+            records.touch_session(connection, self.id, now)
+
+    def _forget(self, run_id: str) -> None:
+        self.live.pop(run_id, None)
+        self.dispatcher.forget(run_id)

@@ -1,0 +1,275 @@
+"""What runs found out and may be used again: reusable results, verdicts, metrics, overrides."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, insert, or_, select, update
+
+from galley import codec
+from galley.ids import digest, new_id
+from galley.lake.model import Span
+from galley.lake.tables import withdrawn
+from galley.project.model import TestSpec
+from galley.runs.tables import metric, override, result, run, verdict
+from galley.runs.verdict import Metric, Outcome, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A reusable result: which version (or window) a key produced, in which run.
+
+    ``body`` is the encoded ``lake.model.Version``; ``window`` the encoded ledger row, if any.
+    """
+
+    key: str
+    table: str
+    content_id: str
+    run_id: str
+    step: str
+    body: dict[str, Any]
+
+
+def save_results(connection: Connection, project: str, results: Sequence[Result], now: int) -> None:
+    """Keep results; a result that is known already stays as it is."""
+    for item in results:
+        known = connection.execute(
+            select(result.c.key).where(
+                result.c.project == project,
+                result.c.key == item.key,
+                result.c.table_key == item.table,
+                result.c.content_id == item.content_id,
+            )
+        ).first()
+        if known is None:
+            connection.execute(
+                insert(result).values(
+                    project=project,
+                    key=item.key,
+                    table_key=item.table,
+                    content_id=item.content_id,
+                    step=item.step,
+                    run_id=item.run_id,
+                    body=item.body,
+                    created=now,
+                    condemned=False,
+                )
+            )
+
+
+def find_results(
+    connection: Connection, project: str, keys: Collection[str]
+) -> dict[str, list[Result]]:
+    """Usable results by key, newest first. Withdrawn and condemned versions are left out."""
+    found: dict[str, list[Result]] = {}
+    wanted = sorted(set(keys))
+    for start in range(0, len(wanted), 500):
+        query = (
+            select(result)
+            .outerjoin(
+                withdrawn,
+                and_(
+                    withdrawn.c.project == result.c.project,
+                    withdrawn.c.content_id == result.c.content_id,
+                ),
+            )
+            .where(
+                result.c.project == project,
+                result.c.key.in_(wanted[start : start + 500]),
+                result.c.condemned.is_(False),
+                withdrawn.c.content_id.is_(None),
+            )
+            .order_by(result.c.created.desc())
+        )
+        for row in connection.execute(query):
+            found.setdefault(row.key, []).append(
+                Result(row.key, row.table_key, row.content_id, row.run_id, row.step, row.body)
+            )
+    return found
+
+
+def verdict_key(spec: TestSpec, contents: Mapping[str, str], spans: Iterable[Span]) -> str:
+    """What a verdict is bound to: the test, the exact contents it read, and the windows."""
+    return digest(
+        "verdict",
+        spec.hash,
+        spec.severity.value,
+        *(f"{table}={content}" for table, content in sorted(contents.items())),
+        *(str(span) for span in sorted(spans)),
+    )
+
+
+def save_verdicts(
+    connection: Connection,
+    project: str,
+    run_id: str,
+    step: str,
+    verdicts: Iterable[tuple[str, Verdict, str | None]],
+    now: int,
+) -> None:
+    """Keep verdicts; each comes with its key and the run it was reused from, if it was."""
+    rows = [
+        {
+            "id": new_id(),
+            "project": project,
+            "run_id": run_id,
+            "step": step,
+            "test": item.test,
+            "key": key,
+            "table_key": item.table,
+            "outcome": item.outcome.value,
+            "blocks": item.blocks,
+            "body": codec.to_plain(item),
+            "reused_from": reused_from,
+            "at": now,
+        }
+        for key, item, reused_from in verdicts
+    ]
+    if rows:
+        connection.execute(insert(verdict), rows)
+
+
+def find_verdicts(
+    connection: Connection, project: str, keys: Collection[str]
+) -> dict[str, tuple[Verdict, str]]:
+    """The newest verdict for each key with the run that gave it; errors are never reused."""
+    if not keys:
+        return {}
+    reusable = [Outcome.PASS.value, Outcome.WARN.value, Outcome.FAIL.value]
+    rows = connection.execute(
+        select(verdict)
+        .where(
+            verdict.c.project == project,
+            verdict.c.key.in_(sorted(keys)),
+            verdict.c.outcome.in_(reusable),
+        )
+        .order_by(verdict.c.at)
+    )
+    return {row.key: (codec.from_plain(Verdict, row.body), row.run_id) for row in rows}
+
+
+def verdicts_of(connection: Connection, run_id: str) -> list[Verdict]:
+    """All verdicts of a run, oldest first."""
+    rows = connection.execute(
+        select(verdict).where(verdict.c.run_id == run_id).order_by(verdict.c.at, verdict.c.id)
+    )
+    return [codec.from_plain(Verdict, row.body) for row in rows]
+
+
+def save_metrics(
+    connection: Connection,
+    project: str,
+    run_id: str,
+    contents: Mapping[str, str],
+    metrics: Iterable[Metric],
+    now: int,
+) -> None:
+    """Keep the metrics of the tables a step made; ``contents`` are the tables' content ids."""
+    rows = [
+        {
+            "project": project,
+            "table_key": item.table,
+            "column": item.column,
+            "name": item.name,
+            "value": item.value,
+            "text": item.text,
+            "estimated": item.estimated,
+            "span_start": item.span.start if item.span else None,
+            "content_id": contents.get(item.table, ""),
+            "run_id": run_id,
+            "at": now,
+        }
+        for item in metrics
+    ]
+    if rows:
+        connection.execute(insert(metric), rows)
+
+
+def bind_metrics(connection: Connection, run_id: str, commit_id: str) -> None:
+    """Tell the metrics of a run in which commit their tables were published."""
+    connection.execute(update(metric).where(metric.c.run_id == run_id).values(commit_id=commit_id))
+
+
+def metrics_of(
+    connection: Connection, project: str, table: str, *, limit: int = 500
+) -> list[dict[str, Any]]:
+    """The stored metrics of a table, newest first."""
+    rows = connection.execute(
+        select(metric)
+        .where(metric.c.project == project, metric.c.table_key == table)
+        .order_by(metric.c.id.desc())
+        .limit(limit)
+    )
+    return [dict(row._mapping) for row in rows]
+
+
+def save_override(
+    connection: Connection,
+    *,
+    run_id: str,
+    test: str,
+    table: str,
+    by: str,
+    reason: str,
+    now: int,
+    expires_at: int,
+) -> None:
+    """Record that a named person lets a run publish over a test."""
+    connection.execute(
+        insert(override).values(
+            id=new_id(),
+            run_id=run_id,
+            test=test,
+            table_key=table,
+            by=by,
+            reason=reason,
+            at=now,
+            expires_at=expires_at,
+        )
+    )
+
+
+def overrides(
+    connection: Connection, run_ids: Collection[str], now: int
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """The overrides of the given runs that have not expired, by (test, table)."""
+    rows = connection.execute(
+        select(override).where(override.c.run_id.in_(sorted(run_ids)), override.c.expires_at > now)
+    )
+    return {(row.test, row.table_key): dict(row._mapping) for row in rows}
+
+
+def shown_overrides(
+    connection: Connection, project: str, tables: Collection[str], now: int
+) -> dict[str, list[dict[str, Any]]]:
+    """Overrides that still stand, by table: shown wherever the table is shown."""
+    rows = connection.execute(
+        select(override)
+        .join(run, run.c.id == override.c.run_id)
+        .where(
+            run.c.project == project,
+            override.c.table_key.in_(sorted(tables)),
+            or_(override.c.expires_at > now, override.c.expires_at.is_(None)),
+        )
+    )
+    shown: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        shown.setdefault(row.table_key, []).append(dict(row._mapping))
+    return shown
+
+
+def verdict_keys(connection: Connection, run_id: str) -> frozenset[str]:
+    """The keys of a run's verdicts: what was judged in it."""
+    rows = connection.execute(select(verdict.c.key).where(verdict.c.run_id == run_id))
+    return frozenset(rows.scalars())
+
+
+def latest_blocking(connection: Connection, run_id: str) -> list[Verdict]:
+    """The tests whose newest verdict in the run keeps a publish back."""
+    rows = connection.execute(
+        select(verdict).where(verdict.c.run_id == run_id).order_by(verdict.c.at, verdict.c.id)
+    )
+    newest = {(row.test, row.table_key): row for row in rows}
+    return [codec.from_plain(Verdict, row.body) for row in newest.values() if row.blocks]

@@ -1,0 +1,93 @@
+"""The end of a run: when all its steps have ended it publishes, or fails and says why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from galley.ids import digest
+from galley.lake import refs
+from galley.project.model import Manifest
+from galley.runs import queue, records
+from galley.runs.live import LiveRun, Site
+from galley.runs.model import Intention, Reason, Run, RunState, StepRun, StepState
+
+KEEP_FAILED = 24 * 3600 * 1_000_000
+"""Microseconds for which the staged tables of a failed run are kept for a look and a resume."""
+
+
+def collide(waiting: Run, live: Run) -> bool:
+    """Whether two runs must not publish side by side: same ref, pipeline and windows."""
+    if waiting.id == live.id or waiting.ref != live.ref or waiting.project != live.project:
+        return False
+    if waiting.request.batch is not None or live.request.batch is not None:
+        return False
+    if not set(waiting.request.pipelines) & set(live.request.pipelines):
+        return False
+    mine, theirs = waiting.request.windows, live.request.windows
+    if mine is None or theirs is None:
+        return True
+    return mine[0] < theirs[1] and theirs[0] < mine[1]
+
+
+def settle(site: Site, live: LiveRun) -> bool:
+    """Move a run on if all its steps have ended; whether they have."""
+    with site.database.read() as connection:
+        states = queue.counts(connection, [live.run.id])[live.run.id]
+    if any(not state.terminal for state in states):
+        return False
+    now = site.clock()
+    with site.database.write() as connection:
+        run = records.get_run(connection, live.run.id)
+        if run.state.terminal or run.state is RunState.PUBLISHING:
+            live.run = run
+            return True
+        steps = queue.steps_of(connection, run.id)
+        if all(step.state.good for step in steps) and run.intention is not Intention.CANCEL:
+            moved = queue.move_run(connection, run.id, RunState.PUBLISHING, now)
+            live.run = replace(run, state=RunState.PUBLISHING) if moved else run
+            return moved
+        end_run(connection, live, *_verdict(run, steps), now=now)
+    return True
+
+
+def end_run(
+    connection: Connection,
+    live: LiveRun,
+    state: RunState,
+    reason: Reason,
+    message: str,
+    *,
+    now: int,
+) -> None:
+    """End a run without a publish. Its target is untouched; its own ref is kept for a day."""
+    moved = queue.move_run(
+        connection, live.run.id, state, now, reason=reason.value, message=message
+    )
+    if moved:
+        live.run = replace(live.run, state=state, reason=reason, message=message)
+        ref = refs.find_ref(connection, live.project, live.run.ref_name)
+        if ref is not None:
+            refs.set_expiry(connection, ref, now + KEEP_FAILED)
+
+
+def _verdict(run: Run, steps: Iterable[StepRun]) -> tuple[RunState, Reason, str]:
+    if run.intention is Intention.CANCEL:
+        return RunState.CANCELLED, Reason.CANCELLED, "cancelled; nothing was published"
+    for state in (StepState.FAILED, StepState.BLOCKED, StepState.CANCELLED):
+        for step in steps:
+            if step.state is state:
+                reason = step.reason or Reason.USER_ERROR
+                return RunState.FAILED, reason, f"{step.name}: {step.message or state.value}"
+    return RunState.FAILED, Reason.UPSTREAM, "a step did not succeed"
+
+
+def pipeline_code(manifest: Manifest, pipeline: str) -> str:
+    """What a hold after a rollback compares: the code and tests of a pipeline's steps."""
+    parts = []
+    for name in sorted(manifest.pipelines[pipeline].steps):
+        step = manifest.steps[name]
+        parts += [name, step.code_hash, *sorted(test.hash for test in step.tests)]
+    return digest("pipeline", pipeline, *parts)

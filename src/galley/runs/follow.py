@@ -1,0 +1,62 @@
+"""Driving a run to its end from a command: be the engine, or watch the engine that is there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from galley.runs import records
+from galley.runs.engine import Engine
+from galley.runs.live import Site
+from galley.runs.lockfile import EngineLock
+from galley.runs.model import Intention, Run
+from galley.runs.pool import Pool
+
+POLL = 0.1
+"""Seconds between two looks at a run that another engine works on."""
+
+
+def follow(
+    site: Site,
+    pool: Pool,
+    run_id: str,
+    *,
+    slots: int,
+    watch: Callable[[], None],
+    interrupted: Callable[[], bool],
+) -> Run:
+    """Wait until a run has ended, working on the home's runs if nobody else does.
+
+    ``watch`` is called again and again to show progress. When ``interrupted`` becomes true the run
+    is asked to stop, and the wait goes on until it has.
+    """
+    asked = False
+    lock = EngineLock(site.home)
+
+    def ended() -> bool:
+        nonlocal asked
+        if interrupted() and not asked:
+            asked = True
+            with site.database.write() as connection:
+                records.set_intention(connection, run_id, Intention.CANCEL, site.clock())
+        with site.database.read() as connection:
+            return records.get_run(connection, run_id).state.terminal
+
+    with lock:
+        while not ended():
+            if lock.acquire():
+                _work(Engine(site, pool, slots), ended, watch)
+            else:
+                watch()
+                time.sleep(POLL)
+    watch()
+    with site.database.read() as connection:
+        return records.get_run(connection, run_id)
+
+
+def _work(engine: Engine, ended: Callable[[], bool], watch: Callable[[], None]) -> None:
+    engine.open()
+    try:
+        engine.work(ended, watch)
+    finally:
+        engine.close()

@@ -1,0 +1,141 @@
+"""A run while an engine works on it: its manifest, graph and settings, rebuilt from the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from galley.clock import Clock
+from galley.db.engine import Database
+from galley.ids import digest
+from galley.lake import refs
+from galley.project.codec import manifest_from_json
+from galley.project.model import Manifest, Step
+from galley.runs import queue, records
+from galley.runs.graph import Node, RunGraph, build_graph
+from galley.runs.model import Run, RunCause, StepState
+from galley.runs.planning import Scene, Setting
+
+Probe = Callable[[Step, str], str | None]
+"""Looks at what a load step would read and says what it is now (see ``runner.probe``)."""
+
+SecretLookup = Callable[[Manifest, tuple[str, ...], Path], dict[str, str]]
+"""The values of the named secrets for a project folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where the engine works: the home's database and folders, and what is passed in."""
+
+    database: Database
+    home: Path
+    warehouse: str
+    clock: Clock
+    probe: Probe
+    secrets: SecretLookup
+    threads: int
+    memory: int
+
+    @property
+    def logs(self) -> Path:
+        """The folder of attempts' logs."""
+        return self.home / "logs"
+
+    @property
+    def scratch(self) -> Path:
+        """The folder for temporary files of attempts."""
+        return self.home / "scratch"
+
+    def code(self, definition: str) -> Path:
+        """The folder with the pinned files of a project version."""
+        return self.home / "code" / definition[:32]
+
+
+@dataclass(slots=True)
+class LiveRun:
+    """One run under way. Only ``run`` and the two caches change.
+
+    ``probes`` remembers what load steps saw; ``pending_tests`` counts tries of lost test tasks.
+    """
+
+    run: Run
+    manifest: Manifest
+    graph: RunGraph
+    folder: Path
+    setting: Setting
+    probes: dict[str, str | None] = field(default_factory=dict)
+    test_losses: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def project(self) -> str:
+        """The project's name."""
+        return self.run.project
+
+    def node(self, name: str) -> Node:
+        """The node of a step run."""
+        return self.graph.nodes[name]
+
+    def scene(self, connection: Connection) -> Scene:
+        """The tables as this run's steps see them now."""
+        head = refs.get_ref(connection, self.project, self.run.ref_name).head
+        return Scene(connection, self.project, head, self.run.pins)
+
+
+def load_live(connection: Connection, site: Site, run: Run) -> LiveRun:
+    """Put a run's context together from what the database keeps of it."""
+    row = records.definition_row(connection, run.definition)
+    manifest = manifest_from_json(row["body"])
+    request = run.request
+    setting = Setting(
+        project=run.project,
+        variables=request.variables,
+        toolchain=manifest.toolchain,
+        now=run.created,
+        windows=request.windows,
+        rebuild=frozenset(request.rebuild),
+        earlier=_earlier(connection, request.resumes),
+        unbounded=run.cause in (RunCause.PROMOTION, RunCause.BACKFILL),
+    )
+    graph = build_graph(manifest, request)
+    return LiveRun(run, manifest, graph, Path(row["folder"]), setting)
+
+
+def with_probes(live: LiveRun, site: Site, step: Step) -> Setting:
+    """The run's setting with what the load step ``step`` would read now."""
+    if step.load is None:
+        return live.setting
+    if step.name not in live.probes:
+        live.probes[step.name] = site.probe(step, str(live.folder))
+    return replace(live.setting, probes=dict(live.probes))
+
+
+def table_id(project: str, table: str) -> str:
+    """The stable id of a table: the same on every ref, and after dropping and making it again."""
+    return digest("table", project, table)
+
+
+def _earlier(connection: Connection, run_id: str | None) -> Mapping[str, tuple[str, str]]:
+    if run_id is None:
+        return {}
+    usable = {StepState.SUCCEEDED, StepState.REUSED, StepState.BLOCKED, StepState.STAGED}
+    return {
+        step.name: (step.key, run_id)
+        for step in queue.steps_of(connection, run_id)
+        if step.key is not None and step.state in usable
+    }
+
+
+def memory_share(site: Site, slots: int) -> int:
+    """Bytes that one of ``slots`` attempts may use for queries."""
+    return max(site.memory // max(slots, 1), 256 << 20)
+
+
+def step_values(values: Mapping[str, Any], step: Step) -> dict[str, Any]:
+    """The bound variables that a step names; steps that take ``variables`` get all."""
+    if "variables" in step.wants:
+        return dict(values)
+    return {name: values[name] for name in step.variables if name in values}

@@ -1,0 +1,314 @@
+"""The queue: every change of a run's or a step's state, as one conditional statement each.
+
+``UPDATE … WHERE id AND state AND epoch``: zero rows mean that somebody else moved it first, and
+the caller must stop. The event of a change is written in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, case, func, insert, select, update
+
+from galley.lake.model import Span
+from galley.runs.model import LIVE, Reason, RunState, StepRun, StepState, StepType
+from galley.runs.tables import event, run, step_run
+from galley.runs.transitions import run_sources, step_sources
+
+
+def emit(
+    connection: Connection,
+    run_id: str,
+    kind: str,
+    now: int,
+    *,
+    step: str | None = None,
+    body: dict[str, Any] | None = None,
+) -> None:
+    """Append one event to the outbox."""
+    connection.execute(insert(event).values(run_id=run_id, step=step, kind=kind, body=body, at=now))
+
+
+def move_run(connection: Connection, run_id: str, to: RunState, now: int, **values: Any) -> bool:
+    """Move a run to ``to`` if the transition table allows it from where it is."""
+    if to.terminal:
+        values.setdefault("finished", now)
+    moved = connection.execute(
+        update(run)
+        .where(run.c.id == run_id, run.c.state.in_([s.value for s in run_sources(to)]))
+        .values(state=to.value, **values)
+    ).rowcount
+    if moved:
+        body = {key: values[key] for key in ("reason", "message", "commit_id") if values.get(key)}
+        emit(connection, run_id, f"run.{to.value}", now, body=body or None)
+    return bool(moved)
+
+
+def move_step(
+    connection: Connection,
+    step: StepRun,
+    to: StepState,
+    now: int,
+    *,
+    body: dict[str, Any] | None = None,
+    **values: Any,
+) -> bool:
+    """Move a step to ``to`` under the epoch that the caller holds."""
+    if to.terminal:
+        values.setdefault("finished", now)
+        values.setdefault("lease_until", None)
+    moved = connection.execute(
+        update(step_run)
+        .where(
+            step_run.c.id == step.id,
+            step_run.c.epoch == step.epoch,
+            step_run.c.state.in_([s.value for s in step_sources(to)]),
+        )
+        .values(state=to.value, **values)
+    ).rowcount
+    if moved:
+        shown: dict[str, Any] = {
+            k: values[k] for k in ("reason", "message", "rows", "seconds") if k in values
+        }
+        emit(
+            connection,
+            step.run_id,
+            f"step.{to.value}",
+            now,
+            step=step.name,
+            body={**shown, **(body or {})} or None,
+        )
+    return bool(moved)
+
+
+def release_consumers(
+    connection: Connection, run_id: str, consumers: Collection[str], now: int
+) -> None:
+    """One input of every consumer is there: those with none left to wait for become ready."""
+    if not consumers:
+        return
+    last = step_run.c.unmet == 1
+    connection.execute(
+        update(step_run)
+        .where(
+            step_run.c.run_id == run_id,
+            step_run.c.name.in_(sorted(consumers)),
+            step_run.c.state == StepState.WAITING.value,
+        )
+        .values(
+            unmet=step_run.c.unmet - 1,
+            state=case((last, StepState.READY.value), else_=step_run.c.state),
+        )
+    )
+
+
+def fail_downstream(
+    connection: Connection, run_id: str, names: Collection[str], because: str, now: int
+) -> None:
+    """Everything that waits for a failed step will never run in this run."""
+    if not names:
+        return
+    waiting = (StepState.WAITING.value, StepState.READY.value)
+    rows = connection.execute(
+        update(step_run)
+        .where(
+            step_run.c.run_id == run_id,
+            step_run.c.name.in_(sorted(names)),
+            step_run.c.state.in_(waiting),
+        )
+        .values(
+            state=StepState.UPSTREAM_FAILED.value,
+            reason=Reason.UPSTREAM.value,
+            message=f"{because} did not succeed",
+            finished=now,
+        )
+        .returning(step_run.c.name)
+    ).scalars()
+    for name in list(rows):
+        emit(connection, run_id, f"step.{StepState.UPSTREAM_FAILED.value}", now, step=name)
+
+
+def claim(
+    connection: Connection,
+    *,
+    owner: str,
+    runs: Collection[str],
+    limit: int,
+    now: int,
+    lease: int,
+) -> list[StepRun]:
+    """Take up to ``limit`` ready steps of the given runs, highest priority and oldest first.
+
+    Each gets a new epoch and a lease until ``now + lease``; whoever held an older epoch has lost.
+    """
+    if limit <= 0 or not runs:
+        return []
+    chosen = (
+        select(step_run.c.id)
+        .where(step_run.c.state == StepState.READY.value, step_run.c.run_id.in_(sorted(runs)))
+        .order_by(step_run.c.priority.desc(), step_run.c.position)
+        .limit(limit)
+    )
+    if connection.dialect.name == "postgresql":
+        chosen = chosen.with_for_update(skip_locked=True)
+    rows = connection.execute(
+        update(step_run)
+        .where(step_run.c.id.in_(chosen.scalar_subquery()))
+        .values(
+            state=StepState.CLAIMED.value,
+            epoch=step_run.c.epoch + 1,
+            attempts=step_run.c.attempts + 1,
+            owner=owner,
+            lease_until=now + lease,
+            not_before=None,
+            started=func.coalesce(step_run.c.started, now),
+        )
+        .returning(step_run)
+    ).all()
+    return sorted((read_step(row) for row in rows), key=lambda step: step.position)
+
+
+def beat(connection: Connection, owner: str, now: int, lease: int) -> None:
+    """Extend all leases of an owner in one statement."""
+    connection.execute(
+        update(step_run)
+        .where(
+            step_run.c.owner == owner,
+            step_run.c.state.in_([state.value for state in LIVE]),
+        )
+        .values(lease_until=now + lease)
+    )
+
+
+def wake_retries(connection: Connection, runs: Collection[str], now: int) -> int:
+    """Steps whose waiting time is over become ready again; returns how many."""
+    return connection.execute(
+        update(step_run)
+        .where(
+            step_run.c.run_id.in_(sorted(runs)),
+            step_run.c.state == StepState.RETRY_WAIT.value,
+            step_run.c.not_before <= now,
+        )
+        .values(state=StepState.READY.value)
+    ).rowcount
+
+
+def sweep_waiting(connection: Connection, run_id: str, ready: Iterable[str]) -> None:
+    """The safety net: steps whose inputs are all there but whose counter says otherwise."""
+    names = sorted(ready)
+    if names:
+        connection.execute(
+            update(step_run)
+            .where(
+                step_run.c.run_id == run_id,
+                step_run.c.name.in_(names),
+                step_run.c.state == StepState.WAITING.value,
+            )
+            .values(state=StepState.READY.value, unmet=0)
+        )
+
+
+def cancel_pending(connection: Connection, run_id: str, now: int) -> None:
+    """Cancel every step of a run that no worker holds."""
+    idle = [state.value for state in step_sources(StepState.CANCELLED) if state not in LIVE]
+    rows = connection.execute(
+        update(step_run)
+        .where(step_run.c.run_id == run_id, step_run.c.state.in_(idle))
+        .values(state=StepState.CANCELLED.value, reason=Reason.CANCELLED.value, finished=now)
+        .returning(step_run.c.name)
+    ).scalars()
+    for name in list(rows):
+        emit(connection, run_id, f"step.{StepState.CANCELLED.value}", now, step=name)
+
+
+def add_steps(connection: Connection, steps: Sequence[StepRun]) -> None:
+    """Insert the step runs of a run that starts."""
+    rows = [
+        {
+            "id": step.id,
+            "run_id": step.run_id,
+            "name": step.name,
+            "type": step.type.value,
+            "state": step.state.value,
+            "priority": 0,
+            "pool": "default",
+            "position": step.position,
+            "unmet": step.unmet,
+            "epoch": 0,
+            "attempts": 0,
+            "losses": 0,
+            "why": step.why,
+            "detail": step.detail or None,
+        }
+        for step in steps
+    ]
+    if rows:
+        connection.execute(insert(step_run), rows)
+
+
+def steps_of(connection: Connection, run_id: str) -> list[StepRun]:
+    """All step runs of a run, in order."""
+    rows = connection.execute(
+        select(step_run).where(step_run.c.run_id == run_id).order_by(step_run.c.position)
+    )
+    return [read_step(row) for row in rows]
+
+
+def counts(connection: Connection, run_ids: Collection[str]) -> dict[str, dict[StepState, int]]:
+    """For each run, how many of its steps are in which state."""
+    rows = connection.execute(
+        select(step_run.c.run_id, step_run.c.state, func.count())
+        .where(step_run.c.run_id.in_(sorted(run_ids)))
+        .group_by(step_run.c.run_id, step_run.c.state)
+    )
+    found: dict[str, dict[StepState, int]] = {run_id: {} for run_id in run_ids}
+    for run_id, state, number in rows:
+        found[run_id][StepState(state)] = number
+    return found
+
+
+def live_steps(connection: Connection, run_ids: Collection[str]) -> list[StepRun]:
+    """The steps of the given runs that a worker holds or held."""
+    rows = connection.execute(
+        select(step_run).where(
+            and_(
+                step_run.c.run_id.in_(sorted(run_ids)),
+                step_run.c.state.in_([state.value for state in LIVE]),
+            )
+        )
+    )
+    return [read_step(row) for row in rows]
+
+
+def read_step(row: Row[Any]) -> StepRun:
+    """A row of ``run_step`` as a value."""
+    from_row = row._mapping
+    spans = tuple(Span(*pair) for pair in from_row["spans"] or ())
+    return StepRun(
+        id=from_row["id"],
+        run_id=from_row["run_id"],
+        name=from_row["name"],
+        type=StepType(from_row["type"]),
+        state=StepState(from_row["state"]),
+        unmet=from_row["unmet"],
+        epoch=from_row["epoch"],
+        position=from_row["position"],
+        attempts=from_row["attempts"],
+        losses=from_row["losses"],
+        reason=Reason(from_row["reason"]) if from_row["reason"] else None,
+        message=from_row["message"],
+        key=from_row["key"],
+        reused_from=from_row["reused_from"],
+        rows=from_row["rows"],
+        bytes=from_row["bytes"],
+        seconds=from_row["seconds"],
+        spans=spans,
+        not_before=from_row["not_before"],
+        lease_until=from_row["lease_until"],
+        owner=from_row["owner"],
+        started=from_row["started"],
+        finished=from_row["finished"],
+        why=from_row["why"],
+        detail=from_row["detail"] or {},
+    )

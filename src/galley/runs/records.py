@@ -1,0 +1,271 @@
+"""Reading and writing runs, definitions, attempts and worker sessions."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from galley.errors import NotFoundError
+from galley.runs.model import Intention, Reason, Run, RunCause, RunRequest, RunState
+from galley.runs.queue import emit
+from galley.runs.tables import attempt, definition, event, run, session
+
+
+def save_definition(
+    connection: Connection,
+    *,
+    id: str,
+    project: str,
+    body: str,
+    folder: str,
+    git_commit: str | None,
+    actor: str,
+    now: int,
+) -> None:
+    """Keep a manifest; saving the same one again changes nothing."""
+    if connection.execute(select(definition.c.id).where(definition.c.id == id)).first() is None:
+        connection.execute(
+            insert(definition).values(
+                id=id,
+                project=project,
+                body=body,
+                folder=folder,
+                git_commit=git_commit,
+                actor=actor,
+                created=now,
+            )
+        )
+
+
+def definition_row(connection: Connection, id: str) -> dict[str, Any]:
+    """A kept manifest: ``body``, ``folder``, ``git_commit``, ``actor``, ``created``.
+
+    Raises:
+        NotFoundError: no such definition.
+    """
+    row = connection.execute(select(definition).where(definition.c.id == id)).first()
+    if row is None:
+        raise NotFoundError(f"no project version {id[:12]} is kept in this home")
+    return dict(row._mapping)
+
+
+def insert_run(connection: Connection, new: Run, *, on_behalf_of: str | None = None) -> None:
+    """Queue a run and tell so."""
+    connection.execute(
+        insert(run).values(
+            id=new.id,
+            project=new.project,
+            pipeline=new.pipeline,
+            ref=new.ref,
+            state=new.state.value,
+            intention=new.intention.value,
+            cause=new.cause.value,
+            definition=new.definition,
+            request=asdict(new.request),
+            actor=new.actor,
+            on_behalf_of=on_behalf_of,
+            parent=new.request.parent,
+            host=socket.gethostname(),
+            created=new.created,
+        )
+    )
+    emit(connection, new.id, "run.queued", new.created, body={"ref": new.ref})
+
+
+def get_run(connection: Connection, run_id: str) -> Run:
+    """A run by its id.
+
+    Raises:
+        NotFoundError: there is no such run.
+    """
+    row = connection.execute(select(run).where(run.c.id == run_id)).first()
+    if row is None:
+        raise NotFoundError(f"there is no run {run_id}", hint="see `galley runs`")
+    return read_run(row)
+
+
+def find_runs(connection: Connection, project: str, prefix: str) -> list[str]:
+    """The ids of a project's runs that start with ``prefix``, newest first."""
+    query = (
+        select(run.c.id)
+        .where(run.c.project == project, run.c.id.startswith(prefix, autoescape=True))
+        .order_by(run.c.created.desc())
+        .limit(20)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def list_runs(
+    connection: Connection,
+    project: str | None = None,
+    *,
+    states: Collection[RunState] = (),
+    ref: str | None = None,
+    pipeline: str | None = None,
+    parent: str | None = None,
+    limit: int = 50,
+    oldest_first: bool = False,
+) -> list[Run]:
+    """Runs by creation time, newest first unless asked otherwise."""
+    query = select(run)
+    if project is not None:
+        query = query.where(run.c.project == project)
+    if states:
+        query = query.where(run.c.state.in_(sorted(state.value for state in states)))
+    if ref is not None:
+        query = query.where(run.c.ref == ref)
+    if pipeline is not None:
+        query = query.where(run.c.pipeline == pipeline)
+    if parent is not None:
+        query = query.where(run.c.parent == parent)
+    order = run.c.created if oldest_first else run.c.created.desc()
+    return [read_run(row) for row in connection.execute(query.order_by(order).limit(limit))]
+
+
+def set_intention(connection: Connection, run_id: str, wish: Intention, now: int) -> bool:
+    """Ask a run to pause, go on or stop; a finished run cannot be asked any more."""
+    terminal = [state.value for state in RunState if state.terminal]
+    changed = connection.execute(
+        update(run)
+        .where(run.c.id == run_id, run.c.state.not_in(terminal))
+        .values(intention=wish.value)
+    ).rowcount
+    if changed:
+        emit(connection, run_id, f"run.asked_to_{wish.value}", now)
+    return bool(changed)
+
+
+def set_run(connection: Connection, run_id: str, **values: Any) -> None:
+    """Record facts about a run that are no change of state (its base, pins, engine)."""
+    connection.execute(update(run).where(run.c.id == run_id).values(**values))
+
+
+def events_since(
+    connection: Connection, run_id: str, after: int, limit: int = 1000
+) -> list[dict[str, Any]]:
+    """A run's events with an id above ``after``, oldest first."""
+    rows = connection.execute(
+        select(event)
+        .where(event.c.run_id == run_id, event.c.id > after)
+        .order_by(event.c.id)
+        .limit(limit)
+    )
+    return [dict(row._mapping) for row in rows]
+
+
+def start_attempt(connection: Connection, values: dict[str, Any]) -> None:
+    """Record that an attempt was claimed."""
+    connection.execute(insert(attempt).values(**values))
+
+
+def end_attempt(
+    connection: Connection, attempt_id: str, *, end: str, now: int, error: str | None = None
+) -> None:
+    """Record how an attempt ended; the first end stands."""
+    connection.execute(
+        update(attempt)
+        .where(attempt.c.id == attempt_id, attempt.c.end.is_(None))
+        .values(end=end, finished=now, error=error)
+    )
+
+
+def set_attempt(connection: Connection, attempt_id: str, **values: Any) -> None:
+    """Record facts about an attempt (its process)."""
+    connection.execute(update(attempt).where(attempt.c.id == attempt_id).values(**values))
+
+
+def attempts_of(
+    connection: Connection, run_id: str, step_run_id: str | None = None
+) -> list[dict[str, Any]]:
+    """The attempts of a run (or of one step of it), oldest first."""
+    query = select(attempt).where(attempt.c.run_id == run_id)
+    if step_run_id is not None:
+        query = query.where(attempt.c.step_run_id == step_run_id)
+    return [dict(row._mapping) for row in connection.execute(query.order_by(attempt.c.started))]
+
+
+def open_attempts(connection: Connection) -> list[dict[str, Any]]:
+    """Attempts that have no end yet: work of an engine that may be dead."""
+    rows = connection.execute(select(attempt).where(attempt.c.end.is_(None)))
+    return [dict(row._mapping) for row in rows]
+
+
+def open_session(
+    connection: Connection,
+    *,
+    id: str,
+    capacity: int,
+    version: str,
+    boot_id: str | None,
+    now: int,
+) -> None:
+    """Record that an engine started to work."""
+    connection.execute(
+        insert(session).values(
+            id=id,
+            host=socket.gethostname(),
+            boot_id=boot_id,
+            pid=os.getpid(),
+            capacity=capacity,
+            version=version,
+            started=now,
+            beat=now,
+        )
+    )
+
+
+def touch_session(connection: Connection, id: str, now: int, *, ended: bool = False) -> None:
+    """Record a heartbeat, or the end."""
+    values: dict[str, Any] = {"beat": now}
+    if ended:
+        values["ended"] = now
+    connection.execute(update(session).where(session.c.id == id).values(**values))
+
+
+def read_run(row: Row[Any]) -> Run:
+    """A row of ``run`` as a value."""
+    data = row._mapping
+    return Run(
+        id=data["id"],
+        project=data["project"],
+        pipeline=data["pipeline"],
+        ref=data["ref"],
+        state=RunState(data["state"]),
+        intention=Intention(data["intention"]),
+        cause=RunCause(data["cause"]),
+        definition=data["definition"],
+        request=_request(data["request"]),
+        actor=data["actor"],
+        base=data["base"],
+        generation=data["generation"],
+        pins=data["pins"] or {},
+        reason=Reason(data["reason"]) if data["reason"] else None,
+        message=data["message"],
+        commit=data["commit_id"],
+        engine=data["engine"],
+        created=data["created"],
+        started=data["started"],
+        finished=data["finished"],
+    )
+
+
+def _request(data: dict[str, Any]) -> RunRequest:
+    def several(name: str) -> tuple[str, ...]:
+        values: Sequence[str] = data.get(name) or ()
+        return tuple(values)
+
+    windows = data.get("windows")
+    return RunRequest(
+        **{
+            **data,
+            "pipelines": several("pipelines"),
+            "select": several("select"),
+            "rebuild": several("rebuild"),
+            "windows": (windows[0], windows[1]) if windows else None,
+        }
+    )

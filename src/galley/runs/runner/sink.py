@@ -1,0 +1,140 @@
+"""Where a step's rows go: into the warehouse, or into a preview."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from galley.lake.model import Change, Span
+from galley.lake.schema import FieldIds
+from galley.lake.warehouse import Warehouse
+from galley.lake.writing import TableWrite, WriteJob
+from galley.runs.protocol import StepTask
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+
+class Sink(Protocol):
+    """Takes the rows of a step's outputs, each once per window."""
+
+    preview: bool
+
+    def query(
+        self,
+        output: str,
+        connection: duckdb.DuckDBPyConnection,
+        sql: str,
+        parameters: Mapping[str, object],
+        span: Span | None,
+    ) -> None:
+        """Take the rows of a query."""
+
+    def batches(
+        self, output: str, batches: Iterable[pa.RecordBatch | pa.Table], span: Span | None
+    ) -> None:
+        """Take rows batch by batch; the first one fixes the schema."""
+
+    def add(self, change: Change) -> None:
+        """Take an output that is not a table of rows: a view or a file."""
+
+    def restart(self) -> None:
+        """Forget everything taken so far."""
+
+
+class Staging:
+    """Writes the outputs into the warehouse; nothing of it counts before its changes are used."""
+
+    preview = False
+
+    def __init__(self, task: StepTask, field_ids: FieldIds) -> None:
+        self._task = task
+        self._field_ids = field_ids
+        self._warehouse = Warehouse(task.warehouse)
+        self._writes: dict[str, TableWrite] = {}
+        self._added: list[Change] = []
+        self.rows = 0
+
+    def query(
+        self,
+        output: str,
+        connection: duckdb.DuckDBPyConnection,
+        sql: str,
+        parameters: Mapping[str, object],
+        span: Span | None,
+    ) -> None:
+        """Write the rows of a query."""
+        self.rows += self._write(output).write_query(connection, sql, parameters, span)
+
+    def batches(
+        self, output: str, batches: Iterable[pa.RecordBatch | pa.Table], span: Span | None
+    ) -> None:
+        """Write rows batch by batch."""
+        self.rows += self._write(output).write_batches(batches, span)
+
+    def add(self, change: Change) -> None:
+        """Keep a view's or a file's change."""
+        self._added.append(change)
+
+    def restart(self) -> None:
+        """Remove what was written, to write again from the beginning."""
+        self.abort()
+        self._writes.clear()
+        self._added.clear()
+        self.rows = 0
+
+    def finish(self) -> tuple[Change, ...]:
+        """Make everything durable and describe it."""
+        keys = self._task.span_keys
+        written = tuple(write.finish(keys) for write in self._writes.values())
+        return written + tuple(self._added)
+
+    def abort(self) -> None:
+        """Remove what was written."""
+        for write in self._writes.values():
+            write.abort()
+
+    def size(self, changes: Iterable[Change]) -> int:
+        """Bytes of the data that the changes added."""
+        return sum(self._bytes(change) for change in changes)
+
+    def _bytes(self, change: Change) -> int:
+        if change.version is None:
+            return 0
+        paths = [self._warehouse.absolute(path) for path in change.version.intent.files]
+        return sum(os.path.getsize(path) for path in paths if os.path.exists(path))
+
+    def _write(self, output: str) -> TableWrite:
+        if output not in self._writes:
+            self._writes[output] = TableWrite(self._job(output), self._field_ids)
+        return self._writes[output]
+
+    def _job(self, output: str) -> WriteJob:
+        task, step = self._task, self._task.step
+        window = step.window
+        return WriteJob(
+            warehouse=self._warehouse,
+            project=task.project,
+            table=output,
+            table_id=task.table_ids[output],
+            attempt=task.attempt,
+            base=task.bases.get(output),
+            materialize=step.materialize.value,
+            window_column=window.column if window else None,
+            window_unit=window.by.value if window else None,
+            timezone=window.timezone if window else "UTC",
+            key=step.key,
+            rebuild=task.rebuild,
+            step=step.name,
+            code=step.code_hash,
+            inputs=self._inputs(),
+            threads=task.threads,
+            memory=task.memory,
+            scratch=task.scratch,
+        )
+
+    def _inputs(self) -> dict[str, Any]:
+        known = self._task.inputs
+        return {name: known[name].content_id for name in self._task.step.inputs if name in known}

@@ -1,0 +1,211 @@
+"""The run engine's tables."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, Text
+
+from galley.db.base import Instant, JsonText, metadata
+
+definition = Table(
+    "run_definition",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("project", String(128), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("git_commit", String(64)),
+    Column("folder", Text, nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("created", Instant, nullable=False),
+)
+"""Immutable manifests; a run is pinned to one."""
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("project", String(128), nullable=False),
+    Column("pipeline", String(256), nullable=False),
+    Column("ref", String(256), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("intention", String(16), nullable=False),
+    Column("cause", String(16), nullable=False),
+    Column("definition", String(64), nullable=False),
+    Column("request", JsonText, nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("on_behalf_of", String(128)),
+    Column("parent", String(32)),
+    Column("base", String(32)),
+    Column("generation", BigInteger),
+    Column("pins", JsonText),
+    Column("reason", String(32)),
+    Column("message", Text),
+    Column("commit_id", String(32)),
+    Column("engine", String(64)),
+    Column("host", String(256)),
+    Column("created", Instant, nullable=False),
+    Column("started", Instant),
+    Column("finished", Instant),
+    Index(None, "project", "created"),
+    Index(None, "state"),
+    Index(None, "parent"),
+)
+
+step_run = Table(
+    "run_step",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("run_id", String(32), nullable=False),
+    Column("name", String(256), nullable=False),
+    Column("type", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("priority", Integer, nullable=False, default=0),
+    Column("pool", String(64), nullable=False, default="default"),
+    Column("position", Integer, nullable=False),
+    Column("unmet", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False, default=0),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("losses", Integer, nullable=False, default=0),
+    Column("owner", String(64)),
+    Column("lease_until", Instant),
+    Column("not_before", Instant),
+    Column("reason", String(32)),
+    Column("message", Text),
+    Column("why", Text),
+    Column("key", String(64)),
+    Column("reused_from", String(32)),
+    Column("rows", BigInteger),
+    Column("bytes", BigInteger),
+    Column("seconds", Float),
+    Column("spans", JsonText),
+    Column("detail", JsonText),
+    Column("started", Instant),
+    Column("finished", Instant),
+    Index(None, "run_id", "name", unique=True),
+    Index(None, "state", "priority", "position"),
+)
+
+attempt = Table(
+    "run_attempt",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("step_run_id", String(32), nullable=False),
+    Column("run_id", String(32), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("base", String(32), nullable=False),
+    Column("pid", Integer),
+    Column("pid_started", BigInteger),
+    Column("boot_id", String(64)),
+    Column("started", Instant, nullable=False),
+    Column("finished", Instant),
+    Column("end", String(32)),
+    Column("error", Text),
+    Column("log", Text),
+    Index(None, "step_run_id", "epoch", unique=True),
+    Index(None, "run_id"),
+)
+
+session = Table(
+    "run_worker_session",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("host", String(256), nullable=False),
+    Column("boot_id", String(64)),
+    Column("pid", Integer, nullable=False),
+    Column("capacity", Integer, nullable=False),
+    Column("version", String(32), nullable=False),
+    Column("started", Instant, nullable=False),
+    Column("beat", Instant, nullable=False),
+    Column("ended", Instant),
+)
+
+event = Table(
+    "run_event",
+    metadata,
+    Column(
+        "id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    ),
+    Column("run_id", String(32), nullable=False),
+    Column("step", String(256)),
+    Column("kind", String(32), nullable=False),
+    Column("body", JsonText),
+    Column("at", Instant, nullable=False),
+    Index(None, "run_id", "id"),
+    Index(None, "at"),
+)
+"""The outbox: written in the transaction of the change it tells of."""
+
+result = Table(
+    "run_result",
+    metadata,
+    Column("project", String(128), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("table_key", String(256), primary_key=True),
+    Column("content_id", String(64), primary_key=True),
+    Column("step", String(256), nullable=False),
+    Column("run_id", String(32), nullable=False),
+    Column("span_start", String(64)),
+    Column("body", JsonText, nullable=False),
+    Column("created", Instant, nullable=False),
+    Column("condemned", Boolean, nullable=False, default=False),
+    Index(None, "content_id"),
+)
+"""What can be reused: the version that a key produced."""
+
+verdict = Table(
+    "run_verdict",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("project", String(128), nullable=False),
+    Column("run_id", String(32), nullable=False),
+    Column("step", String(256), nullable=False),
+    Column("test", String(256), nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("table_key", String(256), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("blocks", Boolean, nullable=False),
+    Column("body", JsonText, nullable=False),
+    Column("reused_from", String(32)),
+    Column("at", Instant, nullable=False),
+    Index(None, "project", "key"),
+    Index(None, "run_id"),
+    Index(None, "project", "table_key", "at"),
+)
+"""Verdicts. The key binds a test to the exact contents it read (and the windows)."""
+
+override = Table(
+    "run_override",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("run_id", String(32), nullable=False),
+    Column("test", String(256), nullable=False),
+    Column("table_key", String(256), nullable=False),
+    Column("by", String(128), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Index(None, "run_id"),
+    Index(None, "table_key"),
+)
+
+metric = Table(
+    "run_metric",
+    metadata,
+    Column(
+        "id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    ),
+    Column("project", String(128), nullable=False),
+    Column("table_key", String(256), nullable=False),
+    Column("column", String(256)),
+    Column("name", String(64), nullable=False),
+    Column("value", Float),
+    Column("text", Text),
+    Column("estimated", Boolean, nullable=False),
+    Column("span_start", String(64)),
+    Column("content_id", String(64), nullable=False),
+    Column("run_id", String(32), nullable=False),
+    Column("commit_id", String(32)),
+    Column("at", Instant, nullable=False),
+    Index(None, "project", "table_key", "name", "at"),
+    Index(None, "run_id"),
+)

@@ -1,0 +1,207 @@
+"""Tests in a run: which must be evaluated, which verdicts can be used again, what blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from galley.lake.model import Span, Version
+from galley.project.model import Step, TestSpec
+from galley.runs import findings, queue
+from galley.runs.graph import Node
+from galley.runs.live import LiveRun, Site, memory_share
+from galley.runs.model import Reason, StepRun, StepState
+from galley.runs.planning import Scene
+from galley.runs.protocol import TestTask
+from galley.runs.verdict import Metric, Verdict
+
+NEVER_REUSED = frozenset({"freshness", "python"})
+"""Verdicts of these types depend on more than the contents they read."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestWork:
+    """The tests of one node on one state of the tables.
+
+    ``known`` are verdicts that bind to the very same contents; ``todo`` must be evaluated.
+    """
+
+    __test__ = False
+
+    versions: dict[str, Version]
+    contents: dict[str, str]
+    spans: tuple[Span, ...]
+    known: tuple[tuple[str, Verdict, str], ...]
+    todo: tuple[TestSpec, ...]
+    measure: tuple[str, ...]
+
+    @property
+    def needed(self) -> bool:
+        """Whether a worker has anything to do."""
+        return bool(self.todo or self.measure)
+
+
+def work_for(
+    connection: Connection,
+    live: LiveRun,
+    node: Node,
+    scene: Scene,
+    *,
+    spans: tuple[Span, ...] = (),
+    measure: Sequence[str] = (),
+) -> TestWork:
+    """Look up which of a node's tests have a verdict on exactly these contents."""
+    tables = {table for test in node.tests for table in (test.table, *test.reads)}
+    versions = scene.versions(tables | set(measure))
+    contents = scene.contents(versions)
+    wanted = {}
+    for test in node.tests:
+        if test.type not in NEVER_REUSED:
+            wanted[key_of(test, contents, spans)] = test
+    found = findings.find_verdicts(connection, live.project, wanted)
+    known = tuple(
+        (key, _as_now(verdict, wanted[key]), run_id) for key, (verdict, run_id) in found.items()
+    )
+    judged = {wanted[key].name + "\0" + wanted[key].table for key in found}
+    todo = tuple(test for test in node.tests if test.name + "\0" + test.table not in judged)
+    return TestWork(versions, contents, spans, known, todo, tuple(measure))
+
+
+def key_of(test: TestSpec, contents: Mapping[str, str], spans: Iterable[Span]) -> str:
+    """The key of a verdict of ``test`` on these contents."""
+    read = {name: contents.get(name, "absent") for name in (test.table, *test.reads)}
+    return findings.verdict_key(test, read, spans if test.scope == "window" else ())
+
+
+def task_for(site: Site, live: LiveRun, node: Node, work: TestWork, slots: int) -> TestTask:
+    """What a worker is told to evaluate."""
+    step = node.step or _maker(live, work.todo)
+    return TestTask(
+        kind="test",
+        run=live.run.id,
+        project=live.project,
+        tests=work.todo,
+        versions=work.versions,
+        code_dir=str(site.code(live.run.definition)),
+        warehouse=site.warehouse,
+        scratch=str(site.scratch / live.run.id),
+        now=live.setting.now,
+        variables=_values(live, step),
+        spans=work.spans,
+        window_column=step.window.column if step is not None and step.window else None,
+        metrics=work.measure,
+        threads=max(site.threads // slots, 1),
+        memory=memory_share(site, slots),
+    )
+
+
+def conclude(
+    connection: Connection,
+    live: LiveRun,
+    step_run: StepRun,
+    work: TestWork,
+    verdicts: Iterable[Verdict],
+    metrics: Iterable[Metric],
+    now: int,
+) -> StepState | None:
+    """Store what the tests said and move the step on: its consumers are released, or it is blocked.
+
+    Returns the step's state, or ``None`` if the step was lost to someone else.
+    """
+    judged = list(work.known)
+    specs = {(test.name, test.table): test for test in work.todo}
+    for verdict in verdicts:
+        spec = specs[(verdict.test, verdict.table)]
+        judged.append((key_of(spec, work.contents, work.spans), verdict, ""))
+    blocking = _blocking(connection, live, [verdict for _, verdict, _ in judged], now)
+    to = _outcome(step_run, bool(blocking))
+    values: dict[str, Any] = {}
+    if blocking:
+        values = {"reason": Reason.TEST_FAILED.value, "message": _summary(blocking)}
+    if not queue.move_step(connection, step_run, to, now, **values):
+        return None
+    rows = [(key, verdict, run_id or None) for key, verdict, run_id in judged]
+    findings.save_verdicts(connection, live.project, live.run.id, step_run.name, rows, now)
+    findings.save_metrics(connection, live.project, live.run.id, work.contents, metrics, now)
+    _tell(connection, live, step_run, [verdict for _, verdict, _ in judged], now)
+    if to.good:
+        consumers = live.graph.consumers[step_run.name]
+        queue.release_consumers(connection, live.run.id, consumers, now)
+    else:
+        names = live.graph.downstream(step_run.name)
+        queue.fail_downstream(connection, live.run.id, names, step_run.name, now)
+    return to
+
+
+def to_measure(step: Step, made: Collection[str], versions: Mapping[str, Version]) -> list[str]:
+    """The tables whose automatic metrics are due: those made now that hold rows."""
+    return [
+        table
+        for table in step.outputs
+        if table in made and table in versions and versions[table].format.value == "iceberg"
+    ]
+
+
+def _outcome(step_run: StepRun, blocked: bool) -> StepState:
+    if blocked:
+        return StepState.BLOCKED
+    if step_run.reused_from is not None:
+        return StepState.REUSED
+    return StepState.SUCCEEDED
+
+
+def _blocking(
+    connection: Connection, live: LiveRun, verdicts: list[Verdict], now: int
+) -> list[Verdict]:
+    blocking = [verdict for verdict in verdicts if verdict.blocks]
+    if not blocking:
+        return []
+    chain = [live.run.id] + ([live.run.request.resumes] if live.run.request.resumes else [])
+    allowed = findings.overrides(connection, chain, now)
+    return [one for one in blocking if (one.test, one.table) not in allowed]
+
+
+def _summary(blocking: list[Verdict]) -> str:
+    first = blocking[0]
+    text = f"test {first.test} on {first.table}: {first.message or first.outcome.value}"
+    more = len(blocking) - 1
+    return f"{text} (and {more} more)" if more else text
+
+
+def _tell(
+    connection: Connection, live: LiveRun, step_run: StepRun, verdicts: list[Verdict], now: int
+) -> None:
+    if verdicts:
+        counts: dict[str, int] = {}
+        for verdict in verdicts:
+            counts[verdict.outcome.value] = counts.get(verdict.outcome.value, 0) + 1
+        queue.emit(connection, live.run.id, "tests", now, step=step_run.name, body=counts)
+
+
+def _as_now(verdict: Verdict, test: TestSpec) -> Verdict:
+    """An earlier verdict under the test's present name and consequences."""
+    return replace(
+        verdict,
+        test=test.name,
+        table=test.table,
+        blocking=test.blocking,
+        severity=test.severity.value,
+        stage=test.stage.value,
+    )
+
+
+def _maker(live: LiveRun, tests: Sequence[TestSpec]) -> Step | None:
+    """The step whose windows the tests of a node without a step are about, if there is one."""
+    if not tests:
+        return None
+    return live.manifest.maker(tests[0].table)
+
+
+def _values(live: LiveRun, step: Step | None) -> dict[str, Any]:
+    """The variables a test may name: those of the step's pipeline, or of all of the run."""
+    if step is not None:
+        return dict(live.setting.values(step))
+    return {k: v for values in live.setting.variables.values() for k, v in values.items()}

@@ -1,0 +1,114 @@
+"""A warehouse of its own, and a counter of field ids as the catalogue keeps it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from pyiceberg.table import StaticTable
+
+from galley.lake import reading
+from galley.lake.model import Change, FieldKey, Span, Version
+from galley.lake.warehouse import Warehouse
+from galley.lake.writing import TableWrite, WriteJob
+
+
+class Counter:
+    """Field ids by table: idempotent, rising."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, FieldKey], int] = {}
+        self.last: dict[str, int] = {}
+
+    def __call__(self, table: str, keys: tuple[FieldKey, ...], at_least: int) -> tuple[int, ...]:
+        result = []
+        for key in keys:
+            if (table, key) not in self.known:
+                self.last[table] = max(self.last.get(table, 0), at_least) + 1
+                self.known[(table, key)] = self.last[table]
+            result.append(self.known[(table, key)])
+        return tuple(result)
+
+
+@dataclass
+class Kitchen:
+    """Writes tables one version after another."""
+
+    warehouse: Warehouse
+    con: duckdb.DuckDBPyConnection
+    counter: Counter = field(default_factory=Counter)
+    attempts: int = 0
+
+    def begin(
+        self, base: Version | None = None, materialize: str = "table", **job: Any
+    ) -> TableWrite:
+        """A write of the table ``t`` onto ``base``."""
+        self.attempts += 1
+        made = WriteJob(
+            self.warehouse,
+            "flights",
+            "t",
+            "abcdefghijkl",
+            f"att{self.attempts}",
+            base,
+            materialize,
+            **job,
+        )
+        return TableWrite(made, self.counter)
+
+    def write(
+        self,
+        sql: str,
+        base: Version | None = None,
+        materialize: str = "table",
+        span: Span | None = None,
+        **job: Any,
+    ) -> Change:
+        """Write one query's rows."""
+        write = self.begin(base, materialize, **job)
+        write.write_query(self.con, sql, {}, span)
+        return write.finish()
+
+    def read(self, version: Version, sql: str = "FROM t ORDER BY ALL") -> list[tuple[Any, ...]]:
+        """Rows of a version, by way of a mounted view."""
+        with reading.connect(threads=1, memory=1 << 28, scratch=None) as con:
+            reading.mount(con, self.warehouse, {"t": version}, project="flights")
+            rows = con.sql(sql).to_arrow_table()
+            return [tuple(row) for row in zip(*(column.to_pylist() for column in rows.columns, strict=True))]
+
+    def iceberg(self, version: Version) -> pa.Table:
+        """Rows of a version as plain pyiceberg sees them."""
+        return StaticTable.from_metadata(self.path(version)).scan().to_arrow()
+
+    def path(self, version: Version) -> str:
+        """The metadata file."""
+        return self.warehouse.absolute(version.location)
+
+
+@pytest.fixture(autouse=True)
+def plain_planner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Polars plans with pyiceberg, without saying that its own planner is not installed."""
+    monkeypatch.setenv("POLARS_ICEBERG_PLANNER", "pyiceberg")
+
+
+@pytest.fixture
+def kitchen(tmp_path: Path) -> Iterator[Kitchen]:
+    """A warehouse with a connection."""
+    (tmp_path / "scratch").mkdir()
+    con = reading.connect(threads=2, memory=1 << 30, scratch=str(tmp_path / "scratch"))
+    yield Kitchen(Warehouse(str(tmp_path / "warehouse")), con)
+    con.close()
+
+
+@pytest.fixture
+def version_of() -> Callable[[Change], Version]:
+    """The version of a change, which is there."""
+
+    def version(change: Change) -> Version:
+        assert change.version is not None
+        return change.version
+
+    return version
