@@ -1,1 +1,1 @@
-
+"""The command line: commands over the same functions as everybody else."""

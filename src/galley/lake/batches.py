@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TypeAlias
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, TypeAlias
 
 from galley.errors import ResultError, SchemaChangeError
 from galley.lake.types import unsupported
 
-Batches: TypeAlias = pa.RecordBatchReader | Iterable[pa.RecordBatch | pa.Table]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Batches: TypeAlias = "pa.RecordBatchReader | Iterable[pa.RecordBatch | pa.Table]"
 
 
 class Stream:
@@ -21,6 +22,8 @@ class Stream:
     """
 
     def __init__(self, batches: Batches) -> None:
+        import pyarrow as pa
+
         self.endless = not isinstance(batches, (pa.Table, pa.RecordBatch))
         self._error: BaseException | None = None
         if isinstance(batches, pa.RecordBatchReader):
@@ -38,6 +41,8 @@ class Stream:
 
         Raises ``DataTypeError`` for a column whose type the database does not know.
         """
+        import pyarrow as pa
+
         target = pa.schema([_known(field) for field in self.schema or ()])
         return pa.RecordBatchReader.from_batches(target, self._cast(target))
 
@@ -64,6 +69,8 @@ class Stream:
 
 
 def _known(field: pa.Field) -> pa.Field:
+    import pyarrow as pa
+
     if pa.types.is_float16(field.type):
         return field.with_type(pa.float32())
     if pa.types.is_decimal256(field.type):
@@ -72,6 +79,8 @@ def _known(field: pa.Field) -> pa.Field:
 
 
 def _checked(item: object) -> pa.RecordBatch | pa.Table:
+    import pyarrow as pa
+
     if isinstance(item, (pa.RecordBatch, pa.Table)):
         return item
     raise ResultError(
@@ -81,6 +90,8 @@ def _checked(item: object) -> pa.RecordBatch | pa.Table:
 
 
 def _fitted(item: pa.RecordBatch | pa.Table, schema: pa.Schema) -> pa.RecordBatch | pa.Table:
+    import pyarrow as pa
+
     if item.schema.equals(schema):
         return item
     try:
@@ -93,6 +104,8 @@ def _fitted(item: pa.RecordBatch | pa.Table, schema: pa.Schema) -> pa.RecordBatc
 
 
 def _split(item: pa.RecordBatch | pa.Table) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
     if isinstance(item, pa.Table):
         yield from item.to_batches()
     else:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
+    ColumnElement,
     Connection,
     Integer,
     Row,
@@ -209,17 +211,27 @@ def _change_of(row: Row[Any], windows: list[Row[Any]]) -> Change:
     )
 
 
-def _walk() -> Select[Any]:
+def back(following: ColumnElement[Any]) -> CTE:
+    """Rows ``(id, place)`` of the commits reached from ``start``, at most ``limit``.
+
+    ``following`` is a column (or expression) of ``lake_commit``: where to go next. It is read by a
+    scalar subquery for the same reason as in ``trees``.
+    """
     c = t.commit.c
-    first = select(t.commit, literal(1).label("place")).where(c.id == bindparam("start"))
-    steps = first.cte("steps", recursive=True)
-    further = (
-        select(t.commit, steps.c.place + 1)
-        .select_from(steps.join(t.commit, c.id == steps.c.parent))
-        .where(steps.c.place < bindparam("limit", type_=Integer))
-    )
-    every = steps.union_all(further)
-    return select(every).order_by(every.c.place)
+    first = select(c.id, following.label("next"), literal(1).label("place"))
+    steps = first.where(c.id == bindparam("start")).cte("steps", recursive=True)
+    further = select(
+        steps.c.next,
+        select(following).where(c.id == steps.c.next).scalar_subquery(),
+        steps.c.place + 1,
+    ).where(steps.c.next.is_not(None), steps.c.place < bindparam("limit", type_=Integer))
+    return steps.union_all(further)
+
+
+def _walk() -> Select[Any]:
+    steps = back(t.commit.c.parent)
+    joined = steps.join(t.commit, t.commit.c.id == steps.c.id)
+    return select(t.commit).select_from(joined).order_by(steps.c.place)
 
 
 _WALK = _walk()

@@ -133,7 +133,9 @@ def copy(
     options = ["FORMAT parquet", "COMPRESSION zstd", "RETURN_STATS"]
     options.append(f"FIELD_IDS {{{', '.join(_field_id(field) for field in fields)}}}")
     target = f"{folder}/{stem}-0.parquet"
-    if rolling:
+    if not rolling:
+        options.append("USE_TMP_FILE false")  # the name tells the attempt, so nobody reads it early
+    else:
         target = folder
         options += [
             f"FILE_SIZE_BYTES {FILE_BYTES}",

@@ -9,19 +9,16 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Integer,
     Select,
-    bindparam,
     func,
-    literal,
     select,
 )
 
 from galley.lake import tables as t
-from galley.lake.commits import changes_by_commit
-from galley.lake.model import Change, Intent, IntentKind, Span, Version
+from galley.lake.commits import back, changes_by_commit
+from galley.lake.model import Change, Intent, IntentKind, Span
 from galley.lake.rows import NAMES, batches
-from galley.lake.trees import ledgers, lookup, table_names
+from galley.lake.trees import contents, ledgers, lookup, table_names
 
 FIRST_PAGE = 64
 """How far back two histories are first searched for the commit they share; doubled each time."""
@@ -68,19 +65,14 @@ def touched(conn: Connection, left: str, right: str) -> set[str]:
 
 def changed_content(
     conn: Connection, left: str, right: str, tables: Collection[str] | None = None
-) -> dict[str, tuple[Version | None, Version | None]]:
-    """The tables whose content (or existence) differs: what each side has."""
+) -> dict[str, tuple[str | None, str | None]]:
+    """The tables whose content (or existence) differs: the content id on each side."""
     names = touched(conn, left, right)
     if tables is not None:
         names &= set(tables)
-    mine, theirs = lookup(conn, left, names), lookup(conn, right, names)
+    mine, theirs = contents(conn, left, names), contents(conn, right, names)
     pairs = {name: (mine.get(name), theirs.get(name)) for name in sorted(names)}
-    return {name: pair for name, pair in pairs.items() if content(pair[0]) != content(pair[1])}
-
-
-def content(version: Version | None) -> str | None:
-    """A version's content id; None for a table that is not there."""
-    return version.content_id if version else None
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def intents_since(conn: Connection, base: str, head: str) -> dict[str, tuple[Intent, ...]]:
@@ -172,30 +164,29 @@ def _deltas(conn: Connection, base: str, head: str) -> list[Change]:
 
 def _jump(conn: Connection, parent: str, tree_of: str) -> list[Change]:
     """A commit that shows another's tables, as the changes that would have led there."""
-    pairs = changed_content(conn, parent, tree_of)
-    after = [version for _, version in pairs.values() if version]
-    windows = ledgers(conn, tree_of, [version.table_id for version in after])
-    return [
-        Change(
-            table=name,
-            version=restored(version),
-            windows=tuple(windows[version.table_id].values()) if version else (),
-            reset_windows=True,
-        )
-        for name, (_, version) in pairs.items()
-    ]
+    return restoring(conn, tree_of, changed_content(conn, parent, tree_of))
 
 
-def restored(version: Version | None) -> Version | None:
-    """A version that takes the place of whatever was there."""
-    return replace(version, intent=Intent(IntentKind.REPLACE)) if version else None
+def restoring(conn: Connection, commit_id: str, tables: Collection[str]) -> list[Change]:
+    """The changes that make tables what they are at a commit, whatever they were before."""
+    versions = lookup(conn, commit_id, tables)
+    windows = ledgers(conn, commit_id, [version.table_id for version in versions.values()])
+    found = [Change(name, None, reset_windows=True) for name in tables if name not in versions]
+    for name, version in versions.items():
+        again = replace(version, intent=Intent(IntentKind.REPLACE))
+        rows = tuple(windows[version.table_id].values())
+        found.append(Change(name, again, windows=rows, reset_windows=True))
+    return found
 
 
 def _fork(conn: Connection, left: str, right: str, statement: Select[Any]) -> Fork:
     limit = FIRST_PAGE
     while True:
-        lefts, rights = (_steps(conn, start, limit, statement) for start in (left, right))
+        lefts = _steps(conn, left, limit, statement)
         seen = {step.id: place for place, step in enumerate(lefts)}
+        if right in seen:
+            return Fork(lefts[: seen[right]], (), right)
+        rights = _steps(conn, right, limit, statement)
         for place, step in enumerate(rights):
             if step.id in seen:
                 return Fork(lefts[: seen[step.id]], rights[:place], step.id)
@@ -209,19 +200,13 @@ def _steps(conn: Connection, start: str, limit: int, statement: Select[Any]) -> 
     return tuple(Step(row.id, row.parent, row.tree_of, row.merged_from) for row in rows)
 
 
-def _back(following: ColumnElement[Any]) -> Select[Any]:
+def _statement(following: ColumnElement[Any]) -> Select[Any]:
+    steps = back(following)
     c = t.commit.c
-    columns = (c.id, c.parent, c.tree_of, c.merged_from, following.label("following"))
-    first = select(*columns, literal(1).label("place")).where(c.id == bindparam("start"))
-    steps = first.cte("steps", recursive=True)
-    further = (
-        select(*columns, steps.c.place + 1)
-        .select_from(steps.join(t.commit, c.id == steps.c.following))
-        .where(steps.c.place < bindparam("limit", type_=Integer))
-    )
-    every = steps.union_all(further)
-    return select(every).order_by(every.c.place)
+    columns = (c.id, c.parent, c.tree_of, c.merged_from)
+    joined = steps.join(t.commit, c.id == steps.c.id)
+    return select(*columns).select_from(joined).order_by(steps.c.place)
 
 
-_PARENTS = _back(t.commit.c.parent)
-_TREES = _back(func.coalesce(t.commit.c.tree_of, t.commit.c.parent))
+_PARENTS = _statement(t.commit.c.parent)
+_TREES = _statement(func.coalesce(t.commit.c.tree_of, t.commit.c.parent))

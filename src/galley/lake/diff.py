@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from galley.lake.deltas import changed_content, intents_since
 from galley.lake.model import Intent, Version
+from galley.lake.trees import lookup
 
 
 class TableChange(StrEnum):
@@ -67,6 +68,8 @@ class TableDiff:
 def diff(conn: Connection, before: str, after: str) -> list[TableDiff]:
     """The tables whose content differs between two commits, by name."""
     changed = changed_content(conn, before, after)
+    olds, news = lookup(conn, before, changed), lookup(conn, after, changed)
+    pairs = {name: (olds.get(name), news.get(name)) for name in changed}
     intents = intents_since(conn, before, after)
     return [
         TableDiff(
@@ -77,7 +80,7 @@ def diff(conn: Connection, before: str, after: str) -> list[TableDiff]:
             columns=column_diffs(old.schema, new.schema) if old and new else (),
             intents=intents.get(name, ()),
         )
-        for name, (old, new) in changed.items()
+        for name, (old, new) in pairs.items()
     ]
 
 

@@ -25,6 +25,7 @@ def version_to_json(version: Version) -> dict[str, Any]:
         "view_sql": version.view_sql,
         "step": version.step,
         "untested": version.untested,
+        "made": version.made,
     }
     return {name: value for name, value in values.items() if _tells(value)}
 
@@ -48,6 +49,7 @@ def version_of(row: Row[Any]) -> Version:
         view_sql=rest.get("view_sql"),
         step=rest.get("step"),
         untested=rest.get("untested", False),
+        made=rest.get("made", {}),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from galley.errors import MissingExtraError, StepError, VariableError
@@ -125,8 +126,6 @@ def _check_variables(wanted: set[str], given: Mapping[str, object]) -> None:
 
 
 def _need(package: str) -> None:
-    from importlib.util import find_spec
-
     if find_spec(package) is None:
         raise MissingExtraError(f"{package} is not installed", hint=f"pip install {package}")
 

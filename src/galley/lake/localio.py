@@ -2,64 +2,55 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile, OutputStream
-
-
-class LocalInput(InputFile):
-    """A file to read."""
-
-    def __len__(self) -> int:
-        """Size in bytes."""
-        return Path(_path(self.location)).stat().st_size
-
-    def exists(self) -> bool:
-        """Whether the file is there."""
-        return Path(_path(self.location)).exists()
-
-    def open(self, seekable: bool = True) -> InputStream:
-        """Open for reading."""
-        return cast(InputStream, open(_path(self.location), "rb"))  # noqa: PTH123
+if TYPE_CHECKING:
+    from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile, OutputStream
 
 
-class LocalOutput(OutputFile):
-    """A file to write, once."""
+@cache
+def local_io() -> FileIO:
+    """Opens files by absolute path or ``file://`` address; loads pyiceberg when first called."""
+    from pyiceberg.io import FileIO, InputFile, OutputFile
 
-    def __len__(self) -> int:
-        """Size in bytes."""
-        return Path(_path(self.location)).stat().st_size
+    class LocalInput(InputFile):
+        def __len__(self) -> int:
+            return _path(self.location).stat().st_size
 
-    def exists(self) -> bool:
-        """Whether the file is there."""
-        return Path(_path(self.location)).exists()
+        def exists(self) -> bool:
+            return _path(self.location).exists()
 
-    def to_input_file(self) -> InputFile:
-        """The same file, to read."""
-        return LocalInput(self.location)
+        def open(self, seekable: bool = True) -> InputStream:
+            return cast("InputStream", _path(self.location).open("rb"))
 
-    def create(self, overwrite: bool = False) -> OutputStream:
-        """Open for writing."""
-        mode = "wb" if overwrite else "xb"
-        return cast(OutputStream, open(_path(self.location), mode))  # noqa: PTH123
+    class LocalOutput(OutputFile):
+        def __len__(self) -> int:
+            return _path(self.location).stat().st_size
+
+        def exists(self) -> bool:
+            return _path(self.location).exists()
+
+        def to_input_file(self) -> InputFile:
+            return LocalInput(self.location)
+
+        def create(self, overwrite: bool = False) -> OutputStream:
+            mode = "wb" if overwrite else "xb"
+            return cast("OutputStream", _path(self.location).open(mode))
+
+    class LocalIO(FileIO):
+        def new_input(self, location: str) -> InputFile:
+            return LocalInput(location)
+
+        def new_output(self, location: str) -> OutputFile:
+            return LocalOutput(location)
+
+        def delete(self, location: str | InputFile | OutputFile) -> None:
+            _path(location if isinstance(location, str) else location.location).unlink()
+
+    return LocalIO()
 
 
-class LocalIO(FileIO):
-    """Opens files by absolute path or ``file://`` address."""
-
-    def new_input(self, location: str) -> InputFile:
-        """A file to read."""
-        return LocalInput(location)
-
-    def new_output(self, location: str) -> OutputFile:
-        """A file to write."""
-        return LocalOutput(location)
-
-    def delete(self, location: str | InputFile | OutputFile) -> None:
-        """Remove a file."""
-        Path(_path(location if isinstance(location, str) else location.location)).unlink()
-
-
-def _path(location: str) -> str:
-    return location.removeprefix("file://")
+def _path(location: str) -> Path:
+    return Path(location.removeprefix("file://"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,10 +14,11 @@ from galley.lake import metadata, schema, types
 from galley.lake.datafiles import DataFile, decode_bound, exact_bound
 from galley.lake.model import Format, IntentKind, Span, Version
 from galley.lake.types import Field, literal, quote
-from galley.lake.warehouse import Warehouse
+from galley.lake.warehouse import Warehouse, errno_in, storage_error, storage_errors
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +143,43 @@ def mount(
         if version.format is Format.VIEW:
             views[key] = version.view_sql or ""
         elif version.format is Format.ICEBERG:
-            _create(con, key, project, f"SELECT * FROM {version_sql(warehouse, version)}")
+            with storage_errors(f"reading table {key!r}"):
+                _mount_table(con, warehouse, version, key, project)
     _create_views(con, project, views)
+
+
+def _mount_table(
+    con: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
+    version: Version,
+    key: str,
+    project: str,
+) -> None:
+    import duckdb
+
+    source = version_sql(warehouse, version)
+    if _needs_arrow(warehouse, version):
+        source = quote(f"galley:{version.content_id}")
+        con.register(source.strip('"'), _arrow(warehouse.absolute(version.location)))
+    try:
+        _create(con, key, project, f"SELECT * FROM {source}")
+    except duckdb.IOException as error:
+        text = str(error).splitlines()[0]
+        number = errno.ENOENT if "No files found" in text else errno_in(text)
+        raise storage_error(f"reading table {key!r}", number, text) from error
+
+
+def _needs_arrow(warehouse: Warehouse, version: Version) -> bool:
+    """Whether files that other engines wrote take rows away, which ``read_parquet`` cannot see."""
+    if version.intent.kind is IntentKind.REPLACE and version.intent.files:
+        return False
+    return metadata.has_deletes(metadata.read_metadata(warehouse.absolute(version.location)))
+
+
+def _arrow(path: str) -> pa.Table:
+    from pyiceberg.table import StaticTable
+
+    return StaticTable.from_metadata(path).scan().to_arrow()
 
 
 def version_sql(warehouse: Warehouse, version: Version) -> str:
@@ -205,10 +242,9 @@ def _mapping(fields: tuple[Field, ...]) -> str:
     )
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def _described(path: str) -> tuple[DataFile, ...]:
-    found = metadata.entries(metadata.read_metadata(path))
-    return tuple(metadata.data_file(entry) for _, entries in found for entry in entries)
+    return metadata.files(metadata.read_metadata(path))
 
 
 def _statistics(file: DataFile, field: Field) -> ColumnStatistics:

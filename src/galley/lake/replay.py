@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from galley import clock, faults
 from galley.errors import MergeConflictError
-from galley.lake import metadata, reading, schema, upserting
+from galley.lake import metadata, reading, schema, snapshots, upserting
 from galley.lake.datafiles import DataFile
-from galley.lake.metadata import Draft, Metadata
+from galley.lake.metadata import Metadata
 from galley.lake.model import (
     Change,
     Intent,
@@ -25,6 +25,7 @@ from galley.lake.model import (
     fingerprint,
 )
 from galley.lake.schema import FieldIds
+from galley.lake.snapshots import Draft
 from galley.lake.types import Field
 from galley.lake.warehouse import Warehouse, storage_errors, sync
 from galley.lake.windowing import WindowColumn
@@ -79,7 +80,7 @@ def replay(
     )
     with storage_errors(f"replaying a write of {target.table!r}"):
         faults.point("replay.metadata")
-        written = metadata.write(draft)
+        written = snapshots.write(draft)
         sync(written.paths)
     gone = {file.path for file in removed}
     files = tuple(file for file in sides.target.files if file.path not in gone) + added

@@ -6,30 +6,32 @@ brings it back; what a roll-forward returns is cleared.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
 from galley.errors import TableNotFoundError, UsageError
 from galley.lake import tables as t
-from galley.lake.commits import PUBLISHES, changes_by_commit, get_commit, walk, write_commit
-from galley.lake.deltas import changed_content, content, fork_of, restored
-from galley.lake.model import Change, Commit, CommitKind, Ref, RefKind, Version
+from galley.lake.commits import PUBLISHES, get_commit, walk, write_commit
+from galley.lake.deltas import changed_content, fork_of, restoring
+from galley.lake.model import Commit, CommitKind, Ref, RefKind
 from galley.lake.names import nearest
 from galley.lake.refs import commit_in, get_ref, move_ref, resolve
 from galley.lake.rows import NAMES, batches
-from galley.lake.trees import chain, ledgers, lookup, table_names
+from galley.lake.trees import chain, contents, lookup, table_names
 from galley.lake.withdrawals import clear, withdraw
+
+_Changed = dict[str, tuple[str | None, str | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class TableReturn:
-    """One table that a rollback changes: what is live and what will be (None: no table)."""
+    """One table that a rollback changes: the content now and afterwards (None: no table)."""
 
     table: str
-    before: Version | None
-    after: Version | None
+    before: str | None
+    after: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,8 @@ def plan_rollback(
     where there is nothing to roll back.
     """
     target = get_ref(conn, project, ref)
-    goal = _goal(conn, target, to, now, tables or ())
+    goal, changed = _goal(conn, target, to, now, tables or ())
     _check_own(conn, target, goal)
-    changed = changed_content(conn, target.head, goal.id, tables)
     returns = tuple(TableReturn(name, *pair) for name, pair in changed.items())
     if not returns:
         raise UsageError(
@@ -92,10 +93,13 @@ def plan_rollback(
         )
     steps = fork_of(conn, target.head, goal.id).left
     gone = walk(conn, target.head, len(steps))
-    made = changes_by_commit(conn, [commit.id for commit in gone])
+    made = _written(conn, [commit.id for commit in gone])
     names = {entry.table for entry in returns}
     taken = _taken_back(gone, made, names if tables else None)
-    withdrawn = _withdrawn(conn, target, goal, taken, made, returns, restricted=bool(tables))
+    bad = _made_by(taken, made, names if tables else None)
+    others = {table for tables_ in made.values() for table in tables_} - names
+    live = set(contents(conn, target.head if tables else goal.id, others).values())
+    bad -= live.union(entry.after for entry in returns if entry.after)
     return RollbackPlan(
         project=project,
         ref=target,
@@ -103,9 +107,9 @@ def plan_rollback(
         tables=tuple(sorted(tables or ())),
         returns=returns,
         taken_back=taken,
-        withdrawn=withdrawn,
-        cleared=tuple(sorted({entry.after.content_id for entry in returns if entry.after})),
-        downstream=_downstream(conn, target, made, names, set(withdrawn)) if tables else (),
+        withdrawn=tuple(sorted(bad)),
+        cleared=tuple(sorted({entry.after for entry in returns if entry.after})),
+        downstream=_downstream(conn, target, others, bad) if tables else (),
         code_version=(get_commit(conn, target.head) if tables else goal).code_version,
     )
 
@@ -117,6 +121,7 @@ def apply_rollback(
 
     Raises StaleRefError if the ref has moved since the plan was made.
     """
+    names = [entry.table for entry in plan.returns]
     commit = write_commit(
         conn,
         project=plan.project,
@@ -125,7 +130,7 @@ def apply_rollback(
         author=actor,
         message=reason,
         now=now,
-        changes=_changes(conn, plan),
+        changes=restoring(conn, plan.to.id, names) if plan.tables else (),
         tree_of=None if plan.tables else plan.to.id,
         code_version=plan.code_version,
     )
@@ -144,17 +149,23 @@ def apply_rollback(
     return commit
 
 
-def _goal(conn: Connection, ref: Ref, to: str | None, now: int, tables: tuple[str, ...]) -> Commit:
+def _goal(
+    conn: Connection, ref: Ref, to: str | None, now: int, tables: tuple[str, ...]
+) -> tuple[Commit, _Changed]:
+    """The commit to show again, and what that changes."""
     for table in tables:
         _check_table(conn, ref, table)
     if to is None:
         return _before_last_publish(conn, ref, tables)
     text = to if "@" in to or to.startswith("tag/") else f"{ref.name}@{to}"
     commit = resolve(conn, ref.project, text, now).commit
-    return commit_in(conn, ref, commit)
+    goal = commit_in(conn, ref, commit)
+    return goal, changed_content(conn, ref.head, goal.id, tables or None)
 
 
-def _before_last_publish(conn: Connection, ref: Ref, tables: tuple[str, ...]) -> Commit:
+def _before_last_publish(
+    conn: Connection, ref: Ref, tables: tuple[str, ...]
+) -> tuple[Commit, _Changed]:
     """The state before the newest publish that is still in effect (and wrote one of the tables).
 
     It follows the tree: what an earlier rollback took back does not count again.
@@ -166,8 +177,10 @@ def _before_last_publish(conn: Connection, ref: Ref, tables: tuple[str, ...]) ->
         writers = set(links) if not tables else _writers(conn, links, tables)
         for commit in (get_commit(conn, link) for link in links):
             made = commit.kind is not CommitKind.ROLLBACK and commit.id in writers
-            if made and commit.parent and changed_content(conn, ref.head, commit.parent, only):
-                return get_commit(conn, commit.parent)
+            if made and commit.parent:
+                changed = changed_content(conn, ref.head, commit.parent, only)
+                if changed:
+                    return get_commit(conn, commit.parent), changed
             following = commit.tree_of or commit.parent
     raise UsageError(
         f"Nothing was published to {ref.name} yet.", hint=f"See: galley history {ref.name}"
@@ -207,52 +220,45 @@ def _check_own(conn: Connection, ref: Ref, goal: Commit) -> None:
         )
 
 
+def _written(conn: Connection, commits: list[str]) -> dict[str, dict[str, str | None]]:
+    """What each commit wrote: the content id by table, None where it dropped one."""
+    found: dict[str, dict[str, str | None]] = {commit: {} for commit in commits}
+    e = t.entry.c
+    for some in batches(commits, NAMES):
+        wrote = select(e.commit_id, e.table_key, e.content_id).where(e.commit_id.in_(some))
+        for row in conn.execute(wrote):
+            found[row.commit_id][row.table_key] = row.content_id
+    return found
+
+
 def _taken_back(
-    gone: list[Commit], made: dict[str, list[Change]], names: Collection[str] | None
+    gone: list[Commit], made: Mapping[str, Collection[str]], names: Collection[str] | None
 ) -> tuple[Commit, ...]:
     """The commits whose work goes; of a restricted rollback those that wrote its tables."""
     if names is None:
         return tuple(gone)
-    return tuple(
-        commit for commit in gone if any(change.table in names for change in made[commit.id])
-    )
+    return tuple(commit for commit in gone if set(made[commit.id]).intersection(names))
 
 
-def _withdrawn(
-    conn: Connection,
-    ref: Ref,
-    goal: Commit,
-    taken: tuple[Commit, ...],
-    made: dict[str, list[Change]],
-    returns: tuple[TableReturn, ...],
-    *,
-    restricted: bool,
-) -> tuple[str, ...]:
-    """The contents that the commits taken back made, but for what is live afterwards."""
-    names = {entry.table for entry in returns}
-    bad = {
-        change.version.content_id
-        for commit in taken
-        for change in made[commit.id]
-        if change.version and (not restricted or change.table in names)
+def _made_by(
+    commits: tuple[Commit, ...],
+    made: Mapping[str, Mapping[str, str | None]],
+    names: Collection[str] | None,
+) -> set[str]:
+    """The contents that the commits made, of some tables or of all."""
+    return {
+        content
+        for commit in commits
+        for table, content in made[commit.id].items()
+        if content and (names is None or table in names)
     }
-    live = {content(entry.after) for entry in returns}
-    written = {change.table for changes in made.values() for change in changes} - names
-    stays = lookup(conn, ref.head if restricted else goal.id, written)
-    live.update(version.content_id for version in stays.values())
-    return tuple(sorted(bad - live))
 
 
 def _downstream(
-    conn: Connection,
-    ref: Ref,
-    made: dict[str, list[Change]],
-    names: set[str],
-    bad: set[str],
+    conn: Connection, ref: Ref, candidates: Collection[str], bad: Collection[str]
 ) -> tuple[str, ...]:
-    """The live tables, outside the rollback, that were made from what it takes back."""
-    written = {change.table for changes in made.values() for change in changes} - names
-    live = lookup(conn, ref.head, written)
+    """The live tables among the candidates that were made from what goes, also indirectly."""
+    live = lookup(conn, ref.head, candidates)
     tainted: set[str] = set()
     growing = set(bad)
     while True:
@@ -265,20 +271,3 @@ def _downstream(
             return tuple(sorted(tainted))
         tainted |= found
         growing |= {live[name].content_id for name in found}
-
-
-def _changes(conn: Connection, plan: RollbackPlan) -> list[Change]:
-    """The changes that put single tables back; none where the whole tree is shown again."""
-    if not plan.tables:
-        return []
-    ids = [entry.after.table_id for entry in plan.returns if entry.after]
-    windows = ledgers(conn, plan.to.id, ids)
-    return [
-        Change(
-            table=entry.table,
-            version=restored(entry.after),
-            windows=tuple(windows[entry.after.table_id].values()) if entry.after else (),
-            reset_windows=True,
-        )
-        for entry in plan.returns
-    ]

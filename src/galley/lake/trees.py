@@ -62,6 +62,15 @@ def lookup(conn: Connection, commit_id: str, tables: Collection[str]) -> dict[st
     return found
 
 
+def contents(conn: Connection, commit_id: str, tables: Collection[str]) -> dict[str, str]:
+    """The content ids of those of the named tables that exist; several times faster than lookup."""
+    found: dict[str, str] = {}
+    for names in batches(sorted(set(tables)), NAMES):
+        rows = conn.execute(_CONTENTS, {"start": commit_id, "names": names})
+        found.update((row.table_key, row.content_id) for row in rows)
+    return found
+
+
 def table_names(conn: Connection, commit_id: str) -> list[str]:
     """The names of a commit's tables, sorted, without reading their versions."""
     return sorted(conn.scalars(_NAMES, {"start": commit_id}))
@@ -132,7 +141,11 @@ def _count(conn: Connection, condition: Any) -> int:
 
 
 def _chain() -> CTE:
-    """Rows ``(id, next, checkpointed, place)``; ``place`` counts from 0 at the commit asked for."""
+    """Rows ``(id, next, checkpointed, place)``; ``place`` counts from 0 at the commit asked for.
+
+    The next commit is read by scalar subqueries, which are always index look-ups: for a join
+    PostgreSQL scans all commits once per link until the table is large.
+    """
     c = t.commit.c
     following = func.coalesce(c.tree_of, c.parent)
     links = (
@@ -140,11 +153,13 @@ def _chain() -> CTE:
         .where(c.id == bindparam("start", type_=String))
         .cte("chain", recursive=True)
     )
-    further = (
-        select(c.id, following, c.checkpointed, links.c.place + 1)
-        .select_from(links.join(t.commit, c.id == links.c.next))
-        .where(not_(links.c.checkpointed))
-    )
+    here = c.id == links.c.next
+    further = select(
+        links.c.next,
+        select(following).where(here).scalar_subquery(),
+        select(c.checkpointed).where(here).scalar_subquery(),
+        links.c.place + 1,
+    ).where(not_(links.c.checkpointed), links.c.next.is_not(None))
     return links.union_all(further)
 
 
@@ -244,6 +259,7 @@ def _links() -> Select[Any]:
 _LINKS = _links()
 _TREE = _versions(tuple(t.entry.columns), named=False)
 _LOOKUP = _versions(tuple(t.entry.columns), named=True)
+_CONTENTS = _versions((t.entry.c.table_key, t.entry.c.content_id), named=True)
 _NAMES = _versions((t.entry.c.table_key,), named=False)
 _LEDGERS = _window_rows()
 _CHECKPOINT_ENTRIES = _versions(

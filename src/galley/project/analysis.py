@@ -1,17 +1,16 @@
-"""Looking at SQL and Python with a memory: what did not change is not parsed again."""
+"""Looking at SQL and Python with a memory: SQL that did not change is not parsed again."""
 
 from __future__ import annotations
 
 import ast
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from galley.errors import DefinitionError, Where
-from galley.ids import digest, new_id
+from galley.ids import new_id
+from galley.project.duck import Found
 from galley.project.files import Files
-from galley.project.model import Json
 from galley.project.names import hint_for
 from galley.project.python_code import Modules, function_hash
 from galley.project.sql_analysis import Analysis, analyse
@@ -32,8 +31,8 @@ class Analyses:
     file: Path | None
     stamp: str
     variables: list[tuple[str, Where]] = field(default_factory=list)
-    _known: dict[str, dict[str, Any]] = field(default_factory=dict)
-    _changed: bool = False
+    _known: dict[str, Found] = field(default_factory=dict)
+    _loaded: frozenset[str] = frozenset()
 
     def load(self) -> None:
         """Read what an earlier compilation kept; anything unreadable counts as nothing."""
@@ -41,28 +40,29 @@ class Analyses:
             return
         try:
             kept = json.loads(self.file.read_text("utf-8"))
-        except (OSError, ValueError):
+            if kept["stamp"] != self.stamp:
+                return
+            self._known = {
+                key: Found([tuple(parts) for parts in tables], functions, set(reasons))
+                for key, (tables, functions, reasons) in kept["analyses"].items()
+            }
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return
-        if isinstance(kept, dict) and kept.get("stamp") == self.stamp:
-            self._known = kept["analyses"]
+        self._loaded = frozenset(self._known)
 
     def save(self) -> None:
         """Keep what was learnt."""
-        if self.file is None or not self._changed:
+        if self.file is None or self._known.keys() == self._loaded:
             return
-        newest = dict(list(self._known.items())[-MOST:])
+        newest = {
+            key: (found.tables, found.functions, sorted(found.reasons))
+            for key, found in list(self._known.items())[-MOST:]
+        }
         write_atomically(self.file, json.dumps({"stamp": self.stamp, "analyses": newest}))
 
     def select(self, text: str, path: str, first_line: int = 1) -> Analysis:
         """The analysis of a text that holds one SELECT; raises DefinitionError."""
-        key = digest(text)
-        kept = self._known.pop(key, None)
-        if kept is None:
-            analysis = analyse(text, path, first_line)
-            self._changed = True
-            kept = asdict(analysis)
-        self._known[key] = kept
-        return Analysis(**{name: _frozen(value) for name, value in kept.items()})
+        return analyse(text, path, first_line, self._known)
 
     def query(self, sql: str, where: Where) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The tables and variables of a test's query."""
@@ -94,10 +94,6 @@ class Analyses:
         arguments = functions[name].args
         tables = tuple(one.arg.lower() for one in (*arguments.posonlyargs, *arguments.args))
         return tables, function_hash(path, name, self.modules)
-
-
-def _frozen(value: Json) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -94,7 +94,7 @@ def _remembered(folder: Path, cache: Path, stamp: str) -> Manifest | None:
         kept = json.loads(head)
     except (OSError, ValueError):
         return None
-    if kept.get("stamp") != stamp or kept.get("body") != digest(body):
+    if not isinstance(kept, dict) or kept.get("stamp") != stamp or kept.get("body") != digest(body):
         return None
     if kept["listing"] != sorted(_candidates(folder)):
         return None

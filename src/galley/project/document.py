@@ -23,6 +23,7 @@ Path = tuple[str | int, ...]
 MOST_NODES = 50_000
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_EXPONENT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -147,7 +148,10 @@ class _Reader:
 
     def scalar(self, node: Any) -> Json:
         text: str = node.value
-        if node.tag == "tag:yaml.org,2002:str" or node.style in ("'", '"', "|", ">"):
+        if node.style in ("'", '"', "|", ">"):
+            return text
+        # YAML 1.1, which the parser speaks, knows no exponent without a decimal point.
+        if node.tag == "tag:yaml.org,2002:str" and not _EXPONENT.fullmatch(text):
             return text
         if not node.tag.startswith("tag:yaml.org,2002:"):
             raise self.refuse(node, f"the tag {node.tag} is not supported")

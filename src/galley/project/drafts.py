@@ -104,6 +104,7 @@ def draft_step(
         description=shape.description or more.pop("docstring", None),
         owner=shape.owner or defaults.owner,
         tags=shape.tags,
+        stable=shape.stable,
         columns=dict(shape.columns),
         **{key: value for key, value in more.items() if key != "docstring"},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +16,7 @@ BIGGEST = 4 << 20
 
 @dataclass(slots=True)
 class Files:
-    """Reads below one folder. ``seen`` maps paths to SHA-256; ``absent`` were looked for in vain."""
+    """Reads below one folder. ``seen`` maps paths to SHA-256; ``absent`` were not there."""
 
     folder: Path
     seen: dict[str, str] = field(default_factory=dict)
@@ -66,7 +67,9 @@ class Files:
         """The syntax tree of a Python file, which is never run."""
         if path not in self._trees:
             try:
-                self._trees[path] = ast.parse(self.text(path), filename=path)
+                # What Python warns of while parsing (an unknown escape) is for its own tools.
+                with warnings.catch_warnings(action="ignore"):
+                    self._trees[path] = ast.parse(self.text(path), filename=path)
             except (SyntaxError, ValueError) as error:
                 line = getattr(error, "lineno", None)
                 raise DefinitionError(

@@ -14,7 +14,7 @@ _LAKE = re.compile(
 
 
 def find_project(start: Path) -> Path:
-    """The nearest folder at or above ``start`` with a galley.yaml, absolute; raises NotFoundError."""
+    """The nearest folder at or above ``start`` with a galley.yaml; raises NotFoundError."""
     folder = start.absolute()
     for candidate in (folder, *folder.parents):
         if (candidate / PROJECT_FILE).is_file():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from galley.errors import Where
 from galley.project.drafts import Draft
 from galley.project.model import Json, Materialize, Step, TestSpec
-from galley.project.names import hint_for
+from galley.project.names import hint_for, nearest
 from galley.project.problems import Problems
 from galley.project.settings import PipelineSettings, Settings
 
@@ -77,21 +77,19 @@ class Graph:
 
     def check_table(self, name: str, where: Where) -> None:
         """Note a table that does not exist."""
+        name = self.table(name)
         if name in self.known_tables:
             return
         project, _, bare = name.rpartition(".")
         declared = {read.project for read in self.settings.reads}
         if project and project not in declared:
+            close = nearest(project, declared) or nearest(name, self.known_tables)
+            hint = f"did you mean '{close}'?" if close else None
             self.problems.add(
                 f"the project '{project}' is not declared",
                 where,
-                hint_for(name, self.known_tables)
-                if bare in self.makers or not declared
-                else hint_for(project, declared, "declared projects"),
+                hint or f"add to galley.yaml: `reads: {{{project}: {{tables: [{bare}]}}}}`",
             )
-            if self.problems.errors[-1].hint is None:
-                hint = f"add to galley.yaml: `reads: {{{project}: {{tables: [{bare}]}}}}`"
-                self.problems.errors[-1].hint = hint
             return
         self.problems.add(
             f"there is no table '{name}'",

@@ -22,8 +22,8 @@ OPTIONS: dict[str, frozenset[str]] = {
     "csv": frozenset(
         """all_varchar columns comment compression dateformat decimal_separator delimiter encoding
         escape filename header hive_partitioning ignore_errors max_line_size new_line
-        normalize_names null_padding nullstr parallel quote sample_size skip strict_mode thousands timestampformat
-        types union_by_name""".split()  # noqa: SIM905
+        normalize_names null_padding nullstr parallel quote sample_size skip strict_mode thousands
+        timestampformat types union_by_name""".split()  # noqa: SIM905
     ),
     "json": frozenset(
         """columns compression dateformat filename format hive_partitioning ignore_errors

@@ -165,6 +165,7 @@ class Step:
     ``inputs`` are the tables it reads, lower case: ``name`` for the project's own, ``other.name``
     for another project's. ``code_hash`` covers its code and the project's modules it imports.
     ``volatile`` lists why its result cannot be reused though its key is the same (empty: it can).
+    ``stable`` is the author's word that the result follows from code, variables and inputs alone.
     """
 
     name: str
@@ -193,6 +194,7 @@ class Step:
     load: LoadSpec | None = None
     modules: tuple[str, ...] = ()
     volatile: tuple[str, ...] = ()
+    stable: bool = False
     filename: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
 

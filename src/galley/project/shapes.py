@@ -216,7 +216,7 @@ def _translate(
             f"{what} has no key '{path[-1]}'", where=where, hint=hint_for(str(path[-1]), known)
         )
     if error["type"] == "missing":
-        return DefinitionError(f"{what} lacks the key '{path[-1]}'", where=where)
+        return DefinitionError(f"{what} lacks the key '{'.'.join(map(str, path))}'", where=where)
     hint = None
     message = str(error["msg"])
     if error["type"] == "value_error":

@@ -7,7 +7,7 @@ database; what it cannot parse is put to DuckDB's own parser.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,19 +58,27 @@ class Analysis:
     volatile: tuple[str, ...]
 
 
-def analyse(text: str, path: str, first_line: int = 1) -> Analysis:
+def analyse(
+    text: str, path: str, first_line: int = 1, known: MutableMapping[str, duck.Found] | None = None
+) -> Analysis:
     """Analyse a text that must hold exactly one SELECT; ``first_line`` is its line in ``path``.
 
+    ``known`` is what was parsed before, by code hash; what is parsed now is added to it.
     Raises DefinitionError with file, line and column for anything else.
     """
     words = list(tokens(text, first_line))
     statement = _only_statement(words, path, first_line)
     sql = text[statement[0].start : statement[-1].end]
     names = _parameters(statement, path)
-    found = _parse(sql, statement, path)
+    code_hash = code_digest(statement)
+    found = known.pop(code_hash, None) if known is not None else None
+    if found is None:
+        found = _parse(sql, statement, path)
+    if known is not None:
+        known[code_hash] = found
     return Analysis(
         sql=sql,
-        code_hash=code_digest(statement),
+        code_hash=code_hash,
         tables=tuple(dict.fromkeys(_tables(found, statement, path))),
         parameters=tuple(name for name in names if name.lower() not in BUILT_IN),
         built_in=tuple(name.lower() for name in names if name.lower() in BUILT_IN),

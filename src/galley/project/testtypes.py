@@ -19,7 +19,7 @@ _COMPARISONS = ("=", "!=", "<", "<=", ">", ">=")
 
 
 class Params(Shape):
-    """The parameters of one type.
+    """The parameters of one type. With ``when_empty: pass`` a table without rows passes.
 
     ``short`` is the parameter that a bare value stands for; ``dimension`` the default quality
     dimension; ``each`` says that a list of columns makes one test for each.
@@ -28,6 +28,7 @@ class Params(Shape):
     short: ClassVar[str | None] = None
     dimension: ClassVar[str] = "validity"
     each: ClassVar[bool] = False
+    when_empty: Literal["pass", "not_evaluated"] | None = None
 
     def normal(self) -> dict[str, Json]:
         """The parameters as plain values."""
@@ -207,7 +208,7 @@ class ForeignKey(Columns):
     def normal(self) -> dict[str, Json]:
         """The parameters, the other side's columns always named."""
         target = {"table": self.to.table, "columns": list(self.to.columns or self.columns)}
-        return {"columns": list(self.columns), "to": target}
+        return {**super().normal(), "to": target}
 
 
 class Age(Shape):
@@ -297,12 +298,8 @@ class Reconcile(Params):
         """The parameters, with an expression on both sides."""
         own = self.expression or total(str(self.column))
         other = self.to.expression or (total(self.to.column) if self.to.column else own)
-        return {
-            "expression": own,
-            "to": {"table": self.to.table, "expression": other},
-            "tolerance": self.tolerance,
-            "relative": self.relative,
-        }
+        values = {key: item for key, item in super().normal().items() if key != "column"}
+        return {**values, "expression": own, "to": {"table": self.to.table, "expression": other}}
 
 
 def total(column: str) -> str:
@@ -321,11 +318,14 @@ class Sql(Bounded):
         return False
 
 
-class Python(Params):
-    """A function of the project returns bad rows, a boolean or a verdict (``path.py:function``)."""
+class Python(Bounded):
+    """A function of the project (``path.py:name``) returns bad rows, a boolean or a number."""
 
     short: ClassVar[str | None] = "function"
     function: str = Field(pattern=r"^[\w./-]+\.py:[A-Za-z_]\w*$")
+
+    def _needs_bound(self) -> bool:
+        return False
 
 
 CATALOGUE: dict[str, type[Params]] = {

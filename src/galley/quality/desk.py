@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from galley.clock import to_datetime
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _KIND = re.compile(r"^[A-Z][\w ]+ Error: ")
 _UNKNOWN = re.compile(r'[Cc]olumn (?:named )?"([^"]+)"')
 _LONGEST_MESSAGE = 400
+Rows = tuple[list[str], list[tuple[Any, ...]]]
 
 
 @dataclass(slots=True)
@@ -41,31 +42,30 @@ class Desk:
 
     def row(self, sql: str) -> tuple[Any, ...]:
         """The one row of a query. Raises ``CheckError`` with DuckDB's words, trimmed."""
-        found = self._run(sql).fetchone()
-        return tuple(found) if found is not None else ()
+        _, rows = self._rows(sql)
+        return rows[0] if rows else ()
 
     def named_row(self, sql: str) -> dict[str, Any]:
         """The one row of a query by its column names."""
-        ran = self._run(sql)
-        found = ran.fetchone()
-        names = [column[0] for column in ran.description or ()]
-        return dict(zip(names, found, strict=True)) if found is not None else {}
+        names, rows = self._rows(sql)
+        return dict(zip(names, rows[0], strict=True)) if rows else {}
 
     def sample(self, sql: str, limit: int) -> tuple[dict[str, Any], ...]:
         """At most ``limit`` rows as plain values."""
-        ran = self._run(f"{sql} LIMIT {limit}")
-        names = [column[0] for column in ran.description or ()]
-        return tuple(plain(dict(zip(names, row, strict=True))) for row in ran.fetchall())
+        names, rows = self._rows(f"SELECT * FROM (\n{sql}\n) LIMIT {limit}")
+        return tuple(plain(dict(zip(names, row, strict=True))) for row in rows)
 
-    def _run(self, sql: str) -> duckdb.DuckDBPyConnection:
+    def _rows(self, sql: str) -> Rows:
         import duckdb
 
         bound = parameters(sql, self.known)
         try:
             self._only_select(sql)
-            return self.con.execute(sql, bound) if bound else self.con.execute(sql)
+            return _fetched(self.con.sql(sql, params=bound or None))
         except duckdb.Error as error:
             raise CheckError(*trimmed(str(error))) from error
+        except (OverflowError, ValueError) as error:  # a date that Python has no word for
+            raise CheckError(f"a value cannot be shown: {error}") from error
 
     def _only_select(self, sql: str) -> None:
         import duckdb
@@ -86,7 +86,7 @@ class Desk:
 @contextmanager
 def desk(task: TestTask) -> Iterator[Desk]:
     """A desk on the task's versions, closed at the end."""
-    os.makedirs(task.scratch, exist_ok=True)
+    Path(task.scratch).mkdir(parents=True, exist_ok=True)
     con = reading.connect(threads=task.threads, memory=task.memory, scratch=task.scratch)
     try:
         warehouse = Warehouse(task.warehouse)
@@ -95,6 +95,15 @@ def desk(task: TestTask) -> Iterator[Desk]:
         yield Desk(con, warehouse, task.versions, known_values(task), broken)
     finally:
         con.close()
+
+
+def _fetched(relation: duckdb.DuckDBPyRelation) -> Rows:
+    """Names and rows. Instants take the way through Arrow: DuckDB's own needs another library."""
+    if not any("WITH TIME ZONE" in str(type_) for type_ in relation.types):
+        return relation.columns, relation.fetchall()
+    table = relation.to_arrow_table()
+    columns = [column.to_pylist() for column in table.columns]
+    return relation.columns, list(zip(*columns, strict=True))
 
 
 def known_values(task: TestTask) -> dict[str, Any]:

@@ -47,9 +47,7 @@ def run_tests(task: TestTask) -> TestDone:
     started = time.monotonic()
     with desk(task) as open_desk:
         verdicts = evaluate(task, open_desk) if task.tests else ()
-        metrics = tuple(
-            metric for table in task.metrics for metric in measure(open_desk, table)
-        )
+        metrics = tuple(metric for table in task.metrics for metric in measure(open_desk, table))
     return TestDone("test_done", verdicts, metrics, time.monotonic() - started)
 
 
@@ -99,7 +97,9 @@ def scene_of(spec: TestSpec, task: TestTask, at: Desk) -> Scene:
     by_key = {name.lower(): name for name in columns}
     name = by_key.get((task.window_column or "").lower())
     windowed = spec.scope == "window" and name is not None
-    scope = scope_of(name, columns[name], task.spans, task.timezone) if windowed and name else Scope()
+    scope = (
+        scope_of(name, columns[name], task.spans, task.timezone) if windowed and name else Scope()
+    )
     return Scene(
         spec=spec,
         versions=task.versions,
@@ -112,9 +112,7 @@ def scene_of(spec: TestSpec, task: TestTask, at: Desk) -> Scene:
     )
 
 
-def _keys(
-    tests: tuple[TestSpec, ...], table: str, columns: Mapping[str, str]
-) -> tuple[str, ...]:
+def _keys(tests: tuple[TestSpec, ...], table: str, columns: Mapping[str, str]) -> tuple[str, ...]:
     """The columns by which the table's tests say that a row is known."""
     named = (
         columns.get(name.lower())
@@ -178,9 +176,7 @@ def _verdict(
     )
 
 
-def _values(
-    check: Check, proved: dict[str, Any], measured: Measured, at: Desk
-) -> dict[str, Any]:
+def _values(check: Check, proved: dict[str, Any], measured: Measured, at: Desk) -> dict[str, Any]:
     values = dict(proved)
     missing = False
     for name, term in check.terms.items():

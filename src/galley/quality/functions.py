@@ -47,7 +47,7 @@ def call(check: Check, values: Values, task: TestTask, at: Desk) -> Judgement:
             return _judge(answer, values["rows"], check.spec.params, task.sample_rows)
         except CheckError:
             raise
-        except (Exception, SystemExit) as error:  # noqa: BLE001  recorded in the verdict
+        except (Exception, SystemExit) as error:
             raise CheckError(_trace(error, task.code_dir)) from error
 
 
@@ -106,7 +106,8 @@ def _judge(answer: Any, rows: int, params: dict[str, Any], most: int) -> Judgeme
 
 
 def _judge_frame(batches: Iterable[Any], rows: int, most: int) -> Judgement:
-    failing, sample = 0, []
+    failing = 0
+    sample: list[Any] = []
     for batch in batches:
         failing += batch.num_rows
         sample += batch.slice(0, max(most - len(sample), 0)).to_pylist()
@@ -124,7 +125,8 @@ def _judge_frame(batches: Iterable[Any], rows: int, most: int) -> Judgement:
 def _trace(error: BaseException, folder: str) -> str:
     """What was raised, and the last places of the project's own code that led there."""
     frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__)
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
         if frame.filename.startswith(folder)
     ]
     places = ", ".join(

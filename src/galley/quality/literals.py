@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
+from itertools import accumulate
 from typing import Any
 
 from galley.errors import StepError
@@ -17,6 +17,7 @@ from galley.project.sqltext import tokens
 INTEGERS = ("int", "long")
 FLOATS = ("float", "double")
 TIMES = ("date", "timestamp", "timestamptz")
+_DEPTH = {"(": 1, ")": -1}
 _WORDS = {"date": "DATE", "timestamp": "TIMESTAMP", "timestamptz": "TIMESTAMPTZ", "time": "TIME"}
 
 
@@ -117,14 +118,11 @@ def _pasted(sql: str, known: Mapping[str, Any]) -> Iterator[str]:
 def fragment(sql: str) -> str:
     """A user's condition in brackets; a trailing comment in it cannot swallow the bracket."""
     words = [word for word in tokens(sql) if word.kind != "comment"]
-    depth = 0
-    for word in words:
-        depth += {"(": 1, ")": -1}.get(word.text, 0) if word.kind == "sign" else 0
-        if depth < 0 or (word.kind == "sign" and word.text == ";"):
-            break
-    if depth or not words:
+    signs = [word.text for word in words if word.kind == "sign"]
+    depths = list(accumulate(_DEPTH.get(sign, 0) for sign in signs))
+    if not words or ";" in signs or min(depths, default=0) < 0 or (depths and depths[-1]):
         raise CheckError(f"{sql!r} is not one complete condition")
-    return f"({sql})" if re.search(r"--", sql) is None else f"({sql}\n)"
+    return f"({sql}\n)" if "--" in sql else f"({sql})"
 
 
 def number(value: Any) -> str:
@@ -134,5 +132,6 @@ def number(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float | Decimal) and math.isfinite(value):
-        return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
+        size = abs(float(value))
+        return f"{value:,.6g}" if size < 1e6 else f"{value:,.0f}"
     return str(value)

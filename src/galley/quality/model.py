@@ -32,9 +32,10 @@ class FactKind(StrEnum):
 class Fact:
     """A number that statistics may prove.
 
-    NULLS counts the rows in which any of ``columns`` is null, VALUES those in which none is,
-    MAXIMUM with ``high`` is that of the values up to it. OUTSIDE counts the non-null values below ``low`` or above ``high`` (``None``: unbounded), or equal to
-    an end that ``inclusive`` (both, min, max, neither) does not let in.
+    NULLS counts the rows in which any of ``columns`` is null, VALUES those in which none is.
+    MAXIMUM with ``high`` is that of the values up to it. OUTSIDE counts the non-null values below
+    ``low`` or above ``high`` (``None``: unbounded), or equal to an end that ``inclusive`` (both,
+    min, max, neither) does not let in.
     """
 
     kind: FactKind
@@ -92,7 +93,7 @@ class Check:
 
     spec: TestSpec
     judge: Judge
-    scope: Scope = Scope()
+    scope: Scope = field(default_factory=Scope)
     terms: dict[str, Term] = field(default_factory=dict)
     query: str | None = None
     detail: str | None = None

@@ -6,7 +6,7 @@ attempt was based on, one commit on the run's ref. Nothing else moves a run's re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -138,11 +138,13 @@ def take_over(
     step_run: StepRun,
     plan: StepPlan,
     changes: Sequence[Change],
+    present: Mapping[str, Version],
     now: int,
 ) -> bool:
     """A reused step: point the run's ref at what is there already and stage it."""
     step = _step_of(live, step_run)
-    rows = [change.version.rows or 0 for change in changes if change.version]
+    there = {name: v.rows for name, v in present.items() if v.rows is not None}
+    there |= {c.table: c.version.rows or 0 for c in changes if c.version}
     moved = queue.move_step(
         connection,
         step_run,
@@ -151,7 +153,7 @@ def take_over(
         key=plan.key,
         why=plan.why,
         reused_from=plan.from_run or live.run.id,
-        rows=sum(rows) if rows else None,
+        rows=sum(there.values()) if there else None,
         spans=[[s.start, s.end] for s in plan.kept] or None,
         body={"why": plan.why, "reused_from": plan.from_run},
     )
@@ -160,9 +162,8 @@ def take_over(
     return moved
 
 
-def reused_changes(scene: Scene, step: Step, plan: StepPlan) -> list[Change]:
+def reused_changes(present: Mapping[str, Version], plan: StepPlan) -> list[Change]:
     """The changes that a plan's whole-table results mean on the run's ref; none if all is there."""
-    present = scene.versions(step.outputs)
     changes = []
     for result in plan.results:
         version = codec.from_plain(Version, result.body)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from galley.runs import processes
-from galley.runs.framing import ChannelClosedError, Frame, FramingError
+from galley.runs.framing import Channel, ChannelClosedError, Frame, FramingError
 from galley.runs.handles import End, Job, Reason, WorkerHandle, ZygoteHandle, describe
 from galley.runs.switchboard import Switchboard
 
@@ -159,8 +159,8 @@ class Crew:
             for frame in channel.receive():
                 if frame.kind == "failed":
                     self._owner.hopeless(End(Reason.USER_ERROR, frame.header["detail"]))
-                elif frame.header["threads"] > 1:
-                    _warn(f"the zygote forks with {frame.header['threads']} threads")
+                elif frame.header["threads"]:
+                    _warn(f"forking beside threads is not safe: {frame.header['threads']}")
         except (ChannelClosedError, FramingError):
             self._board.forget(channel)
             self._zygote.kill()
@@ -186,7 +186,8 @@ class Crew:
         worker.signal(signal.SIGKILL)
         self._sweep()
         job = worker.finish_job()
-        for source in (worker.channel, *worker.pipes):
+        sources: list[Channel | int] = [worker.channel, *worker.pipes]
+        for source in sources:
             self._board.forget(source)
         worker.close()
         shutil.rmtree(f"{self._settings['scratch']}/{worker.number}", ignore_errors=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+from sqlalchemy import Connection
 
 from galley.errors import GalleyError, StaleRefError
 from galley.lake import field_ids
@@ -62,20 +65,26 @@ class Dispatcher:
             self._begin(lives[step_run.run_id], step_run, share)
         return {step_run.run_id for step_run in claimed}
 
-    def handle(self, events: Iterable[PoolEvent], lives: Mapping[str, LiveRun]) -> set[str]:
+    def busy(self, run_id: str) -> bool:
+        """Whether a worker has anything of the run."""
+        return any(job.live.run.id == run_id for job in self._jobs.values())
+
+    def handle(self, events: Iterable[PoolEvent]) -> set[str]:
         """Act on what workers said; returns the runs whose steps changed."""
         touched = set()
+        started = []
         for event in events:
             job = self._jobs.get(event.task_id)
             if job is None:
                 continue
             if event.kind == "started":
-                self._started(job, event)
+                started.append(event)
             elif event.kind == "message":
                 self._message(event.task_id, job, event.payload or b"")
             elif event.kind in ("exited", "lost"):
                 self._exited(event.task_id, job, event)
             touched.add(job.live.run.id)
+        self._note_processes([event for event in started if event.task_id in self._jobs])
         return touched
 
     def cancel(self, run_id: str) -> None:
@@ -122,7 +131,11 @@ class Dispatcher:
             else:
                 self._run(live, step_run, plan, share)
         except GalleyError as error:
-            self._refuse(live, step_run, error)
+            self._refuse(live, step_run, Reason.USER_ERROR, str(error), {})
+        except Exception as error:  # noqa: BLE001
+            # One run's trouble must not stop the engine for all others: it is kept with the step.
+            trace = {"trace": traceback.format_exc()}
+            self._refuse(live, step_run, Reason.INTERNAL, f"a defect of Galley: {error!r}", trace)
 
     def _reuse(self, live: LiveRun, step_run: StepRun, plan: StepPlan) -> None:
         node = live.node(step_run.name)
@@ -130,8 +143,9 @@ class Dispatcher:
         with self.site.database.write() as connection:
             if node.step is None:
                 return
-            changes = attempts.reused_changes(live.scene(connection), node.step, plan)
-            moved = attempts.take_over(connection, live, step_run, plan, changes, now)
+            present = live.scene(connection).versions(node.step.outputs)
+            changes = attempts.reused_changes(present, plan)
+            moved = attempts.take_over(connection, live, step_run, plan, changes, present, now)
         if moved:
             staged = replace(step_run, reused_from=plan.from_run or live.run.id)
             self._test(live, staged, made=(), spans=plan.kept)
@@ -160,21 +174,31 @@ class Dispatcher:
         )
         self._jobs[attempt.id] = job
 
-    def _refuse(self, live: LiveRun, step_run: StepRun, error: GalleyError) -> None:
+    def _refuse(
+        self,
+        live: LiveRun,
+        step_run: StepRun,
+        reason: Reason,
+        message: str,
+        detail: dict[str, Any],
+    ) -> None:
         """The step could not even begin: say why and fail it."""
         now = self.site.clock()
-        values: dict[str, Any] = {"reason": Reason.USER_ERROR.value, "message": str(error)}
+        values: dict[str, Any] = {"reason": reason.value, "message": message, "detail": detail}
         with self.site.database.write() as connection:
             if queue.move_step(connection, step_run, StepState.FAILED, now, **values):
                 names = live.graph.downstream(step_run.name)
                 queue.fail_downstream(connection, live.run.id, names, step_run.name, now)
 
-    def _started(self, job: _Job, event: PoolEvent) -> None:
-        if job.attempt is not None:
-            with self.site.database.write(durable=False) as connection:
+    def _note_processes(self, started: Sequence[PoolEvent]) -> None:
+        """Record which process has an attempt, so that the next engine can kill it."""
+        if not started:
+            return
+        with self.site.database.write(durable=False) as connection:
+            for event in started:
                 records.set_attempt(
                     connection,
-                    job.attempt.id,
+                    event.task_id,
                     pid=event.pid,
                     pid_started=event.pid_started,
                     boot_id=recovery.boot_id(),
@@ -202,7 +226,9 @@ class Dispatcher:
         self.pool.reply(task_id, messages.encode(FieldsReply("fields", ids)))
 
     def _finish(self, live: LiveRun, attempt: Attempt, done: StepDone) -> None:
-        step = live.node(attempt.step_run.name).step
+        """Take an attempt's work over; where nothing must be tested the step has succeeded."""
+        node = live.node(attempt.step_run.name)
+        step = node.step
         probe = None
         if step is not None and step.load is not None:
             probe = self.site.probe(step, str(live.folder))
@@ -210,29 +236,52 @@ class Dispatcher:
         try:
             with self.site.database.write() as connection:
                 changes = attempts.finish(connection, live, attempt, done, probe=probe, now=now)
+                if changes is None:
+                    return
+                made = tuple(change.table for change in changes)
+                work = self._work(
+                    connection, live, attempt.step_run, made=made, spans=attempt.plan.spans
+                )
+                if not work.needed:
+                    testing.conclude(connection, live, attempt.step_run, work, (), (), now)
         except StaleRefError as error:
             self._failed(
                 _Job(live, attempt.step_run, attempt),
                 TaskFailed("failed", Reason.LOST_WORKER.value, "StaleRefError", str(error)),
             )
             return
-        if changes is not None:
-            made = tuple(change.table for change in changes)
-            self._test(live, attempt.step_run, made=made, spans=attempt.plan.spans)
+        if work.needed:
+            self._evaluate(live, attempt.step_run, work)
 
     def _test(
         self, live: LiveRun, step_run: StepRun, *, made: Sequence[str], spans: tuple[Span, ...]
     ) -> None:
         """Evaluate what has no verdict yet; conclude at once if there is nothing to evaluate."""
-        node = live.node(step_run.name)
         with self.site.database.read() as connection:
-            scene = live.scene(connection)
-            present = scene.versions(made)
-            measure = testing.to_measure(node.step, made, present) if node.step else []
-            work = testing.work_for(connection, live, node, scene, spans=spans, measure=measure)
-        if not work.needed:
+            work = self._work(connection, live, step_run, made=made, spans=spans)
+        if work.needed:
+            self._evaluate(live, step_run, work)
+        else:
             self._conclude(live, step_run, work, TestDone("test_done", (), (), 0.0))
-            return
+
+    def _work(
+        self,
+        connection: Connection,
+        live: LiveRun,
+        step_run: StepRun,
+        *,
+        made: Sequence[str],
+        spans: tuple[Span, ...],
+    ) -> TestWork:
+        node = live.node(step_run.name)
+        scene = live.scene(connection)
+        measure: list[str] = []
+        if node.step is not None and made:
+            measure = testing.to_measure(node.step, made, scene.versions(made))
+        return testing.work_for(connection, live, node, scene, spans=spans, measure=measure)
+
+    def _evaluate(self, live: LiveRun, step_run: StepRun, work: TestWork) -> None:
+        node = live.node(step_run.name)
         if node.step is None:
             with self.site.database.write(durable=False) as connection:
                 queue.move_step(connection, step_run, StepState.RUNNING, self.site.clock())

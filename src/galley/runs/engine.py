@@ -15,7 +15,7 @@ from galley.runs import backfill, finishing, queue, records, recovery
 from galley.runs.dispatch import Dispatcher
 from galley.runs.live import LiveRun, Site
 from galley.runs.model import Intention, Reason, Run, RunState
-from galley.runs.pool import Pool, PoolEvent
+from galley.runs.pool import Pool
 from galley.runs.publishing import Publisher
 from galley.runs.starting import start_run
 from galley.version import VERSION
@@ -47,6 +47,7 @@ class Engine:
         self.publisher = Publisher(site, self.id)
         self.dispatcher = Dispatcher(site, pool, self.id, slots)
         self._timers = _Timers()
+        self._changed: set[str] = set()
 
     def open(self) -> None:
         """Register this engine and take over what a dead one left."""
@@ -80,12 +81,14 @@ class Engine:
     def step(self, timeout: float = 0.05) -> None:
         """One round: new runs and wishes, claims, messages from workers, ends of runs."""
         self._look()
-        busy = self._dispatch()
-        events = self.pool.poll(0 if busy else timeout)
-        for run_id in self.dispatcher.handle(events, self.live):
+        claimed = self._dispatch()
+        self._changed |= claimed
+        for run_id in [run_id for run_id in self._changed if not self.dispatcher.busy(run_id)]:
+            self._changed.discard(run_id)
             self._settle(run_id)
         self._publish_waiting()
-        self._beat(events)
+        self._changed |= self.dispatcher.handle(self.pool.poll(0 if claimed else timeout))
+        self._beat()
 
     def _look(self) -> None:
         now = self.site.clock()
@@ -151,27 +154,28 @@ class Engine:
         """Do what was asked of a run: pause, go on, stop."""
         live.run = found
         wish = found.intention
-        with self.site.database.write(durable=False) as connection:
-            if wish is Intention.PAUSE and found.state is RunState.RUNNING:
-                queue.move_run(connection, found.id, RunState.PAUSED, now)
-            elif wish is Intention.GO and found.state is RunState.PAUSED:
-                queue.move_run(connection, found.id, RunState.RUNNING, now)
-            elif wish is Intention.CANCEL and found.state is not RunState.PUBLISHING:
-                queue.cancel_pending(connection, found.id, now)
         if wish is Intention.CANCEL:
+            if found.state is not RunState.PUBLISHING:
+                with self.site.database.write() as connection:
+                    queue.cancel_pending(connection, found.id, now)
             self.dispatcher.cancel(found.id)
-            self._settle(found.id)
+            self._changed.add(found.id)
+            return
+        to = {
+            (Intention.PAUSE, RunState.RUNNING): RunState.PAUSED,
+            (Intention.GO, RunState.PAUSED): RunState.RUNNING,
+        }.get((wish, found.state))
+        if to is not None:
+            with self.site.database.write() as connection:
+                queue.move_run(connection, found.id, to, now)
 
-    def _dispatch(self) -> bool:
+    def _dispatch(self) -> set[str]:
         running = [
             run_id
             for run_id, live in self.live.items()
             if live.run.state is RunState.RUNNING and live.run.intention is Intention.GO
         ]
-        touched = self.dispatcher.dispatch(running, self.live)
-        for run_id in touched:
-            self._settle(run_id)
-        return bool(touched)
+        return self.dispatcher.dispatch(running, self.live)
 
     def _settle(self, run_id: str) -> None:
         """When all steps of a run have ended, publish it or end it."""
@@ -193,7 +197,7 @@ class Engine:
         for live, answer in self.dispatcher.publish_answers():
             self.publisher.tests_done(live, answer)
 
-    def _beat(self, events: list[PoolEvent]) -> None:
+    def _beat(self) -> None:
         now = self.site.clock()
         if now - self._timers.beat < BEAT and now >= self._timers.beat:
             return

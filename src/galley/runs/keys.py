@@ -58,8 +58,8 @@ def unusable(step: Step, probe: str | None) -> str | None:
         return "it uses a connection or secret"
     if step.materialize is Materialize.NONE:
         return "it makes no table"
-    if not step.inputs and probe is None:
-        return "it reads no table, so nothing says whether the outside changed"
+    if not step.inputs and probe is None and not step.stable:
+        return "it reads no table, so nothing says whether the outside changed (`stable: true` does)"
     return None
 
 

@@ -91,6 +91,7 @@ class Reason(StrEnum):
     CONDITION = "condition"
     CONFLICT = "conflict"
     STORAGE = "storage"
+    INTERNAL = "internal"
 
 
 class StepType(StrEnum):

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -88,7 +88,11 @@ def _spare(channel: socket.socket) -> Iterator[int]:
 
 def adopt_channel() -> socket.socket:
     """In a spawned process: its channel, all other descriptors closed, in its own session."""
-    os.closerange(CHANNEL + 1, os.sysconf("SC_OPEN_MAX"))
+    for number in map(int, _names("/dev/fd")):
+        if number > CHANNEL:
+            # One of them was the listing itself.
+            with contextlib.suppress(OSError):
+                os.close(number)
     os.set_inheritable(CHANNEL, False)
     with contextlib.suppress(PermissionError):
         os.setsid()
@@ -167,24 +171,37 @@ def signal_group(pid: int, number: signal.Signals) -> bool:
 def kill_recorded(pid: int, started: int) -> None:
     """Kill what is left of the session that process ``pid`` led, unless the pid is another's now.
 
-    ``started`` is the leader's start time; later processes of its session die with it.
+    ``started`` is the leader's start time. Returns when nothing is left, at most after 2 seconds.
     """
     now = start_time(pid)
-    if now is not None and now != started:
-        return
-    for member in _all():
-        fields = _stat(member)
-        if fields and int(fields[_SESSION]) == pid and int(fields[_START_TIME]) >= started:
-            _kill(member)
+    if now is None or now == started:
+        _kill_all(lambda: _session(pid, started))
 
 
-def kill_marked(mark: str, seconds: float = 2.0) -> None:
-    """Kill every process whose environment bears the pool's mark, until none is left."""
-    end = time.monotonic() + seconds
-    while (found := marked(mark)) and time.monotonic() < end:
+def kill_marked(mark: str) -> None:
+    """Kill every process whose environment bears the pool's mark; at most 2 seconds."""
+    _kill_all(lambda: marked(mark))
+
+
+def _kill_all(find: Callable[[], set[int]]) -> None:
+    """Kill until nothing is found: what is being killed may still be forking."""
+    end = time.monotonic() + 2
+    while (found := find()) and time.monotonic() < end:
         for pid in found:
-            _kill(pid)
-        time.sleep(0.005)
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.002)
+
+
+def _session(leader: int, started: int) -> set[int]:
+    """The running processes of a session that are no older than its leader."""
+    found = set()
+    for pid in _all():
+        fields = _stat(pid)
+        member = bool(fields) and int(fields[_SESSION]) == leader and _running(pid)
+        if member and int(fields[_START_TIME]) >= started:
+            found.add(pid)
+    return found
 
 
 def marked(mark: str) -> set[int]:
@@ -195,9 +212,9 @@ def marked(mark: str) -> set[int]:
     }
 
 
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, signal.SIGKILL)
+def _running(pid: int) -> bool:
+    fields = _stat(pid)
+    return bool(fields) and fields[0] not in (b"Z", b"X")
 
 
 def _all() -> set[int]:
@@ -207,11 +224,6 @@ def _all() -> set[int]:
 def _parent(pid: int) -> int | None:
     fields = _stat(pid)
     return int(fields[1]) if fields else None
-
-
-def thread_count(pid: int) -> int:
-    """Threads of the process, those of C libraries included; 0 where that is not known."""
-    return len(_names(f"/proc/{pid}/task"))
 
 
 def _stat(pid: int) -> list[bytes]:

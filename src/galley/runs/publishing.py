@@ -7,13 +7,21 @@ times.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
 from galley import faults
-from galley.errors import GalleyError, GateError, StaleRefError, SupersededError, WithdrawnError
+from galley.errors import (
+    GalleyError,
+    GateError,
+    InternalError,
+    StaleRefError,
+    SupersededError,
+    WithdrawnError,
+)
 from galley.governance.audit import record
 from galley.governance.decide import demand
 from galley.governance.model import Action, Actor, Resource
@@ -70,6 +78,11 @@ class Publisher:
                 task = self._try(publication, slots)
             except GalleyError as error:
                 self._end(publication.live, error)
+                task = None
+            except Exception as error:  # noqa: BLE001
+                # One run's trouble must not stop the engine for all others: it is kept with it.
+                said = f"a defect of Galley: {error!r}\n{traceback.format_exc()}"
+                self._end(publication.live, InternalError(said))
                 task = None
             if task is None and publication.live.run.state.terminal:
                 del self._queue[run_id]

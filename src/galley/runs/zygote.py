@@ -1,7 +1,8 @@
 """The zygote: imports the heavy libraries once, then forks workers that have them from birth.
 
-It never runs code of a project and has no threads, so a fork is safe. Workers are forked twice:
-the supervisor, which adopts orphans, becomes their parent and learns how each of them ended.
+It runs no code of a project and starts no Python threads, so a fork is safe (libraries see to
+their own threads). Workers are forked twice: the supervisor, which adopts orphans, becomes their
+parent and learns how each of them ended.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import signal
 import socket
 import struct
 import sys
+import threading
 import traceback
 from typing import Any, Never
 
@@ -51,7 +53,8 @@ def _prepare(channel: socket.socket, settings: dict[str, Any]) -> Handlers | Non
     # What is there now stays for ever: the collector of a worker need not touch (and so copy) it.
     gc.collect()
     gc.freeze()
-    channel.sendall(encode({"k": "ready", "threads": processes.thread_count(os.getpid())}))
+    others = [thread.name for thread in threading.enumerate()[1:]]
+    channel.sendall(encode({"k": "ready", "threads": others}))
     return handlers
 
 

@@ -72,19 +72,24 @@ class Kitchen:
         write.write_query(self.con, sql, {}, span)
         return write.finish()
 
-    def read(self, version: Version, sql: str = "FROM t ORDER BY ALL") -> list[tuple[Any, ...]]:
+    def read(
+        self, version: Version | None, sql: str = "FROM t ORDER BY ALL"
+    ) -> list[tuple[Any, ...]]:
         """Rows of a version, by way of a mounted view."""
+        assert version is not None
         with reading.connect(threads=1, memory=1 << 28, scratch=None) as con:
             reading.mount(con, self.warehouse, {"t": version}, project="flights")
             rows = con.sql(sql).to_arrow_table()
-            return [tuple(row) for row in zip(*(column.to_pylist() for column in rows.columns, strict=True))]
+            columns = [column.to_pylist() for column in rows.columns]
+            return list(zip(*columns, strict=True))
 
-    def iceberg(self, version: Version) -> pa.Table:
+    def iceberg(self, version: Version | None) -> pa.Table:
         """Rows of a version as plain pyiceberg sees them."""
         return StaticTable.from_metadata(self.path(version)).scan().to_arrow()
 
-    def path(self, version: Version) -> str:
+    def path(self, version: Version | None) -> str:
         """The metadata file."""
+        assert version is not None
         return self.warehouse.absolute(version.location)
 
 

@@ -2,12 +2,13 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from galley.lake import reading
-from galley.lake.model import Span, Version
+from galley.lake.model import Change, Span, Version
 from galley.lake.replay import replay
 from galley.lake.warehouse import Warehouse
 from tests.integration.lake_files.conftest import Kitchen
@@ -22,6 +23,11 @@ def span_of(day: int) -> Span:
     return Span(f"2020-01-0{day}", f"2020-01-0{day + 1}")
 
 
+def made(change: Change) -> Version:
+    assert change.version is not None
+    return change.version
+
+
 def rows_sql(day: int, rows: list[int]) -> str:
     values = ", ".join(f"({row})" for row in rows) or "(0)"
     only = "" if rows else " WHERE false"
@@ -33,7 +39,7 @@ def a_kitchen(folder: str) -> Kitchen:
     return Kitchen(Warehouse(str(Path(folder) / "warehouse")), con)
 
 
-def seen(kitchen: Kitchen, version: Version) -> list[tuple[int, int]]:
+def seen(kitchen: Kitchen, version: Version | None) -> list[tuple[int, int]]:
     return sorted((row[0].day, row[1]) for row in kitchen.read(version))
 
 
@@ -47,7 +53,8 @@ def window(kitchen: Kitchen, base: Version | None, day: int, rows: list[int]):
 @given(st.lists(st.tuples(DAY, ROWS), min_size=1, max_size=6))
 def test_windows_against_a_dictionary(writes):
     with tempfile.TemporaryDirectory() as folder:
-        kitchen, version, oracle = a_kitchen(folder), None, {}
+        kitchen, version = a_kitchen(folder), None
+        oracle: dict[int, Any] = {}
         for day, rows in writes:
             version = window(kitchen, version, day, rows).version
             oracle[day] = rows
@@ -55,6 +62,7 @@ def test_windows_against_a_dictionary(writes):
         assert seen(kitchen, version) == expected
         arrow = kitchen.iceberg(version).to_pylist()
         assert sorted((row["d"].day, row["x"]) for row in arrow) == expected
+        assert version is not None
         assert version.rows == len(expected)
 
 
@@ -62,13 +70,15 @@ def test_windows_against_a_dictionary(writes):
 @given(st.lists(KEYED, min_size=1, max_size=5))
 def test_merges_against_a_dictionary(writes):
     with tempfile.TemporaryDirectory() as folder:
-        kitchen, version, oracle = a_kitchen(folder), None, {}
+        kitchen, version = a_kitchen(folder), None
+        oracle: dict[int, Any] = {}
         for rows in writes:
             values = ", ".join(f"({key}, {value})" for key, value in rows.items()) or "(0, 0)"
             sql = f"SELECT k, v FROM (VALUES {values}) r(k, v) WHERE {bool(rows)}"
             version = kitchen.write(sql, version, "merge", key=("k",)).version
             oracle |= rows
         assert kitchen.read(version) == sorted(oracle.items())
+        assert version is not None
         assert len(kitchen.iceberg(version)) == version.rows == len(oracle)
 
 
@@ -82,15 +92,16 @@ def test_replayed_windows_against_a_dictionary(before, ours, theirs):
     with tempfile.TemporaryDirectory() as folder:
         kitchen, base, oracle, windows = a_kitchen(folder), None, {}, {}
         for day, rows in before:
-            base, oracle[day] = window(kitchen, base, day, rows).version, rows
+            base, oracle[day] = made(window(kitchen, base, day, rows)), rows
+        assert base is not None
         target = source = base
         for day, rows in theirs.items():
-            target, oracle[day] = window(kitchen, target, day, rows).version, rows
+            target, oracle[day] = made(window(kitchen, target, day, rows)), rows
         for day, rows in ours.items():
             change = window(kitchen, source, day, rows)
-            source, oracle[day] = change.version, rows
+            source, oracle[day] = made(change), rows
             windows[day] = change.windows[0]
-        result = replay(
+        change = replay(
             kitchen.warehouse,
             project="flights",
             target=target,
@@ -99,7 +110,8 @@ def test_replayed_windows_against_a_dictionary(before, ours, theirs):
             windows=tuple(windows.values()),
             attempt="replayed",
             field_ids=kitchen.counter,
-        ).version
+        )
+        result = made(change)
         expected = sorted((day, row) for day, rows in oracle.items() for row in rows)
         assert seen(kitchen, result) == expected
         assert result.rows == len(kitchen.iceberg(result)) == len(expected)

@@ -131,3 +131,10 @@ def test_queries_of_a_handle_are_lazy_and_bound(flights):
 def test_two_loops_over_one_handle(flights):
     first, second = flights.batches(2), flights.batches(2)
     assert [next(first).num_rows, next(second).num_rows, next(first).num_rows] == [2, 2, 2]
+
+
+def test_several_streams_into_one_table(kitchen):
+    attempt = kitchen.begin(materialize="append")
+    for number in range(3):
+        attempt.write_batches([pa.record_batch({"a": [number]})])
+    assert kitchen.read(attempt.finish().version) == [(0,), (1,), (2,)]

@@ -9,6 +9,7 @@ import pytest
 
 from galley.errors import DataTypeError, StepError
 from galley.lake import reading
+from galley.lake.metadata import read_metadata
 from galley.lake.model import Format, IntentKind, Version
 
 ALL_TYPES = """
@@ -152,7 +153,7 @@ def test_only_the_last_snapshot_of_a_replaced_table_is_kept(kitchen, version_of)
     version: Version | None = None
     for number in range(3):
         version = version_of(kitchen.write(f"SELECT {number} AS a", version))
-    metadata = reading.metadata.read_metadata(kitchen.path(version)).raw
+    metadata = read_metadata(kitchen.path(version)).raw
     assert len(metadata["snapshots"]) == 1
     assert metadata["last-sequence-number"] == 3
 
@@ -171,7 +172,7 @@ def test_statistics_come_from_the_footers(kitchen, version_of):
     assert (known["f"].exact, known["f"].has_nan) == (True, False)
     assert (known["x"].exact, known["x"].has_nan) == (False, True)
     assert not known["long"].exact
-    assert known["long"].maximum > "ü" * 30
+    assert str(known["long"].maximum) > "ü" * 30
     assert (known["short"].minimum, known["short"].exact) == ("short", True)
     assert known["d"].minimum == dt.date(2020, 1, 1)
 

@@ -97,16 +97,11 @@ def gone(pids: set[int] | int, seconds: float = 2) -> bool:
     """Whether the processes have ended, or do so soon (a zombie has)."""
     wanted = {pids} if isinstance(pids, int) else pids
     end = time.monotonic() + seconds
-    while any(alive(pid) for pid in wanted):
+    while any(processes._running(pid) for pid in wanted):
         if time.monotonic() > end:
             return False
         time.sleep(0.01)
     return True
-
-
-def alive(pid: int) -> bool:
-    fields = processes._stat(pid)
-    return bool(fields) and fields[0] != b"Z"
 
 
 MakeKitchen = Callable[..., Kitchen]

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -129,3 +130,12 @@ def test_a_supervisor_asked_to_end_is_replaced(kitchen: Kitchen) -> None:
     os.kill(kitchen.role("supervisor"), signal.SIGTERM)
     assert kitchen.end(task).kind == "lost"
     assert kitchen.result("echo", value=1) == 1
+
+
+def test_a_pool_outlives_the_thread_that_started_it(kitchen: Kitchen) -> None:
+    thread = threading.Thread(target=kitchen.pool.start)
+    thread.start()
+    thread.join()
+    time.sleep(0.1)
+    assert kitchen.result("echo", value=1) == 1
+    assert {event.kind for event in kitchen.seen} == {"started", "message"}

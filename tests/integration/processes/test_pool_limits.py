@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from galley.runs import processes
 from galley.runs.model import Reason
 
-from .conftest import Kitchen, MakeKitchen, alive, gone
+from .conftest import Kitchen, MakeKitchen, gone
 
 
 def test_a_task_over_its_time_is_killed(kitchen: Kitchen) -> None:
@@ -57,7 +58,7 @@ def test_no_descendant_escapes(kitchen: Kitchen, tmp_path: Path, then: str) -> N
         time.sleep(0.01)
     pids = {int(note.read_text()), int(spawned.read_text())}
     if then == "wait":
-        assert all(map(alive, pids))
+        assert all(map(processes._running, pids))
         kitchen.pool.cancel(task, grace=0.1)
     kitchen.end(task)
     assert gone(pids, 1)
@@ -72,7 +73,7 @@ def test_an_escaped_child_of_a_running_task_is_left_alone(kitchen: Kitchen, tmp_
     while not note.exists() or not note.read_text():
         time.sleep(0.01)
     kitchen.run("leave", how="os._exit")
-    assert alive(int(note.read_text()))
+    assert processes._running(int(note.read_text()))
     kitchen.pool.cancel(task, grace=0)
     kitchen.end(task)
     assert gone(int(note.read_text()), 1)

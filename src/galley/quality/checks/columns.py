@@ -73,7 +73,11 @@ def allowed(scene: Scene) -> Check:
     bad = f"{quote(column)} NOT IN ({listed_values})"
     shown = ", ".join(str(value) for value in values[:8]) + (", …" if len(values) > 8 else "")
     return _of_values(
-        scene, column, bad, f"have {column} in {shown}", f"have {column} not in {shown}",
+        scene,
+        column,
+        bad,
+        f"have {column} in {shown}",
+        f"have {column} not in {shown}",
         {"values": values},
     )
 
@@ -83,7 +87,11 @@ def regex(scene: Scene) -> Check:
     column, pattern = scene.column(scene.params["column"]), scene.params["pattern"]
     bad = f"NOT regexp_full_match({quote(column)}, {text_literal(pattern)})"
     return _of_values(
-        scene, column, bad, f"have {column} like {pattern}", f"have {column} unlike {pattern}",
+        scene,
+        column,
+        bad,
+        f"have {column} like {pattern}",
+        f"have {column} unlike {pattern}",
         {"pattern": pattern},
     )
 
@@ -95,8 +103,13 @@ def length(scene: Scene) -> Check:
     size = f"octet_length({name})" if scene.columns[column] == "binary" else f"length({name})"
     said = f"length {interval(params.get('min'), params.get('max'))}"
     return _of_values(
-        scene, column, _beyond(size, params), f"have {column} of {said}",
-        f"have {column} not of {said}", bounds(params), soft=_beyond(size, params.get("warn")),
+        scene,
+        column,
+        _beyond(size, params),
+        f"have {column} of {said}",
+        f"have {column} not of {said}",
+        bounds(params),
+        soft=_beyond(size, params.get("warn")),
         value=size,
     )
 
@@ -111,8 +124,14 @@ def range_(scene: Scene) -> Check:
     soft = _beyond(name, params.get("warn"), type_, inclusive)
     said = interval(params.get("min"), params.get("max"))
     check = _of_values(
-        scene, column, bad, f"have {column} within {said}", f"have {column} outside {said}",
-        bounds(params), soft=soft, value=name,
+        scene,
+        column,
+        bad,
+        f"have {column} within {said}",
+        f"have {column} outside {said}",
+        bounds(params),
+        soft=soft,
+        value=name,
     )
     check.terms["failing"] = Term(check.terms["failing"].sql, _outside(scene, column, params))
     if soft:
@@ -129,7 +148,10 @@ def _outside(scene: Scene, column: str, params: dict[str, Any]) -> Fact | None:
 
 
 def _beyond(
-    sql: str, params: dict[str, Any] | None, type_: str = "", inclusive: str = "both",
+    sql: str,
+    params: dict[str, Any] | None,
+    type_: str = "",
+    inclusive: str = "both",
     further: str = "",
 ) -> str:
     """The condition of lying outside; empty without bounds."""
@@ -179,7 +201,10 @@ def compare(scene: Scene) -> Check:
         "failing": scene.count(bad),
     }
     judge = partial(
-        failing_rows, good=f"have {rule}", bad=f"do not have {rule}", filled="filled",
+        failing_rows,
+        good=f"have {rule}",
+        bad=f"do not have {rule}",
+        filled="filled",
         limits={"max": 0},
     )
     sample = scene.sample((column, other), bad)
@@ -187,8 +212,15 @@ def compare(scene: Scene) -> Check:
 
 
 def _of_values(
-    scene: Scene, column: str, bad: str, good_words: str, bad_words: str, limits: dict[str, Any],
-    *, soft: str = "", value: str = "",
+    scene: Scene,
+    column: str,
+    bad: str,
+    good_words: str,
+    bad_words: str,
+    limits: dict[str, Any],
+    *,
+    soft: str = "",
+    value: str = "",
 ) -> Check:
     """A check of the non-null values of one column; ``value`` also shows its extremes."""
     terms = {
@@ -204,7 +236,10 @@ def _of_values(
             fact = Fact(kind, (column,)) if plain else None
             terms[name] = scene.aggregate(f"{name}({value})", fact=fact)
     judge = partial(_judge_values, good=good_words, bad=bad_words, limits=limits)
-    sample = scene.sample((column,), " OR ".join(filter(None, (bad, soft))) and f"({' OR '.join(filter(None, (bad, soft)))})")
+    sample = scene.sample(
+        (column,),
+        " OR ".join(filter(None, (bad, soft))) and f"({' OR '.join(filter(None, (bad, soft)))})",
+    )
     return Check(scene.spec, judge, scene.scope, terms, sample=sample)
 
 

@@ -89,9 +89,7 @@ def _bitmap(scene: Scene, column: str) -> Term | None:
 
 
 def _distinct(scene: Scene, key: str, *conditions: str) -> str:
-    return (
-        f"SELECT count(*) AS \"distinct\" FROM (SELECT DISTINCT {key} {scene.source(*conditions)})"
-    )
+    return f'SELECT count(*) AS "distinct" FROM (SELECT DISTINCT {key} {scene.source(*conditions)})'
 
 
 def _groups(scene: Scene, columns: tuple[str, ...], *conditions: str) -> str:
@@ -175,9 +173,7 @@ def _judge_key(values: Values, columns: tuple[str, ...], target: str) -> Judgeme
     if failing:
         distinct = values.get("missing")
         among = f" ({counted(distinct, 'value')})" if distinct is not None else ""
-        message = (
-            f"{number(failing)} of {counted(rows)} have a {what} that {target} lacks{among}"
-        )
+        message = f"{number(failing)} of {counted(rows)} have a {what} that {target} lacks{among}"
     left = values["rows"] - rows
     if left:
         message += f"; {counted(left)} with null not counted"

@@ -72,6 +72,11 @@ def failing_rows(
         if soft:
             message = f"{number(soft)} of {counted(rows)} lie beyond the soft bounds{aside}"
     return Judgement(
-        more.pop("value", failing), message, hard=not failing, soft=not soft, rows=rows,
-        failing=failing or soft, **more,
+        more.pop("value", failing),
+        message,
+        hard=not failing,
+        soft=not soft,
+        rows=rows,
+        failing=failing or soft,
+        **more,
     )

@@ -40,7 +40,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Facts about the run. ``now`` is its instant in UTC, ``scratch`` a folder for passing files."""
+    """Facts about the run. ``now`` is its instant in UTC, ``scratch`` a folder of its own."""
 
     run: str
     step: str

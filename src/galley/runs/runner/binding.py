@@ -13,6 +13,7 @@ from galley.lake.windowing import key_value, parse_moment
 from galley.project.model import WindowSpec, WindowUnit
 from galley.project.names import BUILT_IN, hint_for
 
+
 def moment(text: str) -> date | datetime:
     """An edge of a time window: a date where the text is one, else a datetime."""
     if len(text) == len("2000-01-01"):

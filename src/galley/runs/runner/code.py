@@ -73,9 +73,9 @@ class ProjectCode:
 
     def _load(self) -> ModuleType:
         name = _module_name(self.path)
-        file = os.path.join(self.folder, self.path)
+        file = Path(self.folder, self.path)
         spec = importlib.util.spec_from_file_location(name, file)
-        if spec is None or spec.loader is None or not os.path.exists(file):
+        if spec is None or spec.loader is None or not file.exists():
             raise StepError("the step's file is not in the project's code", where=Where(self.path))
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
@@ -101,7 +101,7 @@ def project_code(folder: str, path: str) -> Iterator[ProjectCode]:
     if code is None or not code.unchanged():
         code = ProjectCode(folder, path)
     before, writes_bytecode = list(sys.path), sys.dont_write_bytecode
-    sys.path[:] = _with_roots(before, (os.path.dirname(os.path.join(folder, path)), folder))
+    sys.path[:] = _with_roots(before, (str(Path(folder, path).parent), folder))
     sys.dont_write_bytecode = True
     sys.modules.update(code.modules)
     importlib.invalidate_caches()
@@ -119,7 +119,7 @@ def _with_roots(path: list[str], roots: tuple[str, ...]) -> list[str]:
     """The import path with ``roots`` after the standard library's folders."""
     rest = [entry for entry in path if entry not in roots]
     own = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
-    own |= {os.path.join(entry, "lib-dynload") for entry in own}
+    own |= {f"{entry}/lib-dynload" for entry in own}
     after = max((at for at, entry in enumerate(rest, start=1) if entry in own), default=0)
     return [*rest[:after], *dict.fromkeys(roots), *rest[after:]]
 

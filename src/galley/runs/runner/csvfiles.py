@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import codecs
 import csv
-import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from galley.errors import InputDataError
+from galley.lake.types import literal, quote
 from galley.project.names import hint_for
 from galley.runs.protocol import StepTask
 from galley.runs.runner.files import shown
@@ -23,13 +24,16 @@ from galley.runs.runner.formats import Source, call, not_empty, options_of, wher
 if TYPE_CHECKING:
     import duckdb
 
-SAMPLE = 20_480
-"""Rows per file that types are found from; all rows where that goes wrong."""
 _BLOCK = 1 << 20
 _LONGEST_HEADER = 1 << 20
 _DELIMITERS = ",;\t|"
 _PACKED = {".gz": "gzip", ".zst": "zstd"}
-_PLACE = re.compile(r"CSV Error on Line: (\d+)\n(?:Original Line: ?(.*)\n)?(.*)")
+_PLACE = re.compile(
+    r"CSV Error on Line: (\d+)\n(?:Original Line: ?(.*?)\n)?"
+    r"((?:Expected|Error|Value|Invalid|Maximum|The |Unterminated)[^\n]*)",
+    re.DOTALL,
+)
+_WHOLE = frozenset({"BIGINT", "INTEGER", "INT", "SMALLINT", "TINYINT", "HUGEINT", "LONG"})
 _NAMED = re.compile(r"file = (.+)|sniffing file \"([^\"]+)\"")
 _COUNT = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
 _CONVERTED = re.compile(r"column \"(.+?)\"\. Could not convert string \"(.*)\" to '([^']+)'")
@@ -58,7 +62,7 @@ class CsvFile:
     delimiter: str
 
 
-def csv_source(task: StepTask, files: tuple[str, ...], *, sample: int = SAMPLE) -> Source:
+def csv_source(task: StepTask, files: tuple[str, ...]) -> Source:
     """The query over CSV files, after looking at the header of each.
 
     Raises:
@@ -73,18 +77,44 @@ def csv_source(task: StepTask, files: tuple[str, ...], *, sample: int = SAMPLE) 
     if header:
         for file in looked:
             _check_header(task, file)
-    named = {
+    types = _types(task, looked, options)
+    named: dict[str, Any] = {
         "auto_detect": True,
         "delim": delimiter,
         "header": header,
-        "sample_size": sample,
+        # Types found from a sample would round or cut what comes later: 1.5 fits BIGINT as 2.
+        "sample_size": -1,
         **_DEFAULTS,
-        **_types(task, looked, options),
         **{name: value for name, value in options.items() if name not in _OURS},
     }
     paths = _with_rows(copies, looked) if header else tuple(copies)
-    sql = f"SELECT * FROM {call('read_csv', paths, named)}"
-    return Source(tuple(copies), sql, task, names=copies)
+    whole = {name: type_ for name, type_ in types.items() if type_.upper() in _WHOLE}
+    rest = {name: type_ for name, type_ in types.items() if name not in whole}
+    sql, loose = (_query(paths, named, some) for some in (types, rest))
+    return Source(tuple(copies), sql, task, names=copies, whole=whole, loose=loose)
+
+
+def exact_sql(source: Source, connection: duckdb.DuckDBPyConnection) -> str:
+    """The source's query, refusing fractions in whole numbers, which DuckDB would round."""
+    if not source.whole:
+        return source.sql
+    described = connection.execute(f"SELECT * FROM ({source.loose}) LIMIT 0").description or ()
+    broken = [name for name, type_, *_ in described if name in source.whole and type_ == "DOUBLE"]
+    guarded = ", ".join(_guarded(name, source.whole[name]) for name in broken)
+    return f"SELECT * REPLACE ({guarded}) FROM ({source.loose})" if broken else source.sql
+
+
+def _guarded(name: str, type_: str) -> str:
+    column, said = quote(name), literal(f"column {name!r} is {type_} and ")
+    return (
+        f"CASE WHEN {column} = trunc({column}) THEN CAST({column} AS {type_}) "
+        f"WHEN {column} IS NOT NULL THEN error({said} || {column} || ' is none') END AS {column}"
+    )
+
+
+def _query(paths: tuple[str, ...], named: dict[str, Any], types: dict[str, str]) -> str:
+    typed = {"types": types} if types else {}
+    return f"SELECT * FROM {call('read_csv', paths, {**named, **typed})}"
 
 
 def explain_csv(source: Source, error: duckdb.Error) -> InputDataError:
@@ -139,9 +169,9 @@ def _in_utf8(task: StepTask, files: tuple[str, ...], encoding: str) -> dict[str,
             where=where_of(task),
             hint=hint_for(encoding, ("utf-8", "utf-16", "latin-1", "windows-1252"), "for example"),
         ) from error
-    os.makedirs(task.scratch, exist_ok=True)
+    Path(task.scratch).mkdir(parents=True, exist_ok=True)
     return {
-        _copied(task, path, os.path.join(task.scratch, f"load-{number}.csv"), encoding): path
+        _copied(task, path, f"{task.scratch}/load-{number}.csv", encoding): path
         for number, path in enumerate(files)
     }
 
@@ -269,7 +299,7 @@ def _has_rows(file: CsvFile) -> bool:
         return bool(start[len(file.header) :].strip() or source.read(1))
 
 
-def _types(task: StepTask, files: list[CsvFile], options: dict[str, Any]) -> dict[str, Any]:
+def _types(task: StepTask, files: list[CsvFile], options: dict[str, Any]) -> dict[str, str]:
     """The ``types`` of columns, once each is known to exist."""
     columns = options.get("columns")
     types = {**(columns if isinstance(columns, dict) else {}), **(options.get("types") or {})}
@@ -283,7 +313,7 @@ def _types(task: StepTask, files: list[CsvFile], options: dict[str, Any]) -> dic
                 where=where_of(task),
                 hint=hint_for(str(name), known.values(), "there are"),
             )
-    return {"types": {known[str(name).lower()]: type_ for name, type_ in types.items()}}
+    return {known[str(name).lower()]: str(type_) for name, type_ in types.items()}
 
 
 def _wrong_encoding(task: StepTask, path: str, name: str) -> InputDataError:

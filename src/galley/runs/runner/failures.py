@@ -94,7 +94,7 @@ def _where(error: BaseException, task: StepTask) -> str | None:
     frames = _user_frames(error, task)
     if frames:
         return f"{_relative(frames[-1].filename, task)}:{frames[-1].lineno}"
-    return task.step.source.path
+    return f"{task.step.source.path}:{task.step.source.line}"
 
 
 def _trace(error: BaseException, task: StepTask) -> str:

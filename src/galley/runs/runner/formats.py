@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from galley.errors import InputDataError, StepError, Where
@@ -26,12 +26,17 @@ class Source:
     """The files of a load and the query that reads them.
 
     ``names`` maps a file that stands in for another (of another encoding) to the one meant.
+    ``guessed`` says that each query looks for the columns' types by reading the files. ``whole``
+    are columns that shall be whole numbers; ``loose`` is the query that takes them as they are.
     """
 
     files: tuple[str, ...]
     sql: str
     task: StepTask
     names: Mapping[str, str] = field(default_factory=dict)
+    guessed: bool = True
+    whole: Mapping[str, str] = field(default_factory=dict)
+    loose: str = ""
 
     def shown(self, path: str) -> str:
         """The name of a file for people."""
@@ -89,7 +94,7 @@ def spelled(value: Any) -> str:
 def not_empty(task: StepTask, files: tuple[str, ...]) -> None:
     """Refuse files without a single byte."""
     for path in files:
-        if os.path.getsize(path) == 0:
+        if Path(path).stat().st_size == 0:
             raise InputDataError(
                 f"{shown(path, task.project_dir)} is empty",
                 where=where_of(task),
@@ -118,7 +123,8 @@ def parquet_source(task: StepTask, files: tuple[str, ...]) -> Source:
     for name in ("types", "columns"):
         options.pop(name, None)
     named = {"union_by_name": len(files) > 1, **options}
-    return Source(files, f"SELECT * FROM {call('read_parquet', files, named)}", task)
+    sql = f"SELECT * FROM {call('read_parquet', files, named)}"
+    return Source(files, sql, task, guessed=False)
 
 
 def _check_schemas(task: StepTask, files: tuple[str, ...]) -> None:
@@ -183,7 +189,9 @@ def shaped(
     untouched = not casts and not wanted
     if untouched and not any("NULL" in type_.upper() for _, type_ in present.values()):
         return sql
-    return f"SELECT {', '.join(_item(*present[key], casts.get(key)) for key in chosen)} FROM ({sql})"
+    return (
+        f"SELECT {', '.join(_item(*present[key], casts.get(key)) for key in chosen)} FROM ({sql})"
+    )
 
 
 def _item(name: str, present: str, cast: str | None) -> str:

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from galley.errors import InputDataError, InternalError, StepError, StorageError
+from galley.lake.model import Span
 from galley.lake.types import kind, quote
 from galley.lake.warehouse import errno_in
 from galley.project.model import LoadSpec, WindowUnit
 from galley.runs.protocol import StepTask
 from galley.runs.runner.binding import edges
-from galley.runs.runner.csvfiles import csv_source, explain_csv, find_broken
+from galley.runs.runner.csvfiles import csv_source, exact_sql, explain_csv, find_broken
 from galley.runs.runner.files import matching
 from galley.runs.runner.formats import (
     Source,
@@ -29,7 +30,8 @@ from galley.runs.runner.sink import Sink
 if TYPE_CHECKING:
     import duckdb
 
-_ALL = -1
+_BATCH = 122_880
+_STREAM = "incoming"
 
 
 def run_load(task: StepTask, sink: Sink) -> tuple[str, ...]:
@@ -54,52 +56,48 @@ def _load_files(task: StepTask, spec: LoadSpec, files: tuple[str, ...], sink: Si
     elif spec.format == "parquet":
         _load(parquet_source(task, files), sink)
     elif spec.format == "csv":
-        _load_csv(task, files, sink)
+        _load(csv_source(task, files), sink)
     else:
         raise InternalError(f"no reader for files of format {spec.format!r}")
 
 
-def _load_csv(task: StepTask, files: tuple[str, ...], sink: Sink) -> None:
-    """Find types from a sample first; if a later row does not fit them, from all rows."""
-    try:
-        _load(csv_source(task, files), sink)
-    except _DoesNotFitError:
-        sink.restart()
-        _load(csv_source(task, files, sample=_ALL), sink)
-
-
 def _load(source: Source, sink: Sink) -> None:
     task = source.task
-    with session(task, read=source.files, inputs=False) as connection:
-        with _explained(source, connection):
-            sql = shaped(task, connection, source.sql)
+    with (
+        session(task, read=source.files, inputs=False) as connection,
+        _explained(source, connection),
+    ):
+        for span in task.spans or (None,):
+            sql = shaped(task, connection, _selected(source, connection))
             fields = columns_of_query(connection, sql, {})
             _check_records(source, [field.name for field in fields])
             types = {field.name.lower(): kind(field.type) for field in fields}
-            for restricted, parameters, span in windows(task, sql, types):
-                sink.query(task.step.outputs[0], connection, restricted, parameters, span)
+            restricted, parameters = _inside(task, sql, types, span)
+            sink.query(task.step.outputs[0], connection, restricted, parameters, span)
 
 
-def windows(
-    task: StepTask, sql: str, types: dict[str, str]
-) -> Iterator[tuple[str, dict[str, Any], Any]]:
-    """The query once, or cut to each of the task's windows."""
+def _selected(source: Source, connection: duckdb.DuckDBPyConnection) -> str:
+    """The query, on a stream of the files where each query would look for their types anew."""
+    if not source.guessed:
+        return source.sql
+    rows = connection.cursor().sql(exact_sql(source, connection)).to_arrow_reader(_BATCH)
+    connection.register(_STREAM, rows)
+    return f"SELECT * FROM {_STREAM}"
+
+
+def _inside(
+    task: StepTask, sql: str, types: dict[str, str], span: Span | None
+) -> tuple[str, dict[str, Any]]:
+    """The query cut to one window, if the step has windows."""
     spec = task.step.window
-    for span in task.spans or (None,):
-        if span is None or spec is None:
-            yield sql, {}, span
-            continue
-        column = quote(spec.column)
-        start, end = edges(span, spec, types.get(spec.column.lower()))
-        if spec.by is WindowUnit.KEY:
-            yield f"SELECT * FROM ({sql}) WHERE {column} = $start", {"start": start}, span
-        else:
-            inside = f"{column} >= $start AND {column} < $end"
-            yield f"SELECT * FROM ({sql}) WHERE {inside}", {"start": start, "end": end}, span
-
-
-class _DoesNotFitError(InputDataError):
-    """A row past the sample does not fit the types found from it."""
+    if span is None or spec is None:
+        return sql, {}
+    column = quote(spec.column)
+    start, end = edges(span, spec, types.get(spec.column.lower()))
+    if spec.by is WindowUnit.KEY:
+        return f"SELECT * FROM ({sql}) WHERE {column} = $start", {"start": start}
+    condition = f"{column} >= $start AND {column} < $end"
+    return f"SELECT * FROM ({sql}) WHERE {condition}", {"start": start, "end": end}
 
 
 @contextmanager
@@ -129,10 +127,7 @@ def _explain(
     if "Error when sniffing" in str(error):
         broken = find_broken(source, connection)
         return broken or source.explain(error)
-    found = explain_csv(source, error)
-    if "This type was auto-detected" in str(error) and "sample_size = -1" not in source.sql:
-        return _DoesNotFitError(found.message, where=found.where, hint=found.hint)
-    return found
+    return explain_csv(source, error)
 
 
 def _check_records(source: Source, names: list[str]) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from galley.errors import InputDataError, MissingExtraError, StepError, UnavailableError
@@ -20,9 +20,6 @@ from galley.runs.runner.binding import edges
 from galley.runs.runner.formats import shaped, where_of
 from galley.runs.runner.session import session
 from galley.runs.runner.sink import Sink
-
-if TYPE_CHECKING:
-    import duckdb
 
 _NUMERIC = re.compile(r"numeric\((\d+),(-?\d+)\)")
 _AS_IS = frozenset(
@@ -148,9 +145,7 @@ def _qualified(spec: LoadSpec) -> str:
     return ".".join(quote(part.strip('"')) for part in parts)
 
 
-def _described(
-    task: StepTask, cursor: Any, table: str, spec: LoadSpec
-) -> tuple[_Column, ...]:
+def _described(task: StepTask, cursor: Any, table: str, spec: LoadSpec) -> tuple[_Column, ...]:
     cursor.execute(_COLUMNS.format(table=literal(table)))
     columns = tuple(_Column(*row) for row in cursor.fetchall())
     if not columns:
@@ -185,7 +180,7 @@ def _warnings(spec: LoadSpec, columns: tuple[_Column, ...]) -> tuple[str, ...]:
 @contextmanager
 def _connected(task: StepTask, url: str) -> Iterator[Any]:
     try:
-        import adbc_driver_postgresql.dbapi as driver
+        import adbc_driver_postgresql.dbapi as driver  # type: ignore[import-untyped]
     except ImportError as error:
         raise MissingExtraError(
             "reading PostgreSQL needs the package adbc-driver-postgresql",

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from galley.lake import types
 from galley.lake.model import Change, Span
+from galley.lake.reading import connect
+from galley.runs.runner.session import columns_of_query
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
+_MEMORY = 1 << 28
+_INSTANT = "timestamptz"
 
 
 class Preview:
@@ -41,21 +46,20 @@ class Preview:
         left = self._left(output)
         if not left and output in self._tables:
             return
+        fields = columns_of_query(connection, sql, parameters)
         # The query comes first, so that the lines of its errors are its own.
-        limited = f"SELECT * FROM ({sql}\n) LIMIT {left}"
-        found = connection.execute(limited, dict(parameters))
-        columns = [
-            {"name": name, "type": types.text(types.from_duckdb(type_, name))}
-            for name, type_, *_ in found.description or ()
-        ]
+        limited = f"SELECT {_items(fields)} FROM ({sql}\n) LIMIT {left}"
+        # Through Arrow, since DuckDB's own instants need a further library.
+        rows: pa.Table = connection.sql(limited, params=dict(parameters)).to_arrow_table()
+        values = [_values(column, one) for column, one in zip(rows.columns, fields, strict=True)]
+        columns = [{"name": one.name, "type": types.text(one.type)} for one in fields]
         table = self._tables.setdefault(output, {"columns": columns, "rows": []})
-        table["rows"] += [[plain(value) for value in row] for row in found.fetchall()]
+        table["rows"] += [list(row) for row in zip(*values, strict=True)]
 
     def batches(
         self, output: str, batches: Iterable[pa.RecordBatch | pa.Table], span: Span | None
     ) -> None:
         """Take the first rows of a stream, and leave the rest where it is."""
-        import duckdb
         import pyarrow as pa
 
         left = max(self._left(output), 1)
@@ -67,7 +71,7 @@ class Preview:
             if left <= 0:
                 break
         whole = pa.concat_tables(taken, promote_options="permissive")
-        with duckdb.connect(":memory:", config={"threads": "1"}) as connection:
+        with connect(threads=1, memory=_MEMORY, scratch=None) as connection:
             connection.register("batches", whole)
             self.query(output, connection, "SELECT * FROM batches", {}, span)
 
@@ -75,18 +79,31 @@ class Preview:
         """A file is not shown."""
         self._tables.setdefault(change.table, {"columns": [], "rows": []})
 
-    def restart(self) -> None:
-        """Forget everything taken so far."""
-        self._tables.clear()
-
     def shown(self) -> dict[str, Any]:
         """The first output's ``columns`` and ``rows``; under ``tables`` each of several outputs."""
-        first = next(iter(self._tables.values()), {"columns": [], "rows": []})
+        nothing: dict[str, Any] = {"columns": [], "rows": []}
+        first = next(iter(self._tables.values()), nothing)
         return {**first, "tables": self._tables} if len(self._tables) > 1 else first
 
     def _left(self, output: str) -> int:
         table = self._tables.get(output)
         return self._limit - len(table["rows"]) if table else self._limit
+
+
+def _items(fields: tuple[types.Field, ...]) -> str:
+    """The columns; instants without their zone, since Arrow loads pandas to make sense of one."""
+    quoted = ((types.quote(one.name), one.type) for one in fields)
+    return ", ".join(
+        f"CAST({name} AS TIMESTAMP) AS {name}" if type_ == _INSTANT else name
+        for name, type_ in quoted
+    )
+
+
+def _values(column: pa.ChunkedArray, field: types.Field) -> list[Any]:
+    found = [plain(value) for value in column.to_pylist()]
+    if field.type != _INSTANT:
+        return found
+    return [None if value is None else f"{value}Z" for value in found]
 
 
 def plain(value: Any) -> Any:

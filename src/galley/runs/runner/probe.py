@@ -39,7 +39,7 @@ def probe(step: Step, project_dir: str, cache: str | None = None) -> str | None:
 
 
 def _content(path: str, known: dict[str, Any]) -> dict[str, Any]:
-    status = os.stat(path)
+    status = Path(path).stat()
     stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
     entry = known.get(path)
     if isinstance(entry, dict) and entry.get("stamp") == stamp and entry.get("settled"):
@@ -65,5 +65,6 @@ def _write(cache: str, entries: dict[str, Any]) -> None:
     """Replace the cache; that it cannot be written costs only time."""
     temporary = f"{cache}.{os.getpid()}"
     with contextlib.suppress(OSError):
+        Path(cache).parent.mkdir(parents=True, exist_ok=True)
         Path(temporary).write_text(json.dumps(entries), "utf-8")
-        os.replace(temporary, cache)
+        Path(temporary).replace(cache)

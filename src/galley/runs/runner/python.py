@@ -7,10 +7,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from galley.errors import ResultError, StepError, Where
 from galley.lake import types
+from galley.lake.handle import Table
 from galley.lake.model import Span
 from galley.lake.schema import columns_of
 from galley.project.model import Materialize, Step
@@ -44,7 +46,7 @@ def run_python(task: StepTask, sink: Sink) -> tuple[str, ...]:
     with project_code(task.code_dir, step.source.path) as code, _working_in(task.project_dir):
         function = code.function(step.source)
         with Inputs(task) as inputs:
-            results = _Results(task, sink, inputs)
+            results = _Results(task, sink)
             for span in task.spans or (None,):
                 arguments, keywords = _arguments(function, task, inputs, span)
                 results.take(function(*arguments, **keywords), span)
@@ -56,10 +58,10 @@ def run_python(task: StepTask, sink: Sink) -> tuple[str, ...]:
 @contextmanager
 def _working_in(folder: str) -> Iterator[None]:
     """Let relative paths in the user's code start at the project's folder."""
-    if not os.path.isdir(folder):
+    if not Path(folder).is_dir():
         yield
         return
-    before = os.getcwd()
+    before = Path.cwd()
     os.chdir(folder)
     try:
         yield
@@ -97,10 +99,9 @@ def _unknown(name: str, task: StepTask) -> StepError:
 class _Results:
     """Takes what the calls return to the outputs."""
 
-    def __init__(self, task: StepTask, sink: Sink, inputs: Inputs) -> None:
+    def __init__(self, task: StepTask, sink: Sink) -> None:
         self._task = task
         self._sink = sink
-        self._inputs = inputs
         self._who = f"the step {task.step.name}"
         self._schemas: dict[str, pa.Schema] = {}
         self._empty: list[tuple[str, Span | None]] = []
@@ -125,9 +126,8 @@ class _Results:
                 self._write_nothing(output, span)
 
     def _deliver(self, output: str, value: Any, span: Span | None) -> None:
-        query = self._inputs.query_of(value)
-        if query is not None:
-            self._sink.query(output, query.connection, query.sql, query.parameters, span)
+        if isinstance(value, Table):
+            self._sink.query(output, value.connection, value.query, value.parameters, span)
             return
         batches = batches_of(value, self._who)
         first = next(batches, None)
@@ -168,7 +168,7 @@ def by_output(value: Any, step: Step) -> dict[str, Any]:
             raise ResultError(
                 f"the step {step.name} returned nothing (None), and {outputs[0]} was due",
                 where=Where(step.source.path, step.source.line),
-                hint=f"{ACCEPTED}; a step that makes no table says materialize=\"none\"",
+                hint=f'{ACCEPTED}; a step that makes no table says materialize="none"',
             )
         return {outputs[0]: value}
     raise ResultError(

@@ -18,8 +18,6 @@ from galley.errors import DataTypeError, ResultError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    Batch = pa.RecordBatch | pa.Table
-
 ACCEPTED = (
     "return an Arrow table or reader, a Polars or pandas frame, a DuckDB relation, "
     "a list of dicts, or an iterator of these"
@@ -27,7 +25,7 @@ ACCEPTED = (
 _SLICE = 65_536
 
 
-def batches_of(value: Any, who: str) -> Iterator[Batch]:
+def batches_of(value: Any, who: str) -> Iterator[pa.RecordBatch | pa.Table]:
     """The rows of ``value``; nothing at all where neither rows nor columns are known.
 
     Raises:
@@ -44,13 +42,13 @@ class _Converter:
         self._who = who
         self._schema: pa.Schema | None = None
 
-    def convert(self, value: Any, inside: bool = False) -> Iterator[Batch]:
+    def convert(self, value: Any, inside: bool = False) -> Iterator[pa.RecordBatch | pa.Table]:
         for batch in self._batches(value, inside):
             if self._schema is None:
                 self._schema = batch.schema
             yield batch
 
-    def _batches(self, value: Any, inside: bool) -> Iterator[Batch]:
+    def _batches(self, value: Any, inside: bool) -> Iterator[pa.RecordBatch | pa.Table]:
         if is_a(value, "pandas", "DataFrame"):
             return iter([self._from_pandas(value)])
         if is_a(value, "polars", "DataFrame"):
@@ -73,7 +71,7 @@ class _Converter:
             return self._from_items(value)
         raise self._refused(value)
 
-    def _from_items(self, items: Iterable[Any]) -> Iterator[Batch]:
+    def _from_items(self, items: Iterable[Any]) -> Iterator[pa.RecordBatch | pa.Table]:
         rows: list[Mapping[str, Any]] = []
         for item in items:
             if isinstance(item, Mapping):
@@ -86,7 +84,9 @@ class _Converter:
         if rows:
             yield from self.convert(rows, inside=True)
 
-    def _from_list(self, items: list[Any] | tuple[Any, ...], inside: bool) -> Iterator[Batch]:
+    def _from_list(
+        self, items: list[Any] | tuple[Any, ...], inside: bool
+    ) -> Iterator[pa.RecordBatch | pa.Table]:
         if not items:
             return iter([])
         if all(isinstance(item, Mapping) for item in items):
@@ -147,7 +147,7 @@ class _Converter:
                 hint="give each column values of one type",
             ) from error
 
-    def _from_stream(self, value: Any) -> Iterator[Batch]:
+    def _from_stream(self, value: Any) -> Iterator[pa.RecordBatch | pa.Table]:
         import pyarrow as pa
 
         if is_a(value, "pyarrow", "Table"):
@@ -158,7 +158,7 @@ class _Converter:
             raise self._refused(value) from error
         return _with_schema(reader)
 
-    def _from_array(self, value: Any) -> Iterator[Batch]:
+    def _from_array(self, value: Any) -> Iterator[pa.RecordBatch | pa.Table]:
         import pyarrow as pa
 
         if isinstance(value, pa.RecordBatch):
@@ -177,6 +177,8 @@ class _Converter:
                 )
 
     def _refused(self, value: Any) -> ResultError:
+        if inspect.iscoroutine(value):
+            value.close()
         return ResultError(f"{self._who} returned {described(value)}", hint=_hint(value))
 
 
@@ -224,7 +226,7 @@ def is_table(value: Any) -> bool:
     return _is_table(value) or isinstance(value, Iterator)
 
 
-def _from_lazy(frame: Any) -> Iterator[Batch]:
+def _from_lazy(frame: Any) -> Iterator[pa.RecordBatch | pa.Table]:
     """A lazy frame's rows, computed piece by piece by Polars' streaming engine."""
     empty = True
     for piece in frame.collect_batches(chunk_size=_SLICE, lazy=True, engine="streaming"):
@@ -234,7 +236,7 @@ def _from_lazy(frame: Any) -> Iterator[Batch]:
         yield frame.collect_schema().to_frame().to_arrow()
 
 
-def _with_schema(reader: pa.RecordBatchReader) -> Iterator[Batch]:
+def _with_schema(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch | pa.Table]:
     """The reader's batches, or one without rows that still has the columns."""
     empty = True
     for batch in reader:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from galley.lake.model import Change, Span
@@ -11,6 +11,7 @@ from galley.lake.schema import FieldIds
 from galley.lake.warehouse import Warehouse
 from galley.lake.writing import TableWrite, WriteJob
 from galley.runs.protocol import StepTask
+from galley.runs.runner.stored import remove_files
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,9 +40,6 @@ class Sink(Protocol):
 
     def add(self, change: Change) -> None:
         """Take an output that is not a table of rows: a view or a file."""
-
-    def restart(self) -> None:
-        """Forget everything taken so far."""
 
 
 class Staging:
@@ -78,13 +76,6 @@ class Staging:
         """Keep a view's or a file's change."""
         self._added.append(change)
 
-    def restart(self) -> None:
-        """Remove what was written, to write again from the beginning."""
-        self.abort()
-        self._writes.clear()
-        self._added.clear()
-        self.rows = 0
-
     def finish(self) -> tuple[Change, ...]:
         """Make everything durable and describe it."""
         keys = self._task.span_keys
@@ -95,6 +86,7 @@ class Staging:
         """Remove what was written."""
         for write in self._writes.values():
             write.abort()
+        remove_files(self._task)
 
     def size(self, changes: Iterable[Change]) -> int:
         """Bytes of the data that the changes added."""
@@ -103,8 +95,8 @@ class Staging:
     def _bytes(self, change: Change) -> int:
         if change.version is None:
             return 0
-        paths = [self._warehouse.absolute(path) for path in change.version.intent.files]
-        return sum(os.path.getsize(path) for path in paths if os.path.exists(path))
+        paths = [Path(self._warehouse.absolute(path)) for path in change.version.intent.files]
+        return sum(path.stat().st_size for path in paths if path.exists())
 
     def _write(self, output: str) -> TableWrite:
         if output not in self._writes:

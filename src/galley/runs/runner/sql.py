@@ -9,7 +9,7 @@ from galley.ids import digest
 from galley.lake.model import Change, Format, Intent, IntentKind, Span, Version, fingerprint
 from galley.lake.schema import check_names, columns_to_json
 from galley.lake.types import kind
-from galley.project.model import Materialize, WindowUnit
+from galley.project.model import Materialize, WindowSpec, WindowUnit
 from galley.project.names import BUILT_IN
 from galley.runs.protocol import StepTask
 from galley.runs.runner.binding import bound, edges
@@ -68,17 +68,19 @@ def _window_type(
     base = task.bases.get(task.step.outputs[0])
     columns = {column["name"].lower(): column["type"] for column in base.schema} if base else {}
     known = columns.get(spec.column.lower())
-    return str(known) if known else _asked(task, connection, statement)
+    return str(known) if known else _asked(task, spec, connection, statement)
 
 
 def _asked(
-    task: StepTask, connection: duckdb.DuckDBPyConnection, statement: Statement
+    task: StepTask,
+    spec: WindowSpec,
+    connection: duckdb.DuckDBPyConnection,
+    statement: Statement,
 ) -> str | None:
     """Try dates and timestamps, then text: DuckDB compares dates with no text by itself."""
     import duckdb
 
-    assert task.step.window is not None
-    for guess in ("string",) if task.step.window.by is WindowUnit.KEY else (None, "string"):
+    for guess in ("string",) if spec.by is WindowUnit.KEY else (None, "string"):
         parameters = _bound(task, statement, task.spans[0], guess)
         try:
             fields = columns_of_query(connection, statement.sql, parameters)
@@ -87,7 +89,7 @@ def _asked(
                 return None
             continue
         found = {field.name.lower(): kind(field.type) for field in fields}
-        return found.get(task.step.window.column.lower(), guess)
+        return found.get(spec.column.lower(), guess)
     return None
 
 

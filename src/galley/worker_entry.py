@@ -1,4 +1,7 @@
-"""What a worker process can do: run steps and evaluate tests."""
+"""What a worker process can do: run steps and evaluate tests.
+
+Apart from ``bootstrap``, because workers hold no database and need none of its libraries.
+"""
 
 from __future__ import annotations
 

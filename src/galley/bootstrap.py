@@ -24,8 +24,14 @@ from galley.runs.runner.probe import probe
 TABLES = (governance_tables, lake_tables, runs_tables)
 """The modules whose tables make up the schema."""
 
-ENTRY = "galley.bootstrap.worker:handlers"
-PRELOAD = ("galley.bootstrap.worker",)
+ENTRY = "galley.worker_entry:handlers"
+PRELOAD = (
+    "duckdb",
+    "pyarrow.parquet",
+    "pyiceberg.manifest",
+    "pyiceberg.partitioning",
+    "galley.worker_entry",
+)
 
 
 def actor() -> Actor:

@@ -1,0 +1,235 @@
+"""The first tables of the runs domain."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "runs_0001"
+down_revision = None
+branch_labels = ("runs",)
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create the tables."""
+    op.create_table(
+        "run",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("project", sa.String(length=128), nullable=False),
+        sa.Column("pipeline", sa.String(length=256), nullable=False),
+        sa.Column("ref", sa.String(length=256), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("intention", sa.String(length=16), nullable=False),
+        sa.Column("cause", sa.String(length=16), nullable=False),
+        sa.Column("definition", sa.String(length=64), nullable=False),
+        sa.Column("request", sa.Text(), nullable=False),
+        sa.Column("actor", sa.String(length=128), nullable=False),
+        sa.Column("on_behalf_of", sa.String(length=128), nullable=True),
+        sa.Column("parent", sa.String(length=32), nullable=True),
+        sa.Column("base", sa.String(length=32), nullable=True),
+        sa.Column("generation", sa.BigInteger(), nullable=True),
+        sa.Column("pins", sa.Text(), nullable=True),
+        sa.Column("reason", sa.String(length=32), nullable=True),
+        sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("commit_id", sa.String(length=32), nullable=True),
+        sa.Column("engine", sa.String(length=64), nullable=True),
+        sa.Column("host", sa.String(length=256), nullable=True),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("started", sa.BigInteger(), nullable=True),
+        sa.Column("finished", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
+    )
+    op.create_index(op.f("ix_run_parent"), "run", ["parent"], unique=False)
+    op.create_index(op.f("ix_run_project_created"), "run", ["project", "created"], unique=False)
+    op.create_index(op.f("ix_run_state"), "run", ["state"], unique=False)
+    op.create_table(
+        "run_attempt",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("step_run_id", sa.String(length=32), nullable=False),
+        sa.Column("run_id", sa.String(length=32), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("owner", sa.String(length=64), nullable=False),
+        sa.Column("base", sa.String(length=32), nullable=False),
+        sa.Column("pid", sa.Integer(), nullable=True),
+        sa.Column("pid_started", sa.BigInteger(), nullable=True),
+        sa.Column("boot_id", sa.String(length=64), nullable=True),
+        sa.Column("started", sa.BigInteger(), nullable=False),
+        sa.Column("finished", sa.BigInteger(), nullable=True),
+        sa.Column("end", sa.String(length=32), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("log", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_attempt")),
+    )
+    op.create_index(op.f("ix_run_attempt_run_id"), "run_attempt", ["run_id"], unique=False)
+    op.create_index(
+        op.f("ix_run_attempt_step_run_id_epoch"),
+        "run_attempt",
+        ["step_run_id", "epoch"],
+        unique=True,
+    )
+    op.create_table(
+        "run_definition",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("project", sa.String(length=128), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("git_commit", sa.String(length=64), nullable=True),
+        sa.Column("folder", sa.Text(), nullable=False),
+        sa.Column("actor", sa.String(length=128), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_definition")),
+    )
+    op.create_table(
+        "run_event",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("run_id", sa.String(length=32), nullable=False),
+        sa.Column("step", sa.String(length=256), nullable=True),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("body", sa.Text(), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_event")),
+    )
+    op.create_index(op.f("ix_run_event_at"), "run_event", ["at"], unique=False)
+    op.create_index(op.f("ix_run_event_run_id_id"), "run_event", ["run_id", "id"], unique=False)
+    op.create_table(
+        "run_metric",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("project", sa.String(length=128), nullable=False),
+        sa.Column("table_key", sa.String(length=256), nullable=False),
+        sa.Column("column", sa.String(length=256), nullable=True),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("value", sa.Float(), nullable=True),
+        sa.Column("text", sa.Text(), nullable=True),
+        sa.Column("estimated", sa.Boolean(), nullable=False),
+        sa.Column("span_start", sa.String(length=64), nullable=True),
+        sa.Column("content_id", sa.String(length=64), nullable=False),
+        sa.Column("run_id", sa.String(length=32), nullable=False),
+        sa.Column("commit_id", sa.String(length=32), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_metric")),
+    )
+    op.create_index(
+        op.f("ix_run_metric_project_table_key_name_at"),
+        "run_metric",
+        ["project", "table_key", "name", "at"],
+        unique=False,
+    )
+    op.create_index(op.f("ix_run_metric_run_id"), "run_metric", ["run_id"], unique=False)
+    op.create_table(
+        "run_override",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("run_id", sa.String(length=32), nullable=False),
+        sa.Column("test", sa.String(length=256), nullable=False),
+        sa.Column("table_key", sa.String(length=256), nullable=False),
+        sa.Column("by", sa.String(length=128), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_override")),
+    )
+    op.create_index(op.f("ix_run_override_run_id"), "run_override", ["run_id"], unique=False)
+    op.create_index(op.f("ix_run_override_table_key"), "run_override", ["table_key"], unique=False)
+    op.create_table(
+        "run_result",
+        sa.Column("project", sa.String(length=128), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("table_key", sa.String(length=256), nullable=False),
+        sa.Column("content_id", sa.String(length=64), nullable=False),
+        sa.Column("step", sa.String(length=256), nullable=False),
+        sa.Column("run_id", sa.String(length=32), nullable=False),
+        sa.Column("span_start", sa.String(length=64), nullable=True),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("condemned", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "project", "key", "table_key", "content_id", name=op.f("pk_run_result")
+        ),
+    )
+    op.create_index(op.f("ix_run_result_content_id"), "run_result", ["content_id"], unique=False)
+    op.create_table(
+        "run_step",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("run_id", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=256), nullable=False),
+        sa.Column("type", sa.String(length=16), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("pool", sa.String(length=64), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("unmet", sa.Integer(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("losses", sa.Integer(), nullable=False),
+        sa.Column("owner", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", sa.BigInteger(), nullable=True),
+        sa.Column("not_before", sa.BigInteger(), nullable=True),
+        sa.Column("reason", sa.String(length=32), nullable=True),
+        sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("why", sa.Text(), nullable=True),
+        sa.Column("key", sa.String(length=64), nullable=True),
+        sa.Column("reused_from", sa.String(length=32), nullable=True),
+        sa.Column("rows", sa.BigInteger(), nullable=True),
+        sa.Column("bytes", sa.BigInteger(), nullable=True),
+        sa.Column("seconds", sa.Float(), nullable=True),
+        sa.Column("spans", sa.Text(), nullable=True),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("started", sa.BigInteger(), nullable=True),
+        sa.Column("finished", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_step")),
+    )
+    op.create_index(op.f("ix_run_step_run_id_name"), "run_step", ["run_id", "name"], unique=True)
+    op.create_index(
+        op.f("ix_run_step_state_priority_position"),
+        "run_step",
+        ["state", "priority", "position"],
+        unique=False,
+    )
+    op.create_table(
+        "run_verdict",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("project", sa.String(length=128), nullable=False),
+        sa.Column("run_id", sa.String(length=32), nullable=False),
+        sa.Column("step", sa.String(length=256), nullable=False),
+        sa.Column("test", sa.String(length=256), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("table_key", sa.String(length=256), nullable=False),
+        sa.Column("outcome", sa.String(length=16), nullable=False),
+        sa.Column("blocks", sa.Boolean(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("reused_from", sa.String(length=32), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_verdict")),
+    )
+    op.create_index(
+        op.f("ix_run_verdict_project_key"), "run_verdict", ["project", "key"], unique=False
+    )
+    op.create_index(
+        op.f("ix_run_verdict_project_table_key_at"),
+        "run_verdict",
+        ["project", "table_key", "at"],
+        unique=False,
+    )
+    op.create_index(op.f("ix_run_verdict_run_id"), "run_verdict", ["run_id"], unique=False)
+    op.create_table(
+        "run_worker_session",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("host", sa.String(length=256), nullable=False),
+        sa.Column("boot_id", sa.String(length=64), nullable=True),
+        sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("capacity", sa.Integer(), nullable=False),
+        sa.Column("version", sa.String(length=32), nullable=False),
+        sa.Column("started", sa.BigInteger(), nullable=False),
+        sa.Column("beat", sa.BigInteger(), nullable=False),
+        sa.Column("ended", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_worker_session")),
+    )

@@ -1,0 +1,218 @@
+"""What is there to be shown: refs, tables and commits as plain values for every edge.
+
+The dictionaries are what ``--json`` prints; their keys are published as JSON schemas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from galley.clock import iso
+from galley.errors import TableNotFoundError
+from galley.lake import commits, refs, trees, withdrawals
+from galley.lake.diff import TableDiff, diff
+from galley.lake.model import PRODUCTION, Commit, Ref, RefKind, Version
+from galley.lake.names import nearest
+from galley.runs import findings, keys
+
+Facts = dict[str, Any]
+
+FAR = 1000
+"""How many commits are counted to say how far a kitchen's base is behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a ref's work is based on.
+
+    ``ref`` and ``commit`` are the fork's (an environment is its own base), ``created`` when that
+    commit was made, ``behind`` how many commits the source has made since.
+    """
+
+    ref: str
+    commit: str
+    created: int
+    behind: int = 0
+
+
+def base_of(connection: Connection, ref: Ref) -> Base:
+    """The base of a ref, for the line that every command prints."""
+    if ref.fork_point is None:
+        head = commits.get_commit(connection, ref.head)
+        return Base(ref.name, head.id, head.created)
+    origin = commits.get_commit(connection, ref.fork_point)
+    source = refs.find_ref(connection, ref.project, ref.fork_ref or PRODUCTION)
+    behind = 0
+    if source is not None and source.head != origin.id:
+        line = [commit.id for commit in commits.walk(connection, source.head, FAR)]
+        behind = line.index(origin.id) if origin.id in line else len(line)
+    return Base(ref.fork_ref or PRODUCTION, origin.id, origin.created, behind)
+
+
+def tables_at(connection: Connection, project: str, commit: str, now: int) -> list[Facts]:
+    """Every table at a commit, with its marks."""
+    tree = trees.tree(connection, commit)
+    contents = keys.effective_contents(tree)
+    overrides = findings.shown_overrides(connection, project, list(tree), now)
+    return [
+        table_facts(version, contents, overrides.get(name, ()))
+        for name, version in sorted(tree.items())
+    ]
+
+
+def table_facts(
+    version: Version, contents: Mapping[str, str], overrides: Iterable[Mapping[str, Any]]
+) -> Facts:
+    """One version of a table. It is stale when it was made from other contents than the present."""
+    changed = [
+        name
+        for name, content in version.inputs.items()
+        if name in contents and contents[name] != content
+    ]
+    return {
+        "name": version.table,
+        "rows": version.rows,
+        "bytes": version.bytes,
+        "columns": [{"name": c["name"], "type": c["type"]} for c in version.schema],
+        "content_id": version.content_id,
+        "location": version.location or None,
+        "format": version.format.value,
+        "step": version.step,
+        "run": version.made.get("run"),
+        "untested": version.untested,
+        "stale": sorted(changed) if version.view_sql is None else [],
+        "overrides": [
+            {
+                "test": row["test"],
+                "by": row["by"],
+                "reason": row["reason"],
+                "expires": iso(row["expires_at"]),
+            }
+            for row in overrides
+        ],
+    }
+
+
+def history_facts(connection: Connection, found: Sequence[Commit]) -> list[Facts]:
+    """Commits with the tables that each changed."""
+    changes = commits.changes_by_commit(connection, [commit.id for commit in found])
+    return [
+        {
+            "commit": commit.id,
+            "kind": commit.kind.value,
+            "author": commit.author,
+            "on_behalf_of": commit.on_behalf_of,
+            "message": commit.message,
+            "created": iso(commit.created),
+            "run": commit.run_id,
+            "code_version": commit.code_version,
+            "parent": commit.parent,
+            "tree_of": commit.tree_of,
+            "tables": [change.table for change in changes[commit.id]],
+        }
+        for commit in found
+    ]
+
+
+def diff_facts(connection: Connection, before: str, after: str) -> list[Facts]:
+    """The tables that differ between two commits."""
+    return [_diff_facts(found) for found in diff(connection, before, after)]
+
+
+def table_history(
+    connection: Connection, project: str, ref: Ref, head: str, table: str, limit: int
+) -> list[Facts]:
+    """The commits that changed a table, newest first.
+
+    Raises:
+        TableNotFoundError: no commit of the ref's history has the table.
+    """
+    line = commits.walk(connection, head, FAR)
+    changes = commits.changes_by_commit(connection, [commit.id for commit in line])
+    found: list[Facts] = []
+    for commit in line:
+        for change in changes[commit.id]:
+            if change.table == table and len(found) < limit:
+                found.append(_table_commit(commit, change.version))
+    if not found:
+        raise missing_table(connection, head, ref.name, table)
+    return found
+
+
+def missing_table(connection: Connection, commit: str, ref: str, table: str) -> TableNotFoundError:
+    """The error for a table that is not there, with the nearest name."""
+    known = trees.table_names(connection, commit)
+    meant = nearest(table, known)
+    if meant:
+        hint = f"did you mean {meant}?"
+    elif known:
+        hint = f"there are: {', '.join(known[:10])}{' …' if len(known) > 10 else ''}"
+    else:
+        hint = "nothing is published there yet: galley run"
+    return TableNotFoundError(f"{ref} has no table {table}", hint=hint)
+
+
+def ref_facts(connection: Connection, ref: Ref) -> Facts:
+    """A ref for lists of environments, kitchens and tags."""
+    base = base_of(connection, ref)
+    holds = withdrawals.holds(connection, ref.project, ref.name)
+    return {
+        "ref": ref.name,
+        "kind": ref.kind.value,
+        "head": ref.head,
+        "owner": ref.owner,
+        "protected": ref.protected,
+        "base": base.commit if ref.kind is RefKind.KITCHEN else None,
+        "base_created": iso(base.created),
+        "behind": base.behind,
+        "expires": iso(ref.expires_at),
+        "held": sorted({hold.pipeline for hold in holds}),
+    }
+
+
+def _table_commit(commit: Commit, version: Version | None) -> Facts:
+    return {
+        "commit": commit.id,
+        "kind": commit.kind.value,
+        "author": commit.author,
+        "message": commit.message,
+        "created": iso(commit.created),
+        "run": commit.run_id,
+        "dropped": version is None,
+        "rows": version.rows if version else None,
+        "bytes": version.bytes if version else None,
+        "content_id": version.content_id if version else None,
+        "location": (version.location or None) if version else None,
+        "intent": version.intent.kind.value if version else None,
+        "windows": [str(span) for span in version.intent.spans] if version else [],
+        "columns": len(version.schema) if version else None,
+    }
+
+
+def _diff_facts(found: TableDiff) -> Facts:
+    rows, size = found.rows, found.bytes
+    return {
+        "table": found.table,
+        "change": found.change.value,
+        "rows_before": rows[0],
+        "rows_after": rows[1],
+        "bytes_before": size[0],
+        "bytes_after": size[1],
+        "columns": [
+            {
+                "name": column.name,
+                "change": column.change.value,
+                "before": column.before,
+                "after": column.after,
+            }
+            for column in found.columns
+        ],
+        "intents": [
+            {"kind": intent.kind.value, "windows": [str(span) for span in intent.spans]}
+            for intent in found.intents
+        ],
+    }

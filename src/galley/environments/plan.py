@@ -1,0 +1,117 @@
+"""What a run would do, and why, without doing it.
+
+Steps are planned in order over the ref's head; a step that would run marks its tables as pending,
+so that what reads them is planned to run as well. Nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection
+
+from galley.environments.home import Checkout, Home
+from galley.environments.launch import Launch, Wish, prepare
+from galley.errors import GalleyError
+from galley.lake import refs
+from galley.lake.model import Ref, Span
+from galley.project.model import Manifest, Materialize, Step
+from galley.runs.graph import selected_steps
+from galley.runs.live import Probe
+from galley.runs.planning import MOST_WINDOWS, Move, Scene, Setting, plan_step
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """What would happen to one step. ``problem`` says why it could not even be planned."""
+
+    name: str
+    move: Move
+    why: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    spans: tuple[Span, ...] = ()
+    problem: GalleyError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do on a ref that is at ``ref.head``."""
+
+    launch: Launch
+    ref: Ref
+    steps: tuple[PlannedStep, ...]
+
+    @property
+    def too_many(self) -> tuple[PlannedStep, ...]:
+        """The steps with more windows to make than a plain run makes unasked."""
+        if self.launch.request.windows is not None:
+            return ()
+        return tuple(step for step in self.steps if len(step.spans) > MOST_WINDOWS)
+
+
+def plan_wish(
+    connection: Connection,
+    home: Home,
+    manifest: Manifest,
+    checkout: Checkout,
+    wish: Wish,
+    probe: Probe,
+) -> Plan:
+    """Plan what ``galley run`` would do; a kitchen that is new is not opened for that.
+
+    Raises what ``launch.prepare`` raises.
+    """
+    nested = connection.begin_nested()
+    try:
+        launch = prepare(connection, home, manifest, checkout, wish)
+        return plan_launch(connection, home, launch, probe)
+    finally:
+        nested.rollback()
+
+
+def plan_launch(connection: Connection, home: Home, launch: Launch, probe: Probe) -> Plan:
+    """Plan a run whose request is complete."""
+    manifest, request = launch.manifest, launch.request
+    pins = {
+        read.project: refs.resolve(connection, read.project, read.ref, home.clock()).commit
+        for read in manifest.reads
+    }
+    scene = Scene(connection, manifest.project, launch.ref.head, pins)
+    setting = Setting(
+        project=manifest.project,
+        variables=request.variables,
+        toolchain=manifest.toolchain,
+        now=home.clock(),
+        windows=request.windows,
+        rebuild=frozenset(request.rebuild),
+        unbounded=True,
+    )
+    steps = [
+        _plan(scene, step, setting, probe, str(launch.checkout.folder))
+        for step in selected_steps(manifest, request)
+    ]
+    return Plan(launch, launch.ref, tuple(steps))
+
+
+def _plan(scene: Scene, step: Step, setting: Setting, probe: Probe, folder: str) -> PlannedStep:
+    try:
+        seen: Mapping[str, str | None] = {step.name: probe(step, folder)} if step.load else {}
+        found = plan_step(scene, step, replace(setting, probes=seen))
+    except GalleyError as error:
+        _mark(scene, step, None)
+        return PlannedStep(step.name, Move.RUN, error.message, step.inputs, step.outputs, (), error)
+    if found.move is Move.RUN:
+        _mark(scene, step, found.spans)
+    return PlannedStep(step.name, found.move, found.why, step.inputs, step.outputs, found.spans)
+
+
+def _mark(scene: Scene, step: Step, spans: tuple[Span, ...] | None) -> None:
+    """The tables of a step that would run will hold something else."""
+    windowed = step.window is not None and step.materialize in (
+        Materialize.WINDOW,
+        Materialize.APPEND,
+    )
+    for table in step.outputs:
+        scene.pending[table] = spans if windowed and spans else None
