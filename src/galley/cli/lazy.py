@@ -6,13 +6,11 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
-from typer.core import CompletionItem, TyperGroup
-
-if TYPE_CHECKING:
-    from typer.core import TyperCommand
+from typer._click.shell_completion import CompletionItem
+from typer.core import TyperGroup
 
 DAILY = "Daily work"
 LOOK = "Look"
@@ -106,11 +104,11 @@ class LazyGroup(TyperGroup):
         return found or super(TyperGroup, self).shell_complete(ctx, incomplete)
 
 
-def load(name: str) -> TyperCommand | TyperGroup:
+def load(name: str) -> Any:
     """Import a command's module and make its command."""
     entry = COMMANDS[name]
     module: Any = importlib.import_module(f"galley.cli.commands.{entry.module}")
-    command = typer.main.get_command(module.app)
+    command: Any = typer.main.get_command(module.app)
     command.name = name
     if not command.help:
         command.help = entry.help

@@ -19,7 +19,7 @@ app = new_app(cls=LazyGroup, completion=True, invoke_without_command=True)
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"galley {VERSION}")
-        raise typer.Exit()
+        raise typer.Exit
 
 
 @app.callback()

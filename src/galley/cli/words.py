@@ -129,7 +129,7 @@ def value(found: Any) -> str:
     if isinstance(found, bool):
         return "true" if found else "false"
     if isinstance(found, float):
-        return f"{found:.6g}" if abs(found) < 1e15 else repr(found)
+        return f"{found:.15g}"
     if isinstance(found, dict):
         return ", ".join(f"{key} {value(one)}" for key, one in found.items())
     if isinstance(found, list | tuple):

@@ -17,6 +17,7 @@ from galley.lake import commits, refs, trees, withdrawals
 from galley.lake.diff import TableDiff, diff
 from galley.lake.model import PRODUCTION, Commit, Ref, RefKind, Version
 from galley.lake.names import nearest
+from galley.lake.rollback import RollbackPlan
 from galley.runs import findings, keys
 
 Facts = dict[str, Any]
@@ -216,3 +217,20 @@ def _diff_facts(found: TableDiff) -> Facts:
             for intent in found.intents
         ],
     }
+
+
+def return_facts(connection: Connection, plan: RollbackPlan) -> list[Facts]:
+    """The tables that a rollback changes, with their rows now and afterwards."""
+    names = [one.table for one in plan.returns]
+    now = trees.lookup(connection, plan.ref.head, names)
+    then = trees.lookup(connection, plan.to.id, names)
+    return [
+        {
+            "table": name,
+            "rows_before": now[name].rows if name in now else None,
+            "rows_after": then[name].rows if name in then else None,
+            "created": name not in now,
+            "dropped": name not in then,
+        }
+        for name in names
+    ]

@@ -22,6 +22,7 @@ from galley.project.codec import manifest_from_json, manifest_to_json
 from galley.project.model import Manifest
 from galley.project.variables import bind
 from galley.runs import records
+from galley.runs.finishing import refuse_held
 from galley.runs.graph import selected_steps
 from galley.runs.model import Intention, Run, RunCause, RunRequest, RunState
 
@@ -105,6 +106,7 @@ def launch(connection: Connection, home: Home, wanted: Launch) -> Run:
     """
     now = home.clock()
     manifest, request = wanted.manifest, wanted.request
+    refuse_held(connection, manifest, request.ref, request.pipelines)
     resource = Resource("ref", request.ref, manifest.project, wanted.ref.protected)
     context = {"activated": wanted.ref.kind is RefKind.ENVIRONMENT}
     decision = demand(home.actor, Action.RUN, resource, context)

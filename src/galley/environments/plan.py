@@ -6,20 +6,21 @@ so that what reads them is planned to run as well. Nothing is written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
+from galley import codec
 from galley.environments.home import Checkout, Home
 from galley.environments.launch import Launch, Wish, prepare
 from galley.errors import GalleyError
 from galley.lake import refs
-from galley.lake.model import Ref, Span
+from galley.lake.model import Ref, Span, Version, WindowEntry, content_of
 from galley.project.model import Manifest, Materialize, Step
 from galley.runs.graph import selected_steps
 from galley.runs.live import Probe
-from galley.runs.planning import MOST_WINDOWS, Move, Scene, Setting, plan_step
+from galley.runs.planning import MOST_WINDOWS, Move, Scene, Setting, StepPlan, plan_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def plan_launch(connection: Connection, home: Home, launch: Launch, probe: Probe
         read.project: refs.resolve(connection, read.project, read.ref, home.clock()).commit
         for read in manifest.reads
     }
-    scene = Scene(connection, manifest.project, launch.ref.head, pins)
+    scene = _Foreseen(connection, manifest.project, launch.ref.head, pins)
     setting = Setting(
         project=manifest.project,
         variables=request.variables,
@@ -95,13 +96,46 @@ def plan_launch(connection: Connection, home: Home, launch: Launch, probe: Probe
     return Plan(launch, launch.ref, tuple(steps))
 
 
-def _plan(scene: Scene, step: Step, setting: Setting, probe: Probe, folder: str) -> PlannedStep:
+class _Foreseen(Scene):
+    """The ref as it would be once the steps planned so far have taken over what they reuse."""
+
+    def __init__(
+        self, connection: Connection, project: str, head: str, pins: Mapping[str, str]
+    ) -> None:
+        super().__init__(connection, project, head, pins)
+        self._taken: dict[str, Version] = {}
+        self._windows: dict[str, dict[Span, WindowEntry]] = {}
+
+    def ledger(self, table_id: str) -> dict[Span, WindowEntry]:
+        """The windows a table has, those taken over included."""
+        return super().ledger(table_id) | self._windows.get(table_id, {})
+
+    def take(self, found: StepPlan) -> None:
+        """Remember what a step would take over."""
+        for result in found.results:
+            self._taken[result.table] = codec.from_plain(Version, result.body)
+        for result in found.adopted:
+            version = codec.from_plain(Version, result.body["version"])
+            entry = codec.from_plain(WindowEntry, result.body["window"])
+            self._windows.setdefault(version.table_id, {})[entry.span] = entry
+            ledger = self.ledger(version.table_id)
+            files = tuple(file for one in ledger.values() for file in one.files)
+            content = content_of(version.schema_fingerprint, files)
+            self._taken[result.table] = replace(version, content_id=content)
+
+    def _look_up(self, names: Collection[str]) -> dict[str, Version]:
+        taken = {name: self._taken[name] for name in names if name in self._taken}
+        return super()._look_up(names) | taken
+
+
+def _plan(scene: _Foreseen, step: Step, setting: Setting, probe: Probe, folder: str) -> PlannedStep:
     try:
         seen: Mapping[str, str | None] = {step.name: probe(step, folder)} if step.load else {}
         found = plan_step(scene, step, replace(setting, probes=seen))
     except GalleyError as error:
         _mark(scene, step, None)
         return PlannedStep(step.name, Move.RUN, error.message, step.inputs, step.outputs, (), error)
+    scene.take(found)
     if found.move is Move.RUN:
         _mark(scene, step, found.spans)
     return PlannedStep(step.name, found.move, found.why, step.inputs, step.outputs, found.spans)

@@ -23,6 +23,7 @@ from galley.lake.model import Ref, RefKind
 from galley.project.codec import manifest_from_json
 from galley.project.model import Manifest
 from galley.runs import records
+from galley.runs.finishing import refuse_held
 from galley.runs.model import Intention, Run, RunCause, RunRequest, RunState
 
 
@@ -77,6 +78,7 @@ def plan_promotion(
     present = commits.get_commit(connection, ref.head).code_version
     before = _present(connection, present)
     pipelines = tuple(manifest.pipelines)
+    refuse_held(connection, manifest, target, pipelines)
     request = RunRequest(pipelines=pipelines, ref=target, activates=True, expected_code=present)
     request = with_variables(manifest, request, Wish(pipelines, target))
     found = refs.find_ref(connection, manifest.project, source) if source else None

@@ -53,11 +53,12 @@ def write_commit(
     merged_from: str | None = None,
     tree_of: str | None = None,
     on_behalf_of: str | None = None,
+    inherits_code: bool = True,
 ) -> Commit:
     """Write one commit; no ref points to it yet.
 
     ``created`` is ``now``, or just after the parent's if that is later. Without a
-    ``code_version`` the parent's stays. Raises StaleRefError if a guarded change expects another
+    ``code_version`` the parent's stays, unless ``inherits_code`` is off. Raises StaleRefError if a guarded change expects another
     version than the parent has.
     """
     if tree_of is not None and changes:
@@ -76,7 +77,7 @@ def write_commit(
         merged_from=merged_from,
         tree_of=tree_of,
         on_behalf_of=on_behalf_of,
-        code_version=code_version or (parent.code_version if parent else None),
+        code_version=code_version or (parent.code_version if parent and inherits_code else None),
         run_id=run_id,
     )
     conn.execute(insert(t.commit).values(**commit_row(commit)))

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from galley.clock import iso
 from galley.errors import (
@@ -109,6 +109,22 @@ def create_ref(
         )
     _log(conn, ref, old=None, new=head, who=owner, why="created", at=now)
     return ref
+
+
+def open_attempt(
+    conn: Connection, project: str, name: str, head: str, *, fork_ref: str, owner: str, now: int
+) -> None:
+    """Create the private ref of one attempt. Its epoch makes the name unique; it is not logged."""
+    check_name(RefKind.ATTEMPT, name)
+    ref = Ref(project, name, RefKind.ATTEMPT, head, 1, owner, head, fork_ref, None, False, now)
+    conn.execute(insert(t.ref), _ref_row(ref))
+
+
+def drop_attempt(conn: Connection, project: str, name: str) -> bool:
+    """Discard an attempt's ref whole; whether it was still there."""
+    r = t.ref.c
+    mine = (r.project == project) & (r.name == name) & (r.kind == RefKind.ATTEMPT.value)
+    return conn.execute(delete(t.ref).where(mine)).rowcount > 0
 
 
 def find_ref(conn: Connection, project: str, name: str) -> Ref | None:

@@ -41,14 +41,14 @@ def replay(
     warehouse: Warehouse,
     *,
     project: str,
-    target: Version,
+    target: Version | None,
     source: Version,
     source_base: Version | None,
     windows: tuple[WindowEntry, ...],
     attempt: str,
     field_ids: FieldIds,
 ) -> Change:
-    """Put what ``source`` added since ``source_base`` onto ``target``.
+    """Put what ``source`` added since ``source_base`` onto ``target`` (``None``: no table yet).
 
     With ``windows`` the files of these windows are taken over, and replace the target's files of
     the same windows where the table is made by window; without, all files ``source_base`` has not.
@@ -56,29 +56,28 @@ def replay(
     Field ids need no new numbers: both sides drew theirs from one counter.
     """
     _Side.check(source)
+    other = _Side.read(warehouse, source)
     sides = _Sides(
-        warehouse,
-        _Side.read(warehouse, target),
-        _Side.read(warehouse, source),
+        warehouse, _Side.read(warehouse, target) if target else _Side.empty(source), other
     )
     added = _added(warehouse, sides.source, source_base, windows)
-    fields = schema.union(sides.target.fields, sides.source.fields, target.table)
-    window = sides.source.metadata.window
+    fields = schema.union(sides.target.fields, sides.source.fields, source.table)
+    window = other.metadata.window if other.metadata else None
     removed = _removed(sides, window, windows)
     draft = Draft(
         warehouse=warehouse,
-        folder=warehouse.table_folder(project, target.table, target.table_id),
+        folder=warehouse.table_folder(project, source.table, source.table_id),
         attempt=attempt,
-        table_id=target.table_id,
+        table_id=source.table_id,
         fields=fields,
         base=sides.target.metadata,
         added=added,
         now=clock.now() // 1000,
         removed=frozenset(file.path for file in removed),
         window=window,
-        dropped=_joined(sides.target.metadata.dropped, sides.source.metadata.dropped),
+        dropped=_joined(sides.target.dropped, sides.source.dropped),
     )
-    with storage_errors(f"replaying a write of {target.table!r}"):
+    with storage_errors(f"replaying a write of {source.table!r}"):
         faults.point("replay.metadata")
         written = snapshots.write(draft)
         sync(written.paths)
@@ -86,9 +85,9 @@ def replay(
     files = tuple(file for file in sides.target.files if file.path not in gone) + added
     version = _version(sides, draft, files, written.location, windows, removed)
     return Change(
-        table=target.table,
+        table=source.table,
         version=version,
-        expected=target.content_id,
+        expected=target.content_id if target else None,
         guarded=True,
         windows=tuple(
             replace(one, content_id=content_of(version.schema_fingerprint, one.files))
@@ -100,9 +99,20 @@ def replay(
 @dataclass(frozen=True, slots=True)
 class _Side:
     version: Version
-    metadata: Metadata
+    metadata: Metadata | None
     fields: tuple[Field, ...]
     files: tuple[DataFile, ...]
+
+    @property
+    def dropped(self) -> schema.Dropped:
+        """How often columns have left the table."""
+        return self.metadata.dropped if self.metadata else {}
+
+    @staticmethod
+    def empty(source: Version) -> _Side:
+        """The side of a table that is not there yet; it will have the source's columns."""
+        absent = replace(source, inputs={})
+        return _Side(absent, None, schema.columns_of(source), ())
 
     @staticmethod
     def read(warehouse: Warehouse, version: Version) -> _Side:

@@ -15,11 +15,12 @@ from galley.errors import TableNotFoundError, UsageError
 from galley.lake import tables as t
 from galley.lake.commits import PUBLISHES, get_commit, walk, write_commit
 from galley.lake.deltas import changed_content, fork_of, restoring
+from galley.lake.entries import RESET
 from galley.lake.model import Commit, CommitKind, Ref, RefKind
 from galley.lake.names import nearest
 from galley.lake.refs import commit_in, get_ref, move_ref, resolve
 from galley.lake.rows import NAMES, batches
-from galley.lake.trees import chain, contents, lookup, table_names
+from galley.lake.trees import chain, contents, ledgers, lookup, table_names
 from galley.lake.withdrawals import clear, withdraw
 
 _Changed = dict[str, tuple[str | None, str | None]]
@@ -99,7 +100,9 @@ def plan_rollback(
     bad = _made_by(taken, made, names if tables else None)
     others = {table for tables_ in made.values() for table in tables_} - names
     live = set(contents(conn, target.head if tables else goal.id, others).values())
-    bad -= live.union(entry.after for entry in returns if entry.after)
+    bad |= _windows_made(conn, taken, names)
+    shown = _windows_shown(conn, goal, names)
+    bad -= live.union(shown, (entry.after for entry in returns if entry.after))
     return RollbackPlan(
         project=project,
         ref=target,
@@ -108,7 +111,7 @@ def plan_rollback(
         returns=returns,
         taken_back=taken,
         withdrawn=tuple(sorted(bad)),
-        cleared=tuple(sorted({entry.after for entry in returns if entry.after})),
+        cleared=tuple(sorted(shown | {entry.after for entry in returns if entry.after})),
         downstream=_downstream(conn, target, others, bad) if tables else (),
         code_version=(get_commit(conn, target.head) if tables else goal).code_version,
     )
@@ -133,6 +136,7 @@ def apply_rollback(
         changes=restoring(conn, plan.to.id, names) if plan.tables else (),
         tree_of=None if plan.tables else plan.to.id,
         code_version=plan.code_version,
+        inherits_code=False,
     )
     move_ref(conn, plan.ref, commit.id, who=actor, why=reason, now=now)
     since = [entry.id for entry in fork_of(conn, plan.ref.head, plan.to.id).left]
@@ -252,6 +256,29 @@ def _made_by(
         for table, content in made[commit.id].items()
         if content and (names is None or table in names)
     }
+
+
+def _windows_made(
+    conn: Connection, commits: tuple[Commit, ...], names: Collection[str]
+) -> set[str]:
+    """The contents of the windows that the commits made in some tables."""
+    e, w = t.entry.c, t.window.c
+    found: set[str] = set()
+    for some in batches([commit.id for commit in commits], NAMES):
+        made = (
+            select(w.content_id)
+            .join(t.entry, (e.commit_id == w.commit_id) & (e.table_id == w.table_id))
+            .where(w.commit_id.in_(some), w.span_start != RESET, e.table_key.in_(sorted(names)))
+        )
+        found.update(conn.scalars(made))
+    return found
+
+
+def _windows_shown(conn: Connection, commit: Commit, names: Collection[str]) -> set[str]:
+    """The contents of the windows that some tables have at a commit."""
+    ids = [version.table_id for version in lookup(conn, commit.id, names).values()]
+    found = ledgers(conn, commit.id, ids)
+    return {window.content_id for ledger in found.values() for window in ledger.values()}
 
 
 def _downstream(

@@ -100,7 +100,13 @@ def admit(conn: Connection, project: str, changes: Sequence[Change]) -> None:
     versions = [change.version for change in changes if change.version]
     contents = {version.content_id for version in versions}
     contents.update(content for version in versions for content in version.inputs.values())
+    contents.update(window.content_id for change in changes for window in change.windows)
     refused = withdrawn(conn, project, contents)
+    for change in changes:
+        for window in change.windows:
+            if window.content_id in refused:
+                place = f"{change.table} ({window.span})"
+                raise _refusal(place, place, refused[window.content_id])
     for version in versions:
         if version.content_id in refused:
             raise _refusal(version.table, version.table, refused[version.content_id])
@@ -153,7 +159,7 @@ def refuse_held(conn: Connection, project: str, ref: str, pipeline: str, code: s
         raise HeldError(
             f"Pipeline {pipeline} is held from publishing to {ref} since the rollback by "
             f"{hold.by} at {iso(hold.at)}: {hold.reason}",
-            hint="Change the pipeline, or release it.",
+            hint=f"Change the pipeline, or lift the hold: galley release {pipeline} --in {ref}",
             details={"pipeline": pipeline, "ref": ref, "hold": hold.id},
         )
 

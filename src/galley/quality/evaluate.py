@@ -73,8 +73,10 @@ def _trial(spec: TestSpec, task: TestTask, at: Desk) -> Trial:
         return Trial(spec, problem=told(error))
 
 
-def told(error: GalleyError) -> str:
+def told(error: Exception) -> str:
     """An error in one line, with its hint."""
+    if not isinstance(error, GalleyError):
+        return f"{type(error).__name__}: {error}"
     return f"{error.message}; {error.hint}" if error.hint else error.message
 
 
@@ -162,7 +164,7 @@ def _verdict(
         if detailed and check.detail:
             judgement = check.judge({**values, **at.named_row(check.detail)})
         judgement = _with_sample(check, judgement, task, at)
-    except GalleyError as error:
+    except Exception as error:  # noqa: BLE001  recorded as the verdict
         shown = pasted(sql, at.known) if sql else None
         return error_verdict(check.spec, told(error), task.versions, sql=shown, scope=check.scope)
     text = text_of(check, detailed=detailed)

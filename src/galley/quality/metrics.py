@@ -29,7 +29,7 @@ SAMPLE_ROWS = 1_000_000
 HISTOGRAM_ROWS = 200_000
 BINS = 20
 _NESTED = ("struct", "list", "map", "binary")
-_FREE = {"nulls": FactKind.NULLS, "min": FactKind.MINIMUM, "max": FactKind.MAXIMUM}
+_FREE = {"nulls": FactKind.VALUES, "min": FactKind.MINIMUM, "max": FactKind.MAXIMUM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,15 @@ def _from_footers(at: Desk, table: str, columns: Mapping[str, str]) -> Iterator[
     yield Metric(table, "columns", None, float(len(columns)))
     if files is None:
         return
-    yield Metric(table, "rows", None, float(sum(file.rows for file in files)))
+    rows = sum(file.rows for file in files)
+    yield Metric(table, "rows", None, float(rows))
     yield Metric(table, "bytes", None, float(sum(file.bytes for file in files)))
     for column in columns:
         for name, kind in _FREE.items():
             known = prove(Fact(kind, (column,)), files, dict(columns))
             if known is not None and known.value is not None:
-                yield _metric(table, name, column, known.value)
+                value = rows - known.value if name == "nulls" else known.value
+                yield _metric(table, name, column, value)
 
 
 def _from_data(
@@ -93,11 +95,16 @@ def _from_data(
 def _wanted(columns: Mapping[str, str], large: bool) -> Iterator[Wanted]:
     for column, type_ in columns.items():
         if type_ not in _NESTED:
-            yield Wanted("distinct", column, f"approx_count_distinct({quote(column)})", True)
+            yield Wanted("distinct", column, _distinct(quote(column)), True)
         if _is_number(type_):
             value = _finite(column, type_)
             yield Wanted("mean", column, f"avg({value})", large)
             yield Wanted("sd", column, f"stddev_samp({value})", large)
+
+
+def _distinct(name: str) -> str:
+    """An estimate that is never above what is there."""
+    return f"least(approx_count_distinct({name}), count({name}))"
 
 
 def _query(table: str, columns: Mapping[str, str], wanted: list[Wanted], rows: float | None) -> str:

@@ -21,28 +21,22 @@ class FactKind(StrEnum):
     """What exact file statistics can say about a column."""
 
     ROWS = "rows"
-    NULLS = "nulls"
     VALUES = "values"
     MINIMUM = "minimum"
     MAXIMUM = "maximum"
-    OUTSIDE = "outside"
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
     """A number that statistics may prove.
 
-    NULLS counts the rows in which any of ``columns`` is null, VALUES those in which none is.
-    MAXIMUM with ``high`` is that of the values up to it. OUTSIDE counts the non-null values below
-    ``low`` or above ``high`` (``None``: unbounded), or equal to an end that ``inclusive`` (both,
-    min, max, neither) does not let in.
+    VALUES counts the rows in which none of ``columns`` is null. MAXIMUM with ``high`` is that of
+    the values up to it.
     """
 
     kind: FactKind
     columns: tuple[str, ...] = ()
-    low: Any = None
     high: Any = None
-    inclusive: str = "both"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ texts never (they are cut), which ``ColumnStatistics.exact`` says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,22 +40,14 @@ def _rows(_: Fact, files: Files, __: dict[str, str]) -> Known | None:
     return Known(sum(file.rows for file in files))
 
 
-def _nulls(fact: Fact, files: Files, _: dict[str, str]) -> Known | None:
-    return _total(_any_null(file, fact.columns) for file in files)
-
-
 def _values(fact: Fact, files: Files, _: dict[str, str]) -> Known | None:
-    nulls = _total(_any_null(file, fact.columns) for file in files)
-    return Known(sum(file.rows for file in files) - nulls.value) if nulls else None
-
-
-def _total(counts: Iterable[int | None]) -> Known | None:
-    total = 0
-    for count in counts:
-        if count is None:
+    filled = 0
+    for file in files:
+        nulls = _any_null(file, fact.columns)
+        if nulls is None:
             return None
-        total += count
-    return Known(total)
+        filled += file.rows - nulls
+    return Known(filled)
 
 
 def _any_null(file: FileInfo, columns: tuple[str, ...]) -> int | None:
@@ -100,36 +92,6 @@ def _extreme(
     return None if beyond else Known(value)
 
 
-def _outside(fact: Fact, files: Files, types: dict[str, str]) -> Known | None:
-    return _total(_outside_in(fact, file, types) for file in files)
-
-
-def _outside_in(fact: Fact, file: FileInfo, types: dict[str, str]) -> int | None:
-    nulls = _any_null(file, fact.columns)
-    if nulls == file.rows:
-        return 0
-    edges = _edges(file, fact.columns[0], types)
-    if edges is None:
-        return None
-    first, last = (_place(edge, fact) for edge in edges)
-    if first == last == 0:
-        return 0
-    return file.rows - nulls if first == last and nulls is not None else None
-
-
-def _place(value: Any, fact: Fact) -> int:
-    """-1 below the interval, 0 inside, 1 above."""
-    if fact.low is not None and (
-        value < fact.low or (value == fact.low and fact.inclusive not in ("both", "min"))
-    ):
-        return -1
-    if fact.high is not None and (
-        value > fact.high or (value == fact.high and fact.inclusive not in ("both", "max"))
-    ):
-        return 1
-    return 0
-
-
 def _edges(file: FileInfo, column: str, types: dict[str, str]) -> tuple[Any, Any] | None:
     statistics = file.columns.get(column)
     if statistics is None or not _trusted(statistics, types.get(column, "")):
@@ -145,9 +107,7 @@ def _trusted(statistics: ColumnStatistics, type_: str) -> bool:
 
 _PROVERS: dict[FactKind, Callable[[Fact, Files, dict[str, str]], Known | None]] = {
     FactKind.ROWS: _rows,
-    FactKind.NULLS: _nulls,
     FactKind.VALUES: _values,
     FactKind.MINIMUM: _minimum,
     FactKind.MAXIMUM: _maximum,
-    FactKind.OUTSIDE: _outside,
 }

@@ -8,6 +8,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
+from galley.lake import schema, types
 from galley.lake.model import Version
 from galley.lake.types import quote
 from galley.project.model import TestSpec
@@ -22,12 +23,12 @@ Facts = Callable[[str, Fact], Known | None]
 
 def columns_of(version: Version) -> dict[str, str]:
     """A version's columns and their Iceberg types (a nested one by its kind), in order."""
-    return {column["name"]: kind_of(column["type"]) for column in version.schema}
+    return {one.name: types.kind(one.type) for one in schema.columns_of(version)}
 
 
-def kind_of(type_: Any) -> str:
-    """A primitive's name, or the kind of a nested type."""
-    return type_ if isinstance(type_, str) else str(type_["type"])
+def counting(condition: str) -> str:
+    """How many rows meet a condition (``count_if`` of no rows is null)."""
+    return f"coalesce(count_if({condition}), 0)"
 
 
 def where_of(spec: TestSpec, *conditions: str) -> str:
@@ -92,24 +93,43 @@ class Scene:
         """The test's row filter and further conditions as one; empty if there are none."""
         return where_of(self.spec, *conditions)
 
-    def count(self, *conditions: str, fact: Fact | None = None) -> Term:
-        """How many rows meet all conditions; ``fact`` counts only without a row filter."""
-        return self.aggregate("count(*)", *conditions, fact=fact)
+    def value(self, sql: str, *conditions: str) -> str:
+        """An expression in the rows that the test looks at, null in all others.
 
-    def aggregate(self, sql: str, *conditions: str, fact: Fact | None = None) -> Term:
-        """An aggregate over the rows that meet all conditions."""
+        One CASE that several aggregates share costs a third of a FILTER on each of them.
+        """
         where = self.where(*conditions)
-        known = fact if not self.spec.where else None
-        return Term(f"{sql} FILTER (WHERE {where})" if where else sql, known)
+        return f"CASE WHEN {where} THEN {sql} END" if where else sql
+
+    def known(self, kind: FactKind, *columns: str, high: Any = None) -> Fact | None:
+        """What statistics may say of the rows; nothing under a row filter."""
+        return None if self.spec.where else Fact(kind, columns, high)
 
     def rows(self) -> Term:
         """How many rows the test looks at."""
-        return self.count(fact=Fact(FactKind.ROWS))
+        where = self.where()
+        return Term(counting(where) if where else "count(*)", self.known(FactKind.ROWS))
+
+    def count(self, *conditions: str) -> Term:
+        """How many rows meet all conditions."""
+        return Term(counting(self.where(*conditions)))
 
     def filled(self, *columns: str) -> Term:
         """How many rows have a value in all the columns."""
-        names = [f"{quote(column)} IS NOT NULL" for column in columns]
-        return self.count(*names, fact=Fact(FactKind.VALUES, columns))
+        names = [quote(column) for column in columns]
+        if len(names) == 1:
+            sql = f"count({self.value(names[0])})"
+        else:
+            sql = counting(self.where(*(f"{name} IS NOT NULL" for name in names)))
+        return Term(sql, self.known(FactKind.VALUES, *columns))
+
+    def extremes(self, sql: str, column: str | None = None) -> dict[str, Term]:
+        """The least and the greatest value of an expression; of a column they may be known."""
+        kinds = {"min": FactKind.MINIMUM, "max": FactKind.MAXIMUM}
+        return {
+            name: Term(f"{name}({self.value(sql)})", self.known(kind, column) if column else None)
+            for name, kind in kinds.items()
+        }
 
     def source(self, *conditions: str) -> str:
         """``FROM … WHERE …`` over the rows of the scope that meet all conditions."""

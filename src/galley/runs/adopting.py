@@ -9,8 +9,8 @@ from galley.ids import new_id
 from galley.lake import commits, field_ids, refs
 from galley.lake.merge import TableMerge
 from galley.lake.model import Change, CommitKind, FieldKey, Version, WindowEntry
-from galley.lake.schema import FieldIds
 from galley.lake.replay import replay as replay_files
+from galley.lake.schema import FieldIds
 from galley.lake.warehouse import Warehouse
 from galley.project.model import Step
 from galley.runs.findings import Result

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from galley import codec, faults
 from galley.ids import new_id
 from galley.lake import commits, refs, trees
-from galley.lake.model import Change, Commit, CommitKind, RefKind, Span, Version
+from galley.lake.model import Change, Commit, CommitKind, Span, Version
 from galley.project.model import Materialize, Retry, Step
 from galley.runs import findings, keys, queue, records
 from galley.runs.live import LiveRun, Site, memory_share, step_values, table_id
@@ -80,16 +80,14 @@ def begin(
             "log": log_name,
         },
     )
-    refs.create_ref(
+    refs.open_attempt(
         connection,
         live.project,
         attempt_ref(step_run),
-        RefKind.ATTEMPT,
         scene.head,
+        fork_ref=live.run.ref_name,
         owner=live.run.actor,
         now=now,
-        fork_point=scene.head,
-        fork_ref=live.run.ref_name,
     )
     contents = scene.contents(scene.versions((*step.inputs, *step.outputs)))
     return Attempt(id, step_run, plan, contents, log_name)
@@ -182,8 +180,11 @@ def finish(
     *,
     probe: str | None,
     now: int,
+    plain: bool = False,
 ) -> tuple[Change, ...] | None:
     """Take over what an attempt made. ``None`` means the attempt had lost its step.
+
+    A ``plain`` step made no table and has no test: it has succeeded at once.
 
     Raises:
         StaleRefError: a table is no longer what the attempt was based on.
@@ -192,7 +193,7 @@ def finish(
     moved = queue.move_step(
         connection,
         attempt.step_run,
-        StepState.STAGED,
+        StepState.SUCCEEDED if plain else StepState.STAGED,
         now,
         rows=done.rows,
         bytes=done.bytes,
@@ -210,6 +211,9 @@ def finish(
         kept = _results(live, step, attempt, changes)
         findings.save_results(connection, live.project, kept, now)
     drop_attempt(connection, live, attempt, "staged", now)
+    if plain:
+        consumers = live.graph.consumers[attempt.step_run.name]
+        queue.release_consumers(connection, live.run.id, consumers, now)
     return changes
 
 
@@ -263,10 +267,7 @@ def drop_attempt(
 ) -> None:
     """Record the attempt's end and discard its ref whole."""
     records.end_attempt(connection, attempt.id, end=end, now=now, error=error)
-    # A lost attempt's ref may be gone already.
-    ref = refs.find_ref(connection, live.project, attempt_ref(attempt.step_run))
-    if ref is not None:
-        refs.delete_ref(connection, ref, who=live.run.actor, why=f"attempt {end}", now=now)
+    refs.drop_attempt(connection, live.project, attempt_ref(attempt.step_run))
 
 
 def _again(retry: Retry, attempts: int, failure: TaskFailed) -> bool:

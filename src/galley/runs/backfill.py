@@ -81,7 +81,7 @@ def _children(live: LiveRun, spans: Sequence[Span]) -> list[Run]:
     run = live.run
     steps = selected_steps(live.manifest, run.request)
     windowed = tuple(step.name for step in steps if step.window)
-    children = []
+    children: list[Run] = []
     size = run.request.batch or 1
     for batch in (spans[start : start + size] for start in range(0, len(spans), size)):
         request = replace(

@@ -12,19 +12,20 @@ from dataclasses import dataclass
 from galley.errors import GalleyError
 from galley.ids import new_id
 from galley.runs import backfill, finishing, queue, records, recovery
+from galley.runs.claiming import LEASE, Claimer
 from galley.runs.dispatch import Dispatcher
-from galley.runs.live import LiveRun, Site
+from galley.runs.jobs import Jobs
+from galley.runs.live import LiveRun, Site, prime_probes
 from galley.runs.model import Intention, Reason, Run, RunState
 from galley.runs.pool import Pool
 from galley.runs.publishing import Publisher
 from galley.runs.starting import start_run
 from galley.version import VERSION
 
-LEASE = 20_000_000
 BEAT = 5_000_000
 LOOK = 100_000
-"""Microseconds: how long a lease lasts, how often it is extended, how often the engine looks for
-new runs and wishes."""
+"""Microseconds: how often leases are extended, how often the engine looks for new runs and wishes.
+"""
 
 ACTIVE = (RunState.RUNNING, RunState.PAUSED, RunState.PUBLISHING)
 
@@ -45,7 +46,9 @@ class Engine:
         self.id = new_id()
         self.live: dict[str, LiveRun] = {}
         self.publisher = Publisher(site, self.id)
-        self.dispatcher = Dispatcher(site, pool, self.id, slots)
+        self.jobs = Jobs(site, pool, slots)
+        self.claimer = Claimer(site, self.jobs, self.id)
+        self.dispatcher = Dispatcher(site, self.jobs)
         self._timers = _Timers()
         self._changed: set[str] = set()
 
@@ -83,7 +86,7 @@ class Engine:
         self._look()
         claimed = self._dispatch()
         self._changed |= claimed
-        for run_id in [run_id for run_id in self._changed if not self.dispatcher.busy(run_id)]:
+        for run_id in [run_id for run_id in self._changed if not self.jobs.busy(run_id)]:
             self._changed.discard(run_id)
             self._settle(run_id)
         self._publish_waiting()
@@ -141,8 +144,9 @@ class Engine:
                     message=str(error),
                 )
             return
+        prime_probes(live, self.site)
         self.live[run.id] = live
-        self._settle(run.id)
+        self._changed.add(run.id)
 
     def _cancel_queued(self, run: Run, now: int) -> None:
         with self.site.database.write() as connection:
@@ -158,7 +162,7 @@ class Engine:
             if found.state is not RunState.PUBLISHING:
                 with self.site.database.write() as connection:
                     queue.cancel_pending(connection, found.id, now)
-            self.dispatcher.cancel(found.id)
+            self.jobs.cancel(found.id)
             self._changed.add(found.id)
             return
         to = {
@@ -175,7 +179,7 @@ class Engine:
             for run_id, live in self.live.items()
             if live.run.state is RunState.RUNNING and live.run.intention is Intention.GO
         ]
-        return self.dispatcher.dispatch(running, self.live)
+        return self.claimer.dispatch(running, self.live)
 
     def _settle(self, run_id: str) -> None:
         """When all steps of a run have ended, publish it or end it."""
@@ -208,4 +212,4 @@ class Engine:
 
     def _forget(self, run_id: str) -> None:
         self.live.pop(run_id, None)
-        self.dispatcher.forget(run_id)
+        self.jobs.cancel(run_id)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from galley.ids import digest
-from galley.lake import refs
+from galley.lake import refs, withdrawals
 from galley.project.model import Manifest
 from galley.runs import queue, records
 from galley.runs.live import LiveRun, Site
@@ -91,3 +91,16 @@ def pipeline_code(manifest: Manifest, pipeline: str) -> str:
         step = manifest.steps[name]
         parts += [name, step.code_hash, *sorted(test.hash for test in step.tests)]
     return digest("pipeline", pipeline, *parts)
+
+
+def refuse_held(
+    connection: Connection, manifest: Manifest, ref: str, pipelines: Iterable[str]
+) -> None:
+    """Refuse to publish pipelines that a rollback holds, unless they have changed since.
+
+    Raises:
+        HeldError: one of them is held.
+    """
+    for pipeline in pipelines:
+        code = pipeline_code(manifest, pipeline)
+        withdrawals.refuse_held(connection, manifest.project, ref, pipeline, code)

@@ -59,7 +59,9 @@ def unusable(step: Step, probe: str | None) -> str | None:
     if step.materialize is Materialize.NONE:
         return "it makes no table"
     if not step.inputs and probe is None and not step.stable:
-        return "it reads no table, so nothing says whether the outside changed (`stable: true` does)"
+        return (
+            "it reads no table, so nothing says whether the outside changed (`stable: true` does)"
+        )
     return None
 
 

@@ -1,8 +1,9 @@
-"""A run while an engine works on it: its manifest, graph and settings, rebuilt from the database."""
+"""A run while an engine works on it: manifest, graph and settings, rebuilt from the database."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy import Connection
 
 from galley.clock import Clock
 from galley.db.engine import Database
+from galley.errors import InputDataError
 from galley.ids import digest
 from galley.lake import refs
 from galley.project.codec import manifest_from_json
@@ -102,6 +104,17 @@ def load_live(connection: Connection, site: Site, run: Run) -> LiveRun:
     )
     graph = build_graph(manifest, request)
     return LiveRun(run, manifest, graph, Path(row["folder"]), setting)
+
+
+def prime_probes(live: LiveRun, site: Site) -> None:
+    """Look once, before any transaction, at what the run's load steps would read.
+
+    What cannot be read is left out: the step itself says why when it comes to it.
+    """
+    for node in live.graph.nodes.values():
+        if node.step is not None and node.step.load is not None:
+            with suppress(InputDataError):
+                live.probes[node.step.name] = site.probe(node.step, str(live.folder))
 
 
 def with_probes(live: LiveRun, site: Site, step: Step) -> Setting:

@@ -124,8 +124,9 @@ class RunRequest:
     """Everything that decides what a run will do; kept with the run and enough to repeat it.
 
     ``pipelines`` names the graphs that run together. ``windows`` is a half-open range in ISO text.
-    ``variables`` are bound values by pipeline, ``origins`` where each came from. ``rebuild`` names steps that
-    are computed even if nothing changed. ``resumes`` is the run whose staged work is taken over.
+    ``variables`` are bound values by pipeline, ``origins`` where each came from. ``rebuild`` names
+    steps that are computed even if nothing changed. ``resumes`` is the run whose staged work is
+    taken over.
     A run that ``activates`` makes its definition the target's code version, provided that the
     target still runs ``expected_code``. A run with a ``batch`` is the parent of a backfill: it has
     no steps of its own but child runs of that many windows each.

@@ -60,8 +60,9 @@ class StepPlan:
 class Setting:
     """What a plan depends on besides the data.
 
-    ``variables`` are bound values by pipeline. ``earlier`` maps steps of the run that is resumed to (key, run id); ``probes`` steps that read
-    the outside to what they saw there. ``unbounded`` lifts the limit on windows at once.
+    ``variables`` are bound values by pipeline. ``earlier`` maps steps of the run that is resumed
+    to (key, run id); ``probes`` steps that read the outside to what they saw there. ``unbounded``
+    lifts the limit on windows at once.
     """
 
     project: str

@@ -27,12 +27,12 @@ from galley.governance.decide import demand
 from galley.governance.model import Action, Actor, Resource
 from galley.lake import commits, publish, refs, withdrawals
 from galley.lake.merge import MergeOutcome
-from galley.lake.model import Change, Commit, CommitKind, RefKind, Span, Version
+from galley.lake.model import Change, Commit, CommitKind, RefKind, Version
 from galley.lake.publish import Proposal, PublishPlan
 from galley.project.codec import manifest_from_json
 from galley.project.model import TestSpec, Untested
 from galley.runs import adopting, findings, queue, records, testing
-from galley.runs.finishing import end_run, pipeline_code
+from galley.runs.finishing import end_run, refuse_held
 from galley.runs.graph import tested_tables
 from galley.runs.live import LiveRun, Site
 from galley.runs.model import Reason, RunState, StepType
@@ -215,7 +215,7 @@ def _ungated(connection: Connection, live: LiveRun, merged: _Merged) -> dict[int
     for position, node in enumerate(live.graph.nodes.values()):
         if node.type is StepType.INPUT_TESTS or not node.tests:
             continue
-        spans = steps[node.name].spans or _asked(live) * (node.step is None)
+        spans = steps[node.name].spans if node.step else testing.requested_spans(live)
         tests = [test for test in node.tests if _touches(test, merged)]
         tables = {table for test in tests for table in (test.table, *test.reads)}
         versions = merged.versions(tables)
@@ -224,11 +224,6 @@ def _ungated(connection: Connection, live: LiveRun, merged: _Merged) -> dict[int
         if todo:
             found[position] = TestWork(versions, contents, spans, (), todo, ())
     return found
-
-
-def _asked(live: LiveRun) -> tuple[Span, ...]:
-    asked = live.setting.windows
-    return (Span(*asked),) if asked is not None else ()
 
 
 def _touches(test: TestSpec, merged: _Merged) -> bool:
@@ -313,9 +308,8 @@ def _check_gate(connection: Connection, live: LiveRun, proposal: Proposal, now: 
 
 
 def _check_holds(connection: Connection, live: LiveRun) -> None:
-    for pipeline in live.run.request.pipelines:
-        code = pipeline_code(live.manifest, pipeline)
-        withdrawals.refuse_held(connection, live.project, live.run.ref, pipeline, code)
+    run = live.run
+    refuse_held(connection, live.manifest, run.ref, run.request.pipelines)
 
 
 def _check_inputs(connection: Connection, live: LiveRun, plan: PublishPlan) -> None:

@@ -68,9 +68,7 @@ def _requeue(connection: Connection, live: LiveRun, engine: str, now: int) -> No
 
 
 def _give_back(connection: Connection, live: LiveRun, step: StepRun, now: int) -> None:
-    ref = refs.find_ref(connection, live.project, f"attempt/{step.id}/{step.epoch}")
-    if ref is not None:
-        refs.delete_ref(connection, ref, who=live.run.actor, why="the engine was lost", now=now)
+    refs.drop_attempt(connection, live.project, f"attempt/{step.id}/{step.epoch}")
     losses = step.losses + 1
     if losses >= MOST_LOSSES:
         moved = queue.move_step(

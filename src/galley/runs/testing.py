@@ -136,6 +136,12 @@ def conclude(
     return to
 
 
+def requested_spans(live: LiveRun) -> tuple[Span, ...]:
+    """The windows that the run was asked for, as one span."""
+    asked = live.setting.windows
+    return (Span(*asked),) if asked is not None else ()
+
+
 def to_measure(step: Step, made: Collection[str], versions: Mapping[str, Version]) -> list[str]:
     """The tables whose automatic metrics are due: those made now that hold rows."""
     return [

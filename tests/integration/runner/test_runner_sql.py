@@ -75,15 +75,15 @@ def test_edges_have_the_type_of_the_column(bench: Bench, kind: str) -> None:
 
 def test_hours_and_keys(bench: Bench) -> None:
     made = (
-        "SELECT TIMESTAMP '2020-01-01' + to_minutes(30 * i) AS at, i % 3 AS shop FROM range(9) r(i)"
+        "SELECT TIMESTAMP '2020-01-01' + to_minutes(30 * i) AS t, i % 3 AS shop FROM range(9) r(i)"
     )
     bench.run(bench.sql("t", made))
     hourly = bench.sql(
         "h",
-        "SELECT * FROM t WHERE at >= $start AND at < $end",
+        "SELECT * FROM t WHERE t.t >= $start AND t.t < $end",
         inputs=("t",),
         materialize=Materialize.WINDOW,
-        window=WindowSpec("at", WindowUnit.HOUR),
+        window=WindowSpec("t", WindowUnit.HOUR),
     )
     assert bench.run(hourly, spans=(Span("2020-01-01T01:00:00", "2020-01-01T02:00:00"),)).rows == 2
     keyed = bench.sql(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from galley.quality.checks import columns, custom, keys, tables
+from galley.quality.checks import bounds, columns, custom, keys, tables
 from galley.quality.model import Check
 from galley.quality.scene import Scene
 
@@ -14,9 +14,9 @@ CATALOGUE: dict[str, Callable[[Scene], Check]] = {
     "unique": keys.unique,
     "unique_combination": keys.unique_combination,
     "allowed": columns.allowed,
-    "range": columns.range_,
+    "range": bounds.range_,
     "regex": columns.regex,
-    "length": columns.length,
+    "length": bounds.length,
     "row_count": tables.row_count,
     "foreign_key": keys.foreign_key,
     "freshness": tables.freshness,

@@ -84,8 +84,8 @@ def _bitmap(scene: Scene, column: str) -> Term | None:
         position = f"({position} - DATE '1970-01-01')"
     if high - low >= min(_LARGEST_BITMAP, _SPARSEST * max(rows, 1024)):
         return None
-    bits = scene.aggregate(f"bitstring_agg({position}, {low}, {high})")
-    return Term(f"coalesce(bit_count({bits.sql}), 0)")
+    bits = f"bitstring_agg({scene.value(position)}, {low}, {high})"
+    return Term(f"coalesce(bit_count({bits}), 0)")
 
 
 def _distinct(scene: Scene, key: str, *conditions: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from galley.lake.types import quote
 from galley.quality.checks.words import bounds, counted, empty, interval, within
 from galley.quality.literals import TIMES, CheckError, fragment, literal, number, table_name
-from galley.quality.model import NO_VALUES, Check, Fact, FactKind, Judgement, Term, Values
+from galley.quality.model import NO_VALUES, Check, FactKind, Judgement, Term, Values
 from galley.quality.scene import Scene, columns_of
 from galley.quality.scope import Scope, scope_of
 
@@ -47,11 +47,9 @@ def freshness(scene: Scene) -> Check:
     now = {"date": scene.now.date(), "timestamp": scene.now.replace(tzinfo=None)}.get(
         type_, scene.now
     )
-    newest = scene.aggregate(
-        f"max({quote(column)})",
-        f"{quote(column)} <= {literal(now, type_)}",
-        fact=Fact(FactKind.MAXIMUM, (column,), high=now),
-    )
+    new = f"{quote(column)} <= {literal(now, type_)}"
+    fact = scene.known(FactKind.MAXIMUM, column, high=now)
+    newest = Term(f"max({scene.value(quote(column), new)})", fact)
     terms = {"rows": scene.rows(), "filled": scene.filled(column), "newest": newest}
     judge = partial(_judge_age, column=column, now=scene.now, params=scene.params)
     return Check(scene.spec, judge, scene.scope, terms)

@@ -56,27 +56,35 @@ def empty(values: Values, filled: str = "rows") -> Judgement | None:
 
 
 def failing_rows(
-    values: Values, good: str, bad: str, *, filled: str = "rows", **more: Any
+    values: Values,
+    good: str,
+    bad: str,
+    *,
+    filled: str = "rows",
+    value: Any = None,
+    limits: Mapping[str, Any] = {"max": 0},
 ) -> Judgement:
-    """The judgement of a test that every row must pass: ``3 of 8 rows <bad>``."""
+    """The judgement of a test that every row must pass: ``3 of 8 rows <bad>``.
+
+    ``failing`` and ``soft`` count the rows beyond the hard and the soft limits.
+    """
     nothing = empty(values, filled)
     if nothing is not None:
         return nothing
-    rows, failing = values[filled], values["failing"]
-    soft = values.get("soft", 0)
+    rows, failing, soft = values[filled], values["failing"], values.get("soft", 0)
+    message = f"all {counted(rows)} {good}"
+    if soft:
+        message = f"{number(soft)} of {counted(rows)} lie beyond the soft bounds"
+    if failing:
+        message = f"{number(failing)} of {counted(rows)} {bad}"
     left = values["rows"] - rows
     aside = f" ({counted(left)} with null not counted)" if left else ""
-    message = f"{number(failing)} of {counted(rows)} {bad}{aside}"
-    if not failing:
-        message = f"all {counted(rows)} {good}{aside}"
-        if soft:
-            message = f"{number(soft)} of {counted(rows)} lie beyond the soft bounds{aside}"
     return Judgement(
-        more.pop("value", failing),
-        message,
+        failing if value is None else value,
+        message + aside,
         hard=not failing,
         soft=not soft,
         rows=rows,
         failing=failing or soft,
-        **more,
+        limits=dict(limits),
     )

@@ -11,11 +11,11 @@ from typing import Any
 
 from galley.clock import to_datetime
 from galley.errors import VariableError, Where
-from galley.governance.secrets import fill
 from galley.lake.model import Span
 from galley.project.model import WindowSpec, WindowUnit
 from galley.project.names import hint_for
 from galley.runs.protocol import StepTask
+from galley.runs.runner.addresses import resolve
 from galley.runs.runner.binding import moment
 
 
@@ -118,7 +118,7 @@ def keyword(task: StepTask, name: str, span: Span | None) -> Any:
     if name == "variables":
         return dict(task.variables)
     if name == "connections":
-        resolved = {key: fill(one.url, task.secrets) for key, one in task.connections.items()}
+        resolved = {key: resolve(one.url, task.secrets) for key, one in task.connections.items()}
         return Hidden(resolved, "connection")
     if name == "secrets":
         return Hidden(task.secrets, "secret")

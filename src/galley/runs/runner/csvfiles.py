@@ -11,7 +11,6 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from galley.errors import InputDataError
@@ -53,13 +52,14 @@ _DEFAULTS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class CsvFile:
-    """One file: where it is read from, and its first line."""
+    """One file: where it is read from, and its header, which is line ``line``."""
 
     path: str
     name: str
     header: bytes
     names: tuple[str, ...]
     delimiter: str
+    line: int = 1
 
 
 def csv_source(task: StepTask, files: tuple[str, ...]) -> Source:
@@ -169,7 +169,6 @@ def _in_utf8(task: StepTask, files: tuple[str, ...], encoding: str) -> dict[str,
             where=where_of(task),
             hint=hint_for(encoding, ("utf-8", "utf-16", "latin-1", "windows-1252"), "for example"),
         ) from error
-    Path(task.scratch).mkdir(parents=True, exist_ok=True)
     return {
         _copied(task, path, f"{task.scratch}/load-{number}.csv", encoding): path
         for number, path in enumerate(files)
@@ -208,7 +207,8 @@ def _look(task: StepTask, path: str, meant: str, options: dict[str, Any]) -> Csv
         raise InputDataError(f"{name} cannot be read: {error}", where=where_of(task)) from error
     if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) or b"\0" in start[:_BLOCK]:
         raise _wrong_encoding(task, path, name)
-    lines = start.removeprefix(codecs.BOM_UTF8).splitlines()[int(options.get("skip", 0)) :]
+    skip = int(options.get("skip", 0))
+    lines = start.removeprefix(codecs.BOM_UTF8).splitlines()[skip:]
     if not lines or not lines[0].strip():
         raise InputDataError(f"{name} has no header in its first line", where=where_of(task))
     try:
@@ -217,7 +217,7 @@ def _look(task: StepTask, path: str, meant: str, options: dict[str, Any]) -> Csv
         raise _wrong_encoding(task, path, name) from None
     delimiter = str(options.get("delimiter") or _likely(text))
     names = next(csv.reader([text], delimiter=delimiter, quotechar=options.get("quote") or '"'))
-    return CsvFile(path, name, lines[0], tuple(one.strip() for one in names), delimiter)
+    return CsvFile(path, name, lines[0], tuple(one.strip() for one in names), delimiter, skip + 1)
 
 
 def _likely(line: str) -> str:
@@ -244,11 +244,11 @@ def _check_header(task: StepTask, file: CsvFile) -> None:
     for number, name in enumerate(file.names, start=1):
         if not name:
             raise InputDataError(
-                f"{file.name}:1: column {number} has no name", where=where_of(task)
+                f"{file.name}:{file.line}: column {number} has no name", where=where_of(task)
             )
         if name.lower() in seen:
             raise InputDataError(
-                f"{file.name}:1: two columns are named {name!r}",
+                f"{file.name}:{file.line}: two columns are named {name!r}",
                 where=where_of(task),
                 hint="names compare case-insensitively; give each column a name of its own",
             )
@@ -263,28 +263,37 @@ def _check_header(task: StepTask, file: CsvFile) -> None:
 
 
 def _repeated(file: CsvFile) -> int | None:
-    """The line on which the first line stands again, looked for block by block."""
+    """The line on which the header stands again, looked for block by block."""
     if file.header.count(b'"') % 2:
         return None
     mark = b"\n" + file.header
-    line, rest = 1, b""
+    line, rest = 1, b"\n"
     for block in _blocks(file.path):
         whole = rest + block
-        at = whole.find(mark)
-        while at >= 0:
-            if whole[at + len(mark) : at + len(mark) + 1] in (b"\n", b"\r"):
-                return line + whole.count(b"\n", 0, at + 1)
-            at = whole.find(mark, at + 1)
-        keep = len(mark) + 1
-        line += whole.count(b"\n", 0, max(len(whole) - keep, 0))
+        for at in _places(whole, mark):
+            found = line + whole.count(b"\n", 0, at)
+            if found > file.line:
+                return found
+        keep = min(len(mark) + 1, len(whole))
+        line += whole.count(b"\n", 0, len(whole) - keep)
         rest = whole[-keep:]
-    return line + rest.count(b"\n", 0, rest.find(mark) + 1) if rest.endswith(mark) else None
+    return None
+
+
+def _places(text: bytes, mark: bytes) -> Iterator[int]:
+    """Where the mark stands before the end of a line."""
+    at = text.find(mark)
+    while at >= 0:
+        if text[at + len(mark) : at + len(mark) + 1] in (b"\n", b"\r"):
+            yield at
+        at = text.find(mark, at + 1)
 
 
 def _blocks(path: str) -> Iterator[bytes]:
     with _opened(path) as source:
         while block := source.read(_BLOCK):
             yield block
+        yield b"\n"  # the last line may lack its end
 
 
 def _with_rows(copies: Iterable[str], looked: list[CsvFile]) -> tuple[str, ...]:

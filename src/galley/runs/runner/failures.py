@@ -5,16 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from galley.errors import GalleyError, StorageError
-from galley.governance.secrets import fill
 from galley.lake.warehouse import errno_in, storage_error
 from galley.runs.model import Reason
 from galley.runs.protocol import StepTask, TaskFailed
 from galley.runs.redact import Redactor
+from galley.runs.runner.addresses import password_of, resolve
 from galley.runs.runner.results import is_a
 
 _NOT_THE_USERS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
@@ -157,7 +156,8 @@ class _Blot:
 
     def __init__(self, task: StepTask) -> None:
         values = [value for value in task.secrets.values() if len(value) >= _SHORTEST_SECRET]
-        self._secrets = [*values, *_passwords(_addresses(task))]
+        passwords = (password_of(address) for address in _addresses(task))
+        self._secrets = [*values, *(one for one in passwords if one)]
 
     def __call__(self, text: str) -> str:
         redactor = Redactor(self._secrets)
@@ -167,16 +167,6 @@ class _Blot:
 
 def _addresses(task: StepTask) -> Iterator[str]:
     for connection in task.connections.values():
-        yield fill(connection.url, task.secrets)
+        yield resolve(connection.url, task.secrets)
     if task.step.load is not None and task.step.load.url:
-        yield fill(task.step.load.url, task.secrets)
-
-
-def _passwords(addresses: Iterable[str]) -> Iterator[str]:
-    for address in addresses:
-        try:
-            password = urlsplit(address).password
-        except ValueError:
-            continue
-        if password:
-            yield unquote(password)
+        yield resolve(task.step.load.url, task.secrets)

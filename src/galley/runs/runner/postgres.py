@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from galley.errors import InputDataError, MissingExtraError, StepError, UnavailableError
-from galley.governance.secrets import fill
 from galley.lake.model import Span
 from galley.lake.types import literal, quote
 from galley.project.model import LoadSpec, WindowUnit
 from galley.project.names import hint_for
 from galley.runs.protocol import StepTask
+from galley.runs.runner.addresses import password_of, resolve
 from galley.runs.runner.binding import edges
 from galley.runs.runner.formats import shaped, where_of
 from galley.runs.runner.session import session
@@ -86,7 +86,7 @@ def load_postgres(task: StepTask, spec: LoadSpec, sink: Sink) -> tuple[str, ...]
         InputDataError: there is no such table, or the server refuses to read it.
     """
     connection = task.connections.get(spec.url or "")
-    url = fill(connection.url if connection else spec.url or "", task.secrets)
+    url = resolve(connection.url if connection else spec.url or "", task.secrets)
     with _connected(task, url) as cursor:
         table = _qualified(spec)
         columns = _described(task, cursor, table, spec)
@@ -212,11 +212,14 @@ def _table(task: StepTask) -> str:
 
 def _shown(url: str) -> str:
     """The address without name and password."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "at that address"
     return f"{parts.hostname or 'on this machine'}{parts.path}"
 
 
 def _reason(error: Exception, url: str) -> str:
-    password = urlsplit(url).password
+    password = password_of(url)
     text = " ".join(str(error).split()).partition(" SQLSTATE")[0]
     return text.replace(password, "***") if password else text

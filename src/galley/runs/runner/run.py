@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from galley import faults
 from galley.errors import InternalError
@@ -27,6 +28,7 @@ def run_step(task: StepTask, ask_fields: FieldIds) -> StepDone:
         Exception: whatever a Python step raises.
     """
     started = time.perf_counter()
+    Path(task.scratch).mkdir(parents=True, exist_ok=True)
     if task.preview:
         return _previewed(task, started)
     staging = Staging(task, ask_fields)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from galley.lake import reading
@@ -36,7 +35,6 @@ def open_session(
     task: StepTask, *, read: Iterable[str] = (), inputs: bool = True
 ) -> duckdb.DuckDBPyConnection:
     """The same, to be closed by the caller."""
-    Path(task.scratch).mkdir(parents=True, exist_ok=True)
     connection = reading.connect(threads=task.threads, memory=task.memory, scratch=task.scratch)
     try:
         if inputs:

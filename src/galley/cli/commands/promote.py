@@ -1,0 +1,154 @@
+"""``galley promote``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from galley.cli import complete, options, screen, words
+from galley.cli.commands.diff import print_diff
+from galley.cli.commands.plan import print_steps
+from galley.cli.driving import drive, warm_pool
+from galley.cli.lazy import app_of
+from galley.cli.session import Session, find_home, open_session
+from galley.environments.inspect import Facts, diff_facts
+from galley.environments.plan import Plan, plan_launch
+from galley.environments.promotion import Promotion, plan_promotion
+from galley.environments.promotion import promote as queue_promotion
+from galley.errors import UsageError
+from galley.lake.model import PRODUCTION
+from galley.runs.planning import Move
+
+
+def promote(
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="REF",
+            autocompletion=complete.refs,
+            help="The kitchen whose work is brought over. Default: your kitchen.",
+        ),
+    ] = None,
+    target: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="ENVIRONMENT",
+            autocompletion=complete.refs,
+            help="The environment to change.",
+        ),
+    ] = PRODUCTION,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would happen.")
+    ] = False,
+    yes: options.Yes = False,
+    project: options.Project = None,
+    as_json: options.Json = False,
+) -> None:
+    """Bring this code, and the data it makes, to an environment.
+
+    What the kitchen proved with the same code, settings and inputs is adopted; the rest runs again.
+    Tests hold the gate, and code and tables change together.
+    """
+    if dry_run:
+        session = open_session(project)
+        _, facts = _planned(session, source, target, as_json)
+        if as_json:
+            screen.print_json(facts)
+        return
+    with warm_pool(find_home(project)) as pool:
+        session = open_session(project)
+        promotion, _ = _planned(session, source, target, as_json)
+        if not screen.confirmed(f"Promote to {target}?", yes=yes, refusal=_unasked):
+            screen.note(f"nothing was changed; {target} is untouched")
+            raise typer.Exit(1)
+        with session.home.database.write() as connection:
+            run = queue_promotion(connection, session.home, promotion)
+        status = drive(session, pool, run, as_json=as_json)
+    raise typer.Exit(status)
+
+
+def _planned(
+    session: Session, source: str | None, target: str, as_json: bool
+) -> tuple[Promotion, Facts]:
+    manifest, checkout = session.manifest, session.checkout
+    kitchen = session.ref_name(source)
+    session.ensure()
+    with session.home.database.write() as connection:
+        promotion = plan_promotion(
+            connection, session.home, manifest, checkout, source=kitchen, target=target
+        )
+        plan = plan_launch(connection, session.home, promotion.launch, session.site.probe)
+        differs = (
+            diff_facts(connection, promotion.target.head, promotion.source.head)
+            if promotion.source
+            else []
+        )
+    facts = _answer(promotion, plan, differs)
+    if not as_json:
+        session.tell(promotion.target)
+        _print(promotion, plan, differs)
+    return promotion, facts
+
+
+def _answer(promotion: Promotion, plan: Plan, differs: list[Facts]) -> Facts:
+    return {
+        "from": promotion.source.name if promotion.source else None,
+        "to": promotion.target.name,
+        "base": promotion.target.head,
+        "git_commit": promotion.launch.checkout.git_commit,
+        "present_code": promotion.present,
+        "code_version": promotion.launch.manifest.hash,
+        "code": [{"step": one.step, "change": one.change} for one in promotion.code],
+        "left_over": list(promotion.left_over),
+        "steps": [
+            {
+                "name": step.name,
+                "action": step.move.value,
+                "why": step.why,
+                "windows": [str(span) for span in step.spans],
+            }
+            for step in plan.steps
+        ],
+        "tables": differs,
+    }
+
+
+def _print(promotion: Promotion, plan: Plan, differs: list[Facts]) -> None:
+    console = screen.out()
+    source = promotion.source.name if promotion.source else "the work tree"
+    commit = promotion.launch.checkout.git_commit
+    git = f" (git {commit[:12]})" if commit else ""
+    _say(f"{source}{git} → {promotion.target.name}", "bold")
+    console.print()
+    if promotion.code:
+        signs = {"added": "+", "removed": "-", "changed": "~"}
+        _say("code: " + ", ".join(f"{signs[one.change]}{one.step}" for one in promotion.code))
+    else:
+        _say("code: unchanged")
+    if promotion.left_over:
+        _say(f"! no step makes these any more; they are kept: {', '.join(promotion.left_over)}")
+    console.print()
+    print_steps(plan)
+    runs = sum(step.move is Move.RUN for step in plan.steps)
+    _say(f"{words.plural(runs, 'step')} to run, {len(plan.steps) - runs} adopted or unchanged")
+    if differs:
+        console.print()
+        _say(f"{promotion.target.name} compared with {source}:", "bold")
+        print_diff(differs)
+    console.print()
+
+
+def _say(text: str, style: str = "") -> None:
+    screen.out().print(text, style=style or None, markup=False, soft_wrap=True)
+
+
+def _unasked() -> Exception:
+    return UsageError(
+        "there is no terminal to ask on; nothing was changed", hint="galley promote --yes"
+    )
+
+
+app = app_of(promote)

@@ -1,0 +1,172 @@
+"""``galley rollback``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from galley.cli import complete, options, screen, words
+from galley.cli.lazy import app_of
+from galley.cli.session import Session, open_session
+from galley.clock import iso
+from galley.environments import rollback as rolling
+from galley.environments.inspect import Facts, return_facts
+from galley.errors import UsageError
+from galley.lake.model import Commit
+from galley.lake.rollback import RollbackPlan, plan_rollback
+
+
+def rollback(
+    ref: Annotated[
+        str,
+        typer.Argument(metavar="REF", autocompletion=complete.refs, help="The ref to take back."),
+    ],
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="COMMIT",
+            help="The state to show again. Default: before the last publish.",
+        ),
+    ] = None,
+    table: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--table",
+            metavar="TABLE",
+            autocompletion=complete.tables,
+            help="Only this table; may be repeated.",
+        ),
+    ] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="What was wrong.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would happen.")
+    ] = False,
+    yes: options.Yes = False,
+    project: options.Project = None,
+    as_json: options.Json = False,
+) -> None:
+    """Take a publish back: all its tables and the code that made them return together.
+
+    What is taken back stays so: it is not reused, and its pipelines are held from publishing until
+    their code changes or `galley release` lets them.
+    """
+    session = open_session(project)
+    session.ensure()
+    tables = tuple(name.lower() for name in table or ()) or None
+    with session.home.database.read() as connection:
+        plan = plan_rollback(
+            connection, session.project, ref, now=session.now(), to=to, tables=tables
+        )
+        returns = return_facts(connection, plan)
+        holds = sorted(rolling.pipelines_concerned(connection, plan))
+    if not as_json:
+        session.tell(plan.ref)
+        _print(session, plan, returns, holds)
+    if dry_run:
+        if as_json:
+            screen.print_json(answer(plan, returns, holds, None))
+        return
+    why = reason or _asked(as_json)
+    if not screen.confirmed("Roll back?", yes=yes or reason is not None, refusal=_unasked):
+        screen.note("nothing was changed")
+        raise typer.Exit(1)
+    with session.home.database.write() as connection:
+        commit = rolling.apply(connection, session.home, plan, reason=why)
+    if as_json:
+        screen.print_json(answer(plan, returns, holds, commit))
+        return
+    text = (
+        f"✓ {ref} shows commit {words.short(plan.to.id)} again, as commit {words.short(commit.id)}"
+    )
+    screen.out().print(text, style="bold green", markup=False, soft_wrap=True)
+
+
+def answer(
+    plan: RollbackPlan, returns: list[Facts], holds: list[str], commit: Commit | None
+) -> Facts:
+    """The rollback as JSON."""
+    return {
+        "ref": plan.ref.name,
+        "from": plan.ref.head,
+        "to": plan.to.id,
+        "commit": commit.id if commit else None,
+        "applied": commit is not None,
+        "reason": commit.message if commit else None,
+        "tables": returns,
+        "taken_back": [
+            {
+                "commit": one.id,
+                "kind": one.kind.value,
+                "author": one.author,
+                "message": one.message,
+                "created": iso(one.created),
+                "run": one.run_id,
+            }
+            for one in plan.taken_back
+        ],
+        "downstream": list(plan.downstream),
+        "held": holds,
+        "code_version": plan.code_version,
+    }
+
+
+def _print(session: Session, plan: RollbackPlan, returns: list[Facts], holds: list[str]) -> None:
+    console = screen.out()
+    made = words.ago(plan.to.created, session.now())
+    console.print(
+        f"{plan.ref.name} will show commit {words.short(plan.to.id)} ({made}) again:", markup=False
+    )
+    screen.table(
+        ("table", "rows now", "rows after"), map(_return, returns), right=("rows now", "rows after")
+    )
+    console.print()
+    console.print("taken back:", style="bold")
+    for one in plan.taken_back:
+        when = words.ago(one.created, session.now())
+        text = f"  {words.short(one.id)} {one.kind.value} by {one.author}, {when}: {one.message}"
+        console.print(text, markup=False, soft_wrap=True)
+    if plan.others:
+        who = ", ".join(sorted({one.author for one in plan.others}))
+        console.print(
+            f"! this takes back {words.plural(len(plan.others), 'later publish')} too, by {who}; "
+            "--table restricts it",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
+    for text in _notes(plan, holds):
+        console.print(text, style="yellow", markup=False, soft_wrap=True)
+
+
+def _notes(plan: RollbackPlan, holds: list[str]) -> list[str]:
+    said = []
+    if plan.downstream:
+        said.append(f"! made from what goes, and staying: {', '.join(plan.downstream)}")
+    if holds:
+        said.append(f"  held from publishing until changed or released: {', '.join(holds)}")
+    said.append("  deliveries outside are not undone")
+    return said
+
+
+def _return(one: Facts) -> tuple[str, str, str]:
+    before = "no table" if one["created"] else words.number(one["rows_before"])
+    after = "no table" if one["dropped"] else words.number(one["rows_after"])
+    return one["table"], before, after
+
+
+def _asked(as_json: bool) -> str:
+    if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("a rollback needs a reason", hint="--reason 'what was wrong'")
+    sys.stderr.write("What was wrong? ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip()
+
+
+def _unasked() -> UsageError:
+    return UsageError("there is no terminal to ask on", hint="--yes --reason 'what was wrong'")
+
+
+app = app_of(rollback)

@@ -1,0 +1,126 @@
+"""``galley runs`` and its nouns."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+
+from galley.cli import complete, options, screen, words
+from galley.cli.commands.show import show as show_run
+from galley.cli.driving import drive, warm_pool
+from galley.cli.lazy import new_app
+from galley.cli.session import find_home, open_session
+from galley.environments import inspect_runs, resume
+from galley.errors import UsageError
+from galley.runs import records
+from galley.runs.model import RunState
+
+app = new_app(invoke_without_command=True)
+app.command("show")(show_run)
+
+DAY = 24 * 3600 * 1_000_000
+_UNITS = {"m": 60 * 1_000_000, "h": 3600 * 1_000_000, "d": DAY, "w": 7 * DAY}
+
+
+@app.callback()
+def runs(
+    context: typer.Context,
+    ref: Annotated[
+        str | None,
+        typer.Option("--in", metavar="REF", autocompletion=complete.refs, help="Only of this ref."),
+    ] = None,
+    pipeline: Annotated[
+        str | None,
+        typer.Option("--pipeline", autocompletion=complete.pipelines, help="Only this pipeline."),
+    ] = None,
+    state: Annotated[RunState | None, typer.Option("--state", help="Only in this state.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many.")] = 20,
+    project: options.Project = None,
+    as_json: options.Json = False,
+) -> None:
+    """List the runs, newest first."""
+    if context.invoked_subcommand is not None:
+        return
+    session = open_session(project)
+    with session.home.database.read() as connection:
+        found = records.list_runs(
+            connection,
+            session.project,
+            ref=ref,
+            pipeline=pipeline,
+            states=(state,) if state else (),
+            limit=limit,
+        )
+        facts = inspect_runs.list_facts(connection, found, session.now())
+    if as_json:
+        screen.print_json({"project": session.project, "runs": facts})
+        return
+    if not facts:
+        screen.out().print("no runs yet: galley run")
+        return
+    rows = [
+        (
+            words.short(one["run"]),
+            f"{words.glyph(one['state'])} {words.word(one['state'])}",
+            one["pipeline"],
+            one["ref"],
+            words.when(one["created"]),
+            words.seconds(one["seconds"]),
+            words.cut(one["message"] or _published(one["commit"]), 120),
+        )
+        for one in facts
+    ]
+    heads = ("run", "state", "pipeline", "ref", "when", "time", "")
+    screen.table(heads, rows, right=("time",))
+
+
+@app.command()
+def publish(
+    run: options.Run,
+    override: Annotated[
+        list[str],
+        typer.Option("--override", metavar="TEST", help="A test that may fail; may be repeated."),
+    ],
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is shown with the tables.")],
+    expires: Annotated[
+        str, typer.Option("--expires", metavar="TIME", help="For how long: 12h, 7d, 2w.")
+    ] = "7d",
+    project: options.Project = None,
+    as_json: options.Json = False,
+) -> None:
+    """Publish a run over a blocking test, in your name.
+
+    The tables carry the mark until it expires, and the audit trail for ever.
+    """
+    length = parse_duration(expires)
+    with warm_pool(find_home(project)) as pool:
+        session = open_session(project)
+        manifest, checkout = session.manifest, session.checkout
+        with session.home.database.write() as connection:
+            found = inspect_runs.find_run(connection, session.project, run)
+            for test in override:
+                resume.override(
+                    connection,
+                    session.home,
+                    found,
+                    test,
+                    reason=reason,
+                    expires_at=session.now() + length,
+                )
+            queued = resume.resume(connection, session.home, manifest, checkout, found)
+        status = drive(session, pool, queued, as_json=as_json)
+    raise typer.Exit(status)
+
+
+def parse_duration(text: str) -> int:
+    """``7d`` in microseconds. Raises UsageError."""
+    found = re.fullmatch(r"(\d+)\s*([mhdw])", text.strip())
+    if found is None or int(found[1]) == 0:
+        raise UsageError(f"{text!r} is no length of time", hint="30m, 12h, 7d or 2w")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def _published(commit: str | None) -> str:
+    return f"commit {words.short(commit)}" if commit else ""

@@ -1,0 +1,163 @@
+"""``galley sql``."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import sys
+import tempfile
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from galley.cli import options, screen, words
+from galley.cli.lazy import app_of
+from galley.cli.session import open_session
+from galley.cli.summary import fitting_table
+from galley.cli.wishes import parse_variables
+from galley.environments.reading import open_reader, parse_question
+from galley.errors import StorageError, UsageError
+from galley.lake import exporting
+from galley.runs.runner.preview import plain
+
+if TYPE_CHECKING:
+    from galley.lake.handle import Table
+    from galley.lake.model import Target
+
+SHOWN = 50
+"""Rows that are shown on a screen unless more are asked for."""
+
+Parameter = Annotated[
+    list[str] | None,
+    typer.Option("--param", metavar="NAME=VALUE", help="A value for $NAME; may be repeated."),
+]
+
+
+class Format(StrEnum):
+    """How rows are written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+def sql(
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT; `-` reads stdin.")],
+    at: options.At = None,
+    form: Annotated[Format, typer.Option("--format", help="How to write rows.")] = Format.TABLE,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Rows shown as a table.")] = SHOWN,
+    parameter: Parameter = None,
+    project: options.Project = None,
+    as_json: options.Json = False,
+) -> None:
+    """Ask the tables a question. The answer is that of one commit, whatever is published meanwhile.
+
+    Only the tables that the query names are opened, and nothing can be written. `--json` wraps the
+    rows with the ref and commit they come from; `--format json` writes the bare rows.
+    """
+    question = parse_question(sys.stdin.read() if query == "-" else query)
+    session = open_session(project)
+    target = session.target(at, quiet=as_json)
+    form = _format(form, output)
+    folder = Path(tempfile.mkdtemp(prefix="galley-sql-"))
+    try:
+        with open_reader(
+            session.home, session.site, session.project, target, question, also_write=(folder,)
+        ) as reader:
+            table = reader.ask(question, _values(parameter))
+            if as_json:
+                _print_object(target, table)
+            elif form is Format.TABLE:
+                _print_table(table, limit)
+            else:
+                _write(table, form, folder, output)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _format(form: Format, output: Path | None) -> Format:
+    """The format that a file's name says where none was given."""
+    if output is None or form is not Format.TABLE:
+        if form is Format.PARQUET and output is None and sys.stdout.isatty():
+            raise UsageError("parquet is no text for a terminal", hint="--output FILE.parquet")
+        return form
+    ending = output.suffix.lower().lstrip(".")
+    if ending in (Format.CSV, Format.JSON, Format.PARQUET):
+        return Format(ending)
+    raise UsageError(f"nothing says how to write {output}", hint="--format csv, json or parquet")
+
+
+def _values(texts: list[str] | None) -> dict[str, object]:
+    """Parameters as typed: numbers become numbers, everything else stays text."""
+    found: dict[str, object] = {}
+    for name, text in parse_variables(texts or ()).items():
+        found[name] = _number(text)
+    return found
+
+
+def _number(text: str) -> object:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _print_object(target: Target, table: Table) -> None:
+    rows = exporting.fetch(table)
+    names = [name for name, _ in rows.columns]
+    answer: dict[str, Any] = {
+        "ref": target.ref,
+        "commit": target.commit,
+        "columns": [{"name": name, "type": type_} for name, type_ in rows.columns],
+        "rows": [dict(zip(names, map(plain, row), strict=True)) for row in rows.rows],
+    }
+    screen.print_json(answer)
+
+
+def _print_table(table: Table, limit: int) -> None:
+    found = exporting.fetch(table, limit)
+    names = [name for name, _ in found.columns]
+    rows = [[words.value(cell) for cell in row] for row in found.rows]
+    if not sys.stdout.isatty():
+        writer = csv.writer(sys.stdout, delimiter="\t", lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows(rows)
+    else:
+        console = screen.out()
+        console.print(fitting_table(names, rows, console.width))
+    if found.more:
+        screen.note(f"the first {limit:,} rows; --limit N shows more, --format csv writes all")
+    elif not rows:
+        screen.note("no rows")
+
+
+def _write(table: Table, form: Format, folder: Path, output: Path | None) -> None:
+    """Write beside the target and move it there, so that nobody sees half a file."""
+    made = folder / f"rows.{form.value}"
+    count = exporting.write(table, made, form.value)
+    if output is None:
+        with made.open("rb") as source:
+            shutil.copyfileobj(source, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        beside = output.with_name(f".{output.name}.{os.getpid()}")
+        shutil.copyfile(made, beside)
+        beside.replace(output)
+    except OSError as error:
+        raise StorageError(
+            f"{output} cannot be written: {error.strerror}", hint="choose another --output"
+        ) from error
+    screen.note(f"{words.rows(count)} written to {output}")
+
+
+app = app_of(sql)

@@ -1,0 +1,162 @@
+"""``galley tables`` and its nouns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from galley.cli import complete, options, screen, words
+from galley.cli.lazy import new_app
+from galley.cli.session import open_session
+from galley.clock import iso
+from galley.environments import inspect
+from galley.lake import refs
+from galley.runs import findings
+
+app = new_app(invoke_without_command=True)
+
+Name = Annotated[
+    str, typer.Argument(metavar="TABLE", autocompletion=complete.tables, help="A table.")
+]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="How many entries.")]
+
+
+@app.callback()
+def tables(
+    context: typer.Context,
+    at: options.At = None,
+    project: options.Project = None,
+    as_json: options.Json = False,
+) -> None:
+    """List the tables of a ref, with their size and marks: untested, stale, overridden."""
+    if context.invoked_subcommand is not None:
+        return
+    session = open_session(project)
+    target = session.target(at, quiet=as_json)
+    with session.home.database.read() as connection:
+        found = inspect.tables_at(connection, session.project, target.commit, session.now())
+    if as_json:
+        screen.print_json({"ref": target.ref, "commit": target.commit, "tables": found})
+        return
+    if not found:
+        screen.out().print("no tables yet: galley run")
+        return
+    rows = [
+        (
+            one["name"],
+            words.number(one["rows"]),
+            words.size(one["bytes"]),
+            str(len(one["columns"])),
+            one["step"] or "",
+            marks(one),
+        )
+        for one in found
+    ]
+    right = ("rows", "size", "columns")
+    screen.table(("table", "rows", "size", "columns", "step", "marks"), rows, right=right)
+
+
+@app.command()
+def history(
+    table: Name,
+    at: options.At = None,
+    limit: Limit = 20,
+    project: options.Project = None,
+    as_json: options.Json = False,
+) -> None:
+    """The versions of a table, newest first."""
+    session = open_session(project)
+    target = session.target(at, quiet=as_json)
+    name = table.lower()
+    with session.home.database.read() as connection:
+        ref = refs.get_ref(connection, session.project, target.ref)
+        found = inspect.table_history(connection, session.project, ref, target.commit, name, limit)
+    if as_json:
+        answer = {"ref": target.ref, "commit": target.commit, "table": name, "versions": found}
+        screen.print_json(answer)
+        return
+    rows = [
+        (
+            words.short(one["commit"]),
+            words.when(one["created"]),
+            one["author"],
+            one["kind"],
+            "dropped" if one["dropped"] else words.number(one["rows"]),
+            words.size(one["bytes"]),
+            one["message"],
+        )
+        for one in found
+    ]
+    heads = ("commit", "when", "who", "kind", "rows", "size", "message")
+    screen.table(heads, rows, right=("rows", "size"))
+
+
+@app.command()
+def metrics(
+    table: Name,
+    limit: Limit = 200,
+    project: options.Project = None,
+    as_json: options.Json = False,
+) -> None:
+    """What was measured of a table, newest first; `~` marks what was estimated from a sample."""
+    session = open_session(project)
+    name = table.lower()
+    with session.home.database.read() as connection:
+        rows = findings.metrics_of(connection, session.project, name, limit=limit)
+    found = [_metric(row) for row in rows]
+    if as_json:
+        screen.print_json({"table": name, "metrics": found})
+        return
+    if not found:
+        screen.out().print(f"nothing was measured of {name} yet", markup=False)
+        return
+    shown = [
+        (
+            words.when(one["at"]),
+            one["column"] or "",
+            one["name"],
+            ("~" if one["estimated"] else "") + words.value(_measured(one)),
+            one["window"] or "",
+            words.short(one["run"]),
+        )
+        for one in found
+    ]
+    heads = ("when", "column", "metric", "value", "window", "run")
+    screen.table(heads, shown, right=("value",))
+
+
+def marks(table: Mapping[str, Any]) -> str:
+    """What should be known about a table before it is trusted."""
+    said = []
+    if table["format"] != "iceberg":
+        said.append(table["format"])
+    if table["untested"]:
+        said.append("untested")
+    if table["stale"]:
+        said.append(f"stale: {', '.join(table['stale'])} changed")
+    said += [f"published over {one['test']} by {one['by']}" for one in table["overrides"]]
+    return "; ".join(said)
+
+
+def _metric(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "at": iso(row["at"]),
+        "column": row["column"],
+        "name": row["name"],
+        "value": row["value"],
+        "text": row["text"],
+        "estimated": row["estimated"],
+        "window": row["span_start"],
+        "content_id": row["content_id"],
+        "run": row["run_id"],
+        "commit": row["commit_id"],
+    }
+
+
+def _measured(one: Mapping[str, Any]) -> Any:
+    value = one["value"]
+    if value is None:
+        return one["text"]
+    return int(value) if float(value).is_integer() else value

@@ -1,0 +1,117 @@
+"""Seeing a run through: follow it, show it, let the user interrupt it, and say how it ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from galley import bootstrap
+from galley.cli import screen
+from galley.cli.progress import watcher
+from galley.cli.session import Session
+from galley.cli.summary import print_run
+from galley.environments.inspect_runs import run_facts
+from galley.runs.follow import follow
+from galley.runs.model import Intention, Reason, Run, RunState
+
+if TYPE_CHECKING:
+    from galley.runs.pool import Pool
+
+INTERRUPTED = 130
+CONFLICTS = (Reason.CONFLICT, Reason.SUPERSEDED)
+
+
+@dataclass(slots=True)
+class Interrupts:
+    """Counts Ctrl-C: the first asks, the second ends this process at once."""
+
+    count: int = 0
+
+    def __call__(self) -> bool:
+        """Whether the user asked to stop."""
+        return self.count > 0
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """The signal handler."""
+        self.count += 1
+        if self.count > 1:
+            # The supervisor of the workers sees this process end and kills what still runs.
+            sys.stderr.write("\x1b[?25h\n" if sys.stderr.isatty() else "\n")
+            sys.stderr.flush()
+            os._exit(INTERRUPTED)
+        sys.stderr.write("\nstopping the run; press Ctrl-C again to leave at once\n")
+
+
+@contextmanager
+def interrupts() -> Iterator[Interrupts]:
+    """Take Ctrl-C over while a run is followed."""
+    found = Interrupts()
+    before = signal.signal(signal.SIGINT, found.note)
+    try:
+        yield found
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def warm_pool(home: Path) -> Iterator[Pool]:
+    """The home's workers, which load their libraries while this process goes on."""
+    pool = bootstrap.make_pool(home, bootstrap.slots())
+    try:
+        pool.start()
+        yield pool
+    finally:
+        pool.close()
+
+
+def drive(session: Session, pool: Pool, run: Run, *, as_json: bool) -> int:
+    """Follow a queued run to its end and report it; returns the exit status."""
+    console = screen.err()
+    live = not as_json and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    watch = watcher(session.home.database, run.id, console, live=live)
+    with interrupts() as interrupted:
+        try:
+            ended = follow(
+                session.site,
+                pool,
+                run.id,
+                slots=bootstrap.slots(),
+                watch=watch,
+                interrupted=interrupted,
+            )
+        finally:
+            watch.close()
+    report(session, ended, as_json=as_json, steps=True)
+    return INTERRUPTED if interrupted() and not _published(ended) else exit_status(ended)
+
+
+def report(session: Session, run: Run, *, as_json: bool, steps: bool) -> None:
+    """Print a run as JSON, or in words."""
+    with session.home.database.read() as connection:
+        facts = run_facts(connection, run)
+    if as_json:
+        screen.print_json(facts)
+    else:
+        print_run(facts, steps=steps)
+
+
+def exit_status(run: Run) -> int:
+    """0 if the run was published; 4 if somebody else was first; else 1."""
+    if _published(run):
+        return 0
+    if run.state is RunState.SUPERSEDED or run.reason in CONFLICTS:
+        return 4
+    if run.state is RunState.CANCELLED or run.intention is Intention.CANCEL:
+        return 1
+    return 1
+
+
+def _published(run: Run) -> bool:
+    return run.state is RunState.SUCCEEDED

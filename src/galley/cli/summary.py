@@ -1,0 +1,200 @@
+"""The end of a run in words: what was published or why not, step by step, test by test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from galley.cli import screen, words
+from galley.cli.progress import shown_name, test_counts
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Facts = Mapping[str, Any]
+
+MOST_STEPS = 40
+MOST_TESTS = 10
+SAMPLE = 5
+
+
+def print_run(facts: Facts, *, steps: bool = True) -> None:
+    """Everything that matters about a run that has ended (or has not)."""
+    console = screen.out()
+    if steps:
+        print_steps(facts["steps"])
+    print_tests(facts["tests"])
+    for text in facts["warnings"]:
+        _line(console, f"! {text}", "yellow")
+    _verdict(console, facts)
+
+
+def print_steps(steps: Sequence[Facts]) -> None:
+    """One line for each step."""
+    if not steps:
+        return
+    shown = steps[:MOST_STEPS]
+    rows = [
+        (
+            f"{words.glyph(step['state'])} {step['name']}",
+            words.word(step["state"]),
+            words.number(step["rows"]),
+            words.seconds(step["seconds"]),
+            words.cut(step["message"] or step["why"] or "", 300),
+        )
+        for step in shown
+    ]
+    screen.table(("step", "state", "rows", "time", "why"), rows, right=("rows", "time"))
+    if len(steps) > len(shown):
+        screen.out().print(f"… and {words.plural(len(steps) - len(shown), 'more step')}")
+
+
+def print_tests(tests: Sequence[Facts]) -> None:
+    """Those tests that did not pass, with their evidence."""
+    console = screen.out()
+    bad = [test for test in tests if test["verdict"] != "pass"]
+    for test in bad[:MOST_TESTS]:
+        console.print()
+        _print_test(console, test)
+    if len(bad) > MOST_TESTS:
+        console.print(f"… and {words.plural(len(bad) - MOST_TESTS, 'more test')}")
+
+
+def _print_test(console: Console, test: Facts) -> None:
+    verdict = test["verdict"]
+    effect = "blocks the publish" if test["blocks"] else "does not block"
+    head = (
+        f"{words.glyph(verdict)} {test['name']} on {test['table']}: {words.word(verdict)}, {effect}"
+    )
+    _line(console, head, words.colour(verdict))
+    if test["message"]:
+        _line(console, f"    {test['message']}")
+    measured = []
+    if test["value"] is not None:
+        measured.append(f"value {words.cut(words.value(test['value']), 200)}")
+    if test["limits"]:
+        measured.append(f"limits {words.cut(words.value(test['limits']), 200)}")
+    if test["failing"]:
+        measured.append(f"{words.number(test['failing'])} of {words.rows(test['rows'])}")
+    if measured:
+        _line(console, f"    {' · '.join(measured)}")
+    _sample(console, test["sample"])
+    if test["sql"]:
+        _line(console, f"    sql: {' '.join(test['sql'].split())}", "dim")
+    if test["where"]:
+        _line(console, f"    defined in {test['where']}", "dim")
+
+
+def _sample(console: Console, sample: Sequence[Mapping[str, Any]]) -> None:
+    if not sample:
+        return
+    from rich.padding import Padding
+
+    names = list(dict.fromkeys(name for row in sample for name in row))
+    rows = [[words.value(row.get(name)) for name in names] for row in sample[:SAMPLE]]
+    console.print(Padding(fitting_table(names, rows, console.width - 4), (0, 0, 0, 4)))
+
+
+def fitting_table(names: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> Any:
+    """A table of as many columns as fit side by side; the rest is named below."""
+    from rich.table import Table
+    from rich.text import Text
+
+    wide = 40
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    left = room
+    shown = 0
+    for at, name in enumerate(names):
+        needed = min(wide, max([len(name), *(len(row[at]) for row in rows)])) + 2
+        if needed > left and shown:
+            break
+        left -= needed
+        shown += 1
+        numeric = all(_is_number(row[at]) for row in rows) and bool(rows)
+        table.add_column(
+            Text(name),
+            no_wrap=True,
+            overflow="ellipsis",
+            max_width=wide,
+            justify="right" if numeric else "left",
+        )
+    for row in rows:
+        table.add_row(*(Text(" ".join(cell.split())) for cell in row[:shown]))
+    if shown < len(names):
+        hidden = ", ".join(names[shown:])
+        table.caption = Text(f"not shown: {hidden}", style="dim")
+        table.caption_justify = "left"
+    return table
+
+
+def _verdict(console: Console, facts: Facts) -> None:
+    console.print()
+    run = words.short(facts["run"])
+    if facts["published"]:
+        _published(console, facts)
+        return
+    state = facts["state"]
+    if state not in ("failed", "cancelled", "superseded"):
+        _line(
+            console, f"{words.glyph(state)} run {run} is {words.word(state)}", words.colour(state)
+        )
+        return
+    _line(console, f"✗ nothing was published; {facts['ref']} is untouched", "bold red")
+    if facts["message"]:
+        _line(console, f"  {state}: {facts['message']}")
+    failed = next((step for step in facts["steps"] if step["state"] == "failed"), None)
+    if failed is not None:
+        _failure(console, failed)
+    _line(console, f"  next: galley show {run} · galley logs {run} · galley resume {run}", "cyan")
+
+
+def _published(console: Console, facts: Facts) -> None:
+    steps = facts["steps"]
+    reused = sum(step["state"] == "reused" for step in steps)
+    said = [words.plural(len(steps), "step")]
+    if reused:
+        said[0] += f" ({reused} reused)"
+    counts: dict[str, int] = {}
+    for test in facts["tests"]:
+        counts[test["verdict"]] = counts.get(test["verdict"], 0) + 1
+    if counts:
+        said.append(test_counts(counts))
+    said.append(words.seconds(facts["seconds"]))
+    commit = words.short(facts["commit"])
+    _line(console, f"✓ published to {facts['ref']} as commit {commit}", "bold green")
+    _line(console, f"  run {words.short(facts['run'])} · {' · '.join(said)}")
+    if facts["cause"] != "promotion" and facts["ref"].startswith("kitchen/"):
+        _line(console, '  next: galley sql "SELECT …" · galley promote', "cyan")
+
+
+def _failure(console: Console, step: Facts) -> None:
+    if step["where"]:
+        _line(console, f"  at {step['where']}")
+    if step["hint"]:
+        _line(console, f"  hint: {step['hint']}", "cyan")
+    if step["trace"]:
+        for line in str(step["trace"]).rstrip().splitlines()[-12:]:
+            _line(console, f"    {line}", "dim")
+
+
+def _line(console: Console, text: str, style: str = "") -> None:
+    console.print(text, style=style or None, markup=False, soft_wrap=True)
+
+
+def tested(tests: Sequence[Facts]) -> str:
+    """How the tests went, in a few words."""
+    counts: dict[str, int] = {}
+    for test in tests:
+        counts[test["verdict"]] = counts.get(test["verdict"], 0) + 1
+    return test_counts(counts)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", ""))
+    except ValueError:
+        return text == "NULL"
+    return True
+
+
+__all__ = ["fitting_table", "print_run", "print_steps", "print_tests", "shown_name", "tested"]

@@ -1,0 +1,70 @@
+"""From what was typed to what is wished for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from difflib import get_close_matches
+
+from galley.cli.session import Session
+from galley.environments.launch import Wish
+from galley.errors import NotFoundError, UsageError
+from galley.project.model import Manifest
+
+
+def wish_for(
+    session: Session,
+    manifest: Manifest,
+    pipeline: str | None,
+    ref: str | None,
+    select: Sequence[str] | None = None,
+    window: str | None = None,
+    var: Sequence[str] | None = None,
+    rebuild: Sequence[str] | None = None,
+) -> Wish:
+    """What to run. Raises UsageError, NotFoundError."""
+    return Wish(
+        pipelines=(chosen_pipeline(manifest, pipeline),),
+        ref=session.ref_name(ref),
+        select=tuple(select or ()),
+        window=window,
+        variables=parse_variables(var or ()),
+        rebuild=tuple(rebuild or ()),
+    )
+
+
+def chosen_pipeline(manifest: Manifest, name: str | None) -> str:
+    """The pipeline that was named, or the only one. Raises UsageError, NotFoundError."""
+    known = list(manifest.pipelines)
+    if name is not None:
+        return known_name(name, known, "pipeline")
+    if len(known) == 1:
+        return known[0]
+    if not known:
+        raise UsageError(
+            f"the project {manifest.project} has no pipeline",
+            hint="put a .sql or .py file into pipelines/NAME/, or: galley add FILE",
+        )
+    raise UsageError(
+        f"the project has {len(known)} pipelines; say which one",
+        hint=f"one of: {', '.join(sorted(known))}",
+    )
+
+
+def known_name(name: str, known: Collection[str], what: str) -> str:
+    """The name, if it is known. Raises NotFoundError with the nearest."""
+    if name in known:
+        return name
+    close = get_close_matches(name, list(known), n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(sorted(known))}"
+    raise NotFoundError(f"the project has no {what} {name}", hint=hint)
+
+
+def parse_variables(texts: Sequence[str]) -> dict[str, str]:
+    """``NAME=VALUE`` texts as a mapping. Raises UsageError."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator or not name.strip():
+            raise UsageError(f"{text!r} sets no variable", hint="--var NAME=VALUE")
+        found[name.strip()] = value
+    return found

@@ -1,0 +1,213 @@
+"""Looking whether the installation, the home and the machine are fit for work."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import text
+
+from galley.db import schema
+from galley.environments import retention
+from galley.environments.home import Home
+from galley.errors import GalleyError
+from galley.runs import processes, records
+from galley.runs.lockfile import EngineLock
+from galley.runs.recovery import boot_id
+from galley.version import VERSION
+
+LIBRARIES = ("duckdb", "pyarrow", "pyiceberg", "sqlalchemy", "sqlglot", "pydantic")
+ROOM = 1 << 30
+"""Bytes of free disk below which is warned; a tenth of it is a failure."""
+
+SLOW = 0.2
+"""Seconds above which a synced write is called slow."""
+
+EARLIEST = 1_735_689_600.0
+"""Seconds since 1970 at 2025-01-01: a clock before that is wrong."""
+
+OK, WARN, FAIL = "ok", "warn", "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: ``state`` is ok, warn or fail."""
+
+    name: str
+    state: str
+    message: str
+    hint: str | None = None
+
+
+def examine(home: Home, project: str | None) -> tuple[Check, ...]:
+    """Every check, in order; one that cannot even be made has failed."""
+    checks: tuple[tuple[str, Callable[[], Iterator[Check]]], ...] = (
+        ("python", _python),
+        ("home", lambda: _home(home)),
+        ("database", lambda: _database(home)),
+        ("schema", lambda: _schema(home)),
+        ("clock", _clock),
+        ("disk", lambda: _disk(home)),
+        ("warehouse", lambda: _warehouse(home)),
+        ("engine", lambda: _engine(home)),
+        ("processes", lambda: _processes(home)),
+        ("refs", lambda: _refs(home, project)),
+    )
+    found: list[Check] = []
+    for name, check in checks:
+        try:
+            found += check()
+        except GalleyError as error:
+            found.append(Check(name, FAIL, error.message, error.hint))
+        except OSError as error:
+            found.append(Check(name, FAIL, str(error)))
+    return tuple(found)
+
+
+def _python() -> Iterator[Check]:
+    version = platform.python_version()
+    fit = sys.version_info >= (3, 11)
+    yield Check("python", OK if fit else FAIL, f"{version} at {sys.executable}")
+    said, missing = [], []
+    for name in LIBRARIES:
+        try:
+            said.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        hint = "pip install --force-reinstall galley-dataops"
+        yield Check("libraries", FAIL, f"not installed: {', '.join(missing)}", hint)
+    else:
+        yield Check("libraries", OK, f"galley {VERSION}, {', '.join(said)}")
+
+
+def _home(home: Home) -> Iterator[Check]:
+    for name in ("", "warehouse", "code", "logs", "scratch", "cache"):
+        folder = home.path / name
+        if not os.access(folder, os.W_OK | os.X_OK):
+            hint = "give this user the right to write it, or choose another with GALLEY_HOME"
+            yield Check("home", FAIL, f"{folder} cannot be written", hint)
+            return
+    yield Check("home", OK, str(home.path))
+
+
+def _database(home: Home) -> Iterator[Check]:
+    if not home.database.is_sqlite:
+        with home.database.read() as connection:
+            version = connection.execute(text("SHOW server_version")).scalar()
+        yield Check("database", OK, f"PostgreSQL {version}")
+        return
+    with home.database.read() as connection:
+        problems = list(connection.execute(text("PRAGMA quick_check(5)")).scalars())
+    if problems == ["ok"]:
+        size = (home.path / "galley.db").stat().st_size
+        yield Check("database", OK, f"SQLite, {size / 1e6:.1f} MB, intact")
+    else:
+        hint = "restore galley.db from a backup; the warehouse's files were not touched"
+        yield Check("database", FAIL, "; ".join(map(str, problems)), hint)
+
+
+def _schema(home: Home) -> Iterator[Check]:
+    with home.database.read() as connection:
+        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars()
+        heads = set(found)
+    if heads == set(schema.HEADS):
+        yield Check("schema", OK, ", ".join(sorted(heads)))
+    else:
+        yield Check("schema", FAIL, f"at {', '.join(sorted(heads)) or 'nothing'}")
+
+
+def _clock() -> Iterator[Check]:
+    wall, steady = time.time(), time.monotonic()
+    time.sleep(0.05)
+    drift = abs((time.time() - wall) - (time.monotonic() - steady))
+    if time.time() < EARLIEST:
+        yield Check("clock", FAIL, f"it says {time.ctime()}", "set the machine's clock")
+    elif drift > 0.02:
+        yield Check("clock", WARN, f"it jumped by {drift:.3f} s while it was watched")
+    else:
+        yield Check("clock", OK, "steady")
+
+
+def _disk(home: Home) -> Iterator[Check]:
+    for name, folder in (("disk", home.warehouse), ("scratch", str(home.path / "scratch"))):
+        free = shutil.disk_usage(folder).free
+        said = f"{free / 1e9:.1f} GB free at {folder}"
+        if free < ROOM // 10:
+            yield Check(name, FAIL, said, "free some space, or move the home with `lake:`")
+        elif free < ROOM:
+            yield Check(name, WARN, said, "free some space")
+        elif name == "disk":
+            yield Check(name, OK, said)
+
+
+def _warehouse(home: Home) -> Iterator[Check]:
+    """How long it takes until a small file is safe on the disk."""
+    started = time.perf_counter()
+    handle, path = tempfile.mkstemp(prefix=".doctor-", dir=home.warehouse)
+    try:
+        os.write(handle, b"\0" * 65_536)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+        Path(path).unlink(missing_ok=True)
+    passed = time.perf_counter() - started
+    said = f"64 kB written and synced in {passed * 1000:.1f} ms"
+    if passed > SLOW:
+        hint = "every step waits for this: use a local disk"
+        yield Check("warehouse", WARN, said, hint)
+    else:
+        yield Check("warehouse", OK, said)
+
+
+def _engine(home: Home) -> Iterator[Check]:
+    with EngineLock(home.path) as lock:
+        free = lock.acquire()
+    if free:
+        yield Check("engine", OK, "none at work")
+    else:
+        holder = (home.path / "engine.lock").read_text("ascii", errors="replace").strip()
+        yield Check("engine", OK, f"process {holder or 'unknown'} works on this home's runs")
+
+
+def _processes(home: Home) -> Iterator[Check]:
+    with home.database.read() as connection:
+        left = records.open_attempts(connection)
+    with EngineLock(home.path) as lock:
+        idle = lock.acquire()
+    lost = [one for one in left if idle and _alive(one["pid"], one["pid_started"], one["boot_id"])]
+    if lost:
+        listed = ", ".join(str(one["pid"]) for one in lost)
+        hint = "the next `galley run` ends them"
+        yield Check("processes", WARN, f"left over from a lost engine: {listed}", hint)
+    elif left and idle:
+        hint = "the next `galley run` goes on with their runs"
+        yield Check("processes", WARN, f"{len(left)} attempts of a lost engine are open", hint)
+    else:
+        yield Check("processes", OK, "none left over")
+
+
+def _refs(home: Home, project: str | None) -> Iterator[Check]:
+    if project is None:
+        return
+    with home.database.read() as connection:
+        over = retention.plan_retention(connection, home, project)
+    if over.refs:
+        names = ", ".join(ref.name for ref in over.refs[:5])
+        yield Check("refs", WARN, f"{len(over.refs)} expired: {names}", "galley gc")
+    else:
+        yield Check("refs", OK, "none expired")
+
+
+def _alive(pid: int | None, started: int | None, boot: str | None) -> bool:
+    if pid is None or started is None or boot not in (None, boot_id()):
+        return False
+    return processes.started_at(pid) == started

@@ -1,0 +1,170 @@
+"""Claiming ready steps and deciding for each: reuse what is there, or make an attempt.
+
+Claim, decision and the record of the attempt are one transaction; what needs a worker or writes
+files happens after it has committed.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from galley.errors import GalleyError
+from galley.runs import adopting, attempts, queue, testing
+from galley.runs.jobs import Jobs
+from galley.runs.live import LiveRun, Site, with_probes
+from galley.runs.model import Reason, StepRun, StepState
+from galley.runs.planning import Move, Scene, StepPlan, plan_step
+
+LEASE = 20_000_000
+"""Microseconds for which a claim stands without a heartbeat."""
+
+Afterwards = Callable[[], None]
+
+
+class Claimer:
+    """Takes ready steps from the queue as long as a worker is free for them."""
+
+    def __init__(self, site: Site, jobs: Jobs, owner: str) -> None:
+        self.site = site
+        self.jobs = jobs
+        self.owner = owner
+
+    def dispatch(self, running: Sequence[str], lives: Mapping[str, LiveRun]) -> set[str]:
+        """Claim ready steps of the given runs; returns the runs whose steps changed."""
+        if self.jobs.free <= 0 or not running:
+            return set()
+        with self.site.database.write(durable=False) as connection:
+            claimed = queue.claim(
+                connection,
+                owner=self.owner,
+                runs=running,
+                limit=self.jobs.free,
+                now=self.site.clock(),
+                lease=LEASE,
+            )
+            share = self.jobs.share(len(claimed))
+            todo = [self._decide(connection, lives[s.run_id], s, share) for s in claimed]
+        for act in todo:
+            act()
+        return {step_run.run_id for step_run in claimed}
+
+    def _decide(
+        self, connection: Connection, live: LiveRun, step_run: StepRun, share: int
+    ) -> Afterwards:
+        step = live.node(step_run.name).step
+        try:
+            scene = live.scene(connection)
+            if step is None:
+                return self._tests(connection, live, step_run, scene)
+            plan = plan_step(scene, step, with_probes(live, self.site, step))
+            if plan.adopted:
+                return lambda: self._adopt(live, step_run, plan, share)
+            return self._begin(connection, live, step_run, plan, scene, share)
+        except GalleyError as error:
+            self._refuse(connection, live, step_run, Reason.USER_ERROR, str(error), {})
+        except DBAPIError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            # One run's trouble must not stop the engine for all others: it is kept with the step.
+            self._refuse(connection, live, step_run, *_defect(error))
+        return _nothing
+
+    def _begin(
+        self,
+        connection: Connection,
+        live: LiveRun,
+        step_run: StepRun,
+        plan: StepPlan,
+        scene: Scene,
+        share: int,
+    ) -> Afterwards:
+        if plan.move is Move.REUSE:
+            return self._reuse(connection, live, step_run, plan, scene)
+        step = live.manifest.steps[plan.step]
+        secrets: dict[str, str] = {}
+        if step.secrets:
+            secrets = self.site.secrets(live.manifest, step.secrets, live.folder)
+        attempt = attempts.begin(connection, live, step_run, plan, scene, self.site.clock())
+        if attempt is None:
+            return _nothing
+        task = attempts.task_for(self.site, live, attempt, scene, share, secrets)
+        return lambda: self.jobs.submit_step(live, attempt, task, tuple(secrets.values()))
+
+    def _reuse(
+        self,
+        connection: Connection,
+        live: LiveRun,
+        step_run: StepRun,
+        plan: StepPlan,
+        scene: Scene,
+    ) -> Afterwards:
+        now = self.site.clock()
+        present = scene.versions(live.manifest.steps[plan.step].outputs)
+        changes = attempts.reused_changes(present, plan)
+        if not attempts.take_over(connection, live, step_run, plan, changes, present, now):
+            return _nothing
+        staged = replace(step_run, reused_from=plan.from_run or live.run.id, spans=plan.kept)
+        after = live.scene(connection) if changes else scene
+        return self._tests(connection, live, staged, after)
+
+    def _tests(
+        self, connection: Connection, live: LiveRun, step_run: StepRun, scene: Scene
+    ) -> Afterwards:
+        """Conclude the step if its tests have verdicts on these contents; else evaluate them."""
+        node = live.node(step_run.name)
+        spans = step_run.spans if node.step else testing.requested_spans(live)
+        work = testing.work_for(connection, live, node, scene, spans=spans)
+        if work.needed:
+            return lambda: self.jobs.evaluate(live, step_run, work)
+        testing.conclude(connection, live, step_run, work, (), (), self.site.clock())
+        return _nothing
+
+    def _adopt(self, live: LiveRun, step_run: StepRun, plan: StepPlan, share: int) -> None:
+        """Take over windows proved elsewhere (which writes metadata), then go on as planned."""
+        step = live.manifest.steps[plan.step]
+        after: Afterwards = _nothing
+        try:
+            adopting.adopt(self.site, live, step, plan)
+        except GalleyError as error:
+            with self.site.database.write() as connection:
+                self._refuse(connection, live, step_run, Reason.CONFLICT, str(error), {})
+            return
+        except Exception as error:  # noqa: BLE001
+            with self.site.database.write() as connection:
+                self._refuse(connection, live, step_run, *_defect(error))
+            return
+        with self.site.database.write(durable=False) as connection:
+            scene = live.scene(connection)
+            after = self._begin(connection, live, step_run, plan, scene, share)
+        after()
+
+    def _refuse(
+        self,
+        connection: Connection,
+        live: LiveRun,
+        step_run: StepRun,
+        reason: Reason,
+        message: str,
+        detail: dict[str, Any],
+    ) -> None:
+        """The step could not even begin: say why and fail it."""
+        now = self.site.clock()
+        values: dict[str, Any] = {"reason": reason.value, "message": message, "detail": detail}
+        if queue.move_step(connection, step_run, StepState.FAILED, now, **values):
+            names = live.graph.downstream(step_run.name)
+            queue.fail_downstream(connection, live.run.id, names, step_run.name, now)
+
+
+def _nothing() -> None:
+    """The step needs nothing more."""
+
+
+def _defect(error: Exception) -> tuple[Reason, str, dict[str, Any]]:
+    trace = {"trace": traceback.format_exc()}
+    return Reason.INTERNAL, f"a defect of Galley: {error!r}", trace
