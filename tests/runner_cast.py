@@ -76,7 +76,7 @@ class Bench:
             project_dir=str(self.project),
             warehouse=str(self.warehouse),
             scratch=str(self.root / "scratch" / str(number)),
-            inputs={name: self.tables[name] for name in step.inputs},
+            inputs={name: self.tables[name] for name in step.inputs if name in self.tables},
             bases={name: self.tables[name] for name in step.outputs if name in self.tables},
             table_ids={name: f"id_of_{name}" for name in step.outputs},
             **given,

@@ -10,11 +10,17 @@ from galley import clock
 from galley.db import schema
 from galley.db.engine import Database, open_database, sqlite_url
 from galley.environments.home import Home
+from galley.environments.kitchens import personal
+from galley.environments.reading import Reader as Reader
+from galley.environments.reading import find_target
 from galley.errors import StorageError
 from galley.governance import secrets
 from galley.governance import tables as governance_tables
 from galley.governance.model import Actor
 from galley.lake import tables as lake_tables
+from galley.lake.handle import Table as Table
+from galley.project.compile import compile_project
+from galley.project.find import declared_name, find_project, lake_setting
 from galley.project.model import Manifest, Step
 from galley.runs import tables as runs_tables
 from galley.runs.live import Site
@@ -92,6 +98,25 @@ def make_pool(home_folder: Path, slots: int) -> Pool:
     """The worker processes of a home, not started yet."""
     settings = PoolSettings(slots=slots, log_dir=home_folder / "logs", entry=ENTRY, preload=PRELOAD)
     return Pool(settings)
+
+
+def chosen_ref(flag: str | None, who: Actor) -> str:
+    """The ref to work in: the flag, ``GALLEY_REF``, or the personal kitchen."""
+    return flag or os.environ.get("GALLEY_REF") or personal(who.name)
+
+
+def open_reader(ref: str | None, project: str | Path | None) -> Reader:
+    """A reader of a ref's tables, pinned to the commit that it is at now.
+
+    Raises:
+        NotFoundError: there is no project.
+        RefNotFoundError: there is no such ref, commit or tag.
+    """
+    folder = find_project(Path(project) if project is not None else Path.cwd())
+    home = open_home(home_path(folder, lake_setting(folder)))
+    name = declared_name(folder) or compile_project(folder, cache=home.path / "cache").project
+    target = find_target(home, name, chosen_ref(ref, home.actor))
+    return Reader(home, make_site(home, 1), name, target)
 
 
 def slots() -> int:

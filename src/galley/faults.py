@@ -1,8 +1,9 @@
 """Named points at which a test can kill the process or raise an error.
 
 ``GALLEY_FAULTS`` holds ``point:action[:nth]`` entries separated by commas. Actions: ``kill``
-(SIGKILL to this process), ``raise`` (an OSError) and ``stop`` (SIGSTOP). Without the variable a
-point costs one dictionary look-up.
+(SIGKILL to this process), ``raise`` (an OSError) and ``stop`` (SIGSTOP). ``nth`` counts in each
+process; with ``GALLEY_FAULTS_ONCE``, a folder, a point acts in one process only, whoever starts
+again afterwards. Without the variables a point costs one dictionary look-up.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import errno
 import os
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(slots=True)
@@ -36,7 +38,7 @@ def point(name: str) -> None:
     if fault is None:
         return
     fault.nth -= 1
-    if fault.nth:
+    if fault.nth or not _first(name):
         return
     if fault.action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -44,3 +46,15 @@ def point(name: str) -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
     else:
         raise OSError(errno.EIO, f"injected fault at {name}")
+
+
+def _first(name: str) -> bool:
+    """Whether no other process has acted at this point, where that matters."""
+    folder = os.environ.get("GALLEY_FAULTS_ONCE")
+    if folder is None:
+        return True
+    try:
+        Path(folder, name).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True

@@ -17,9 +17,12 @@ from galley.cli import screen
 from galley.cli.progress import watcher
 from galley.cli.session import Session
 from galley.cli.summary import print_run
+from galley.environments import retention
 from galley.environments.inspect_runs import run_facts
+from galley.errors import ConflictError
+from galley.lake.model import RefKind
 from galley.runs.follow import follow
-from galley.runs.model import Intention, Reason, Run, RunState
+from galley.runs.model import Reason, Run, RunState
 
 if TYPE_CHECKING:
     from galley.runs.pool import Pool
@@ -89,6 +92,7 @@ def drive(session: Session, pool: Pool, run: Run, *, as_json: bool) -> int:
         finally:
             watch.close()
     report(session, ended, as_json=as_json, steps=True)
+    tidy(session)
     return INTERRUPTED if interrupted() and not _published(ended) else exit_status(ended)
 
 
@@ -102,15 +106,28 @@ def report(session: Session, run: Run, *, as_json: bool, steps: bool) -> None:
         print_run(facts, steps=steps)
 
 
+def tidy(session: Session) -> None:
+    """Once a day, remove what has expired; kitchens that go are named."""
+    home = session.home
+    if not retention.due(home):
+        return
+    with home.database.read() as connection:
+        expired = retention.plan_retention(connection, home, session.project)
+    for ref in expired.refs:
+        if ref.kind is RefKind.KITCHEN:
+            screen.note(f"! {ref.name} of {ref.owner} was not used for a week and is removed")
+    try:
+        with home.database.write() as connection:
+            retention.apply_retention(connection, home, session.project, expired)
+    except ConflictError as error:
+        screen.note(f"! nothing old was removed: {error.message}")
+
+
 def exit_status(run: Run) -> int:
     """0 if the run was published; 4 if somebody else was first; else 1."""
     if _published(run):
         return 0
-    if run.state is RunState.SUPERSEDED or run.reason in CONFLICTS:
-        return 4
-    if run.state is RunState.CANCELLED or run.intention is Intention.CANCEL:
-        return 1
-    return 1
+    return 4 if run.state is RunState.SUPERSEDED or run.reason in CONFLICTS else 1
 
 
 def _published(run: Run) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,15 +10,13 @@ from typing import TYPE_CHECKING
 
 from galley.cli import screen, words
 from galley.errors import UsageError
-from galley.project.find import PROJECT_FILE, find_project, lake_setting
+from galley.project.find import PROJECT_FILE, declared_name, find_project, lake_setting
 
 if TYPE_CHECKING:
     from galley.environments.home import Checkout, Home
     from galley.lake.model import Ref, Target
     from galley.project.model import Manifest
     from galley.runs.live import Site
-
-_NAME = re.compile(r"^name:[ \t]*['\"]?(?P<name>[A-Za-z0-9_-]+)['\"]?[ \t]*(#.*)?$", re.MULTILINE)
 
 
 def find_folder(project: Path | None) -> Path:
@@ -59,9 +56,7 @@ class Session:
     @cached_property
     def project(self) -> str:
         """The project's name, also when its other definitions are broken."""
-        text = (self.folder / PROJECT_FILE).read_text("utf-8", errors="replace")
-        found = _NAME.search(text)
-        return found["name"].lower() if found else self.manifest.project
+        return declared_name(self.folder) or self.manifest.project
 
     @cached_property
     def checkout(self) -> Checkout:
@@ -83,9 +78,9 @@ class Session:
 
     def ref_name(self, flag: str | None) -> str:
         """The ref to work in: the flag, ``GALLEY_REF``, or the personal kitchen."""
-        from galley.environments.kitchens import personal
+        from galley import bootstrap
 
-        return flag or os.environ.get("GALLEY_REF") or personal(self.home.actor.name)
+        return bootstrap.chosen_ref(flag, self.home.actor)
 
     def target(self, flag: str | None, *, quiet: bool = False) -> Target:
         """The commit to look at, told on stderr. A kitchen that is not open yet shows production.
@@ -93,36 +88,25 @@ class Session:
         Raises:
             RefNotFoundError: no such ref, commit or tag.
         """
-        from galley.environments.kitchens import personal
+        from galley.environments.reading import find_target
         from galley.lake import refs
-        from galley.lake.model import PRODUCTION
 
         wanted = self.ref_name(flag)
-        self.ensure()
+        found = find_target(self.home, self.project, wanted)
+        if quiet:
+            return found
+        if found.ref != wanted and "@" not in wanted:
+            screen.note(f"{wanted} is not open yet; this is {found.ref}")
         with self.home.database.read() as connection:
-            own = wanted == personal(self.home.actor.name)
-            if own and refs.find_ref(connection, self.project, wanted) is None:
-                if not quiet:
-                    screen.note(f"{wanted} is not open yet; this is {PRODUCTION}")
-                wanted = PRODUCTION
-            found = refs.resolve(connection, self.project, wanted, self.now())
             ref = refs.get_ref(connection, self.project, found.ref)
-        if not quiet:
-            self.tell(ref, found)
+        self.tell(ref, found)
         return found
 
     def ensure(self) -> None:
         """Make the project known to the home, with an empty production, if it is new."""
-        from galley.lake import refs
-        from galley.lake.model import PRODUCTION
+        from galley.environments.reading import ensure_project
 
-        with self.home.database.read() as connection:
-            if refs.find_ref(connection, self.project, PRODUCTION):
-                return
-        with self.home.database.write() as connection:
-            refs.ensure_project(
-                connection, self.project, actor=self.home.actor.name, now=self.now()
-            )
+        ensure_project(self.home, self.project)
 
     def tell(self, ref: Ref, target: Target | None = None) -> None:
         """Say on stderr which ref is used and how old its base is."""

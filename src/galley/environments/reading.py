@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from sqlalchemy import Connection
 
 from galley.environments.home import Home
 from galley.environments.inspect import missing_table
+from galley.environments.kitchens import personal
 from galley.errors import DefinitionError, UsageError
-from galley.lake import reading, refs
+from galley.lake import exporting, reading, refs, trees
 from galley.lake.handle import Table
 from galley.lake.model import PRODUCTION, Target, Version
 from galley.lake.warehouse import Warehouse
@@ -48,8 +50,32 @@ def parse_question(text: str) -> Question:
     return Question(found.sql, found.tables, (*found.parameters, *found.built_in))
 
 
+def ensure_project(home: Home, project: str) -> None:
+    """Make a project known to the home, with an empty production, if it is new."""
+    with home.database.read() as connection:
+        if refs.find_ref(connection, project, PRODUCTION):
+            return
+    with home.database.write() as connection:
+        refs.ensure_project(connection, project, actor=home.actor.name, now=home.clock())
+
+
+def find_target(home: Home, project: str, wanted: str) -> Target:
+    """The commit that a text means; the personal kitchen, before it is open, shows production.
+
+    Raises:
+        RefNotFoundError: no such ref, commit or tag.
+        UsageError: the text is none of these.
+    """
+    ensure_project(home, project)
+    with home.database.read() as connection:
+        own = wanted == personal(home.actor.name)
+        if own and refs.find_ref(connection, project, wanted) is None:
+            wanted = PRODUCTION
+        return refs.resolve(connection, project, wanted, home.clock())
+
+
 def versions_for(
-    connection: Connection, project: str, target: Target, tables: tuple[str, ...], now: int
+    connection: Connection, project: str, target: Target, tables: Collection[str], now: int
 ) -> dict[str, Version]:
     """The versions of the named tables, and of what their views read.
 
@@ -59,7 +85,7 @@ def versions_for(
         TableNotFoundError: a table is not there; names the nearest.
         RefNotFoundError: there is no such other project.
     """
-    wanted = tuple(name.removeprefix(f"{project}.") for name in tables)
+    wanted = [name.removeprefix(f"{project}.") for name in tables]
     others = {name.partition(".")[0] for name in wanted if "." in name}
     pins = {
         other: refs.resolve(connection, other, PRODUCTION, now).commit for other in sorted(others)
@@ -75,25 +101,31 @@ def versions_for(
 
 
 class Reader:
-    """A connection on pinned versions, shut off from everything else.
+    """Reads a project's tables at one commit, shut off from everything else.
 
-    ``also_write`` are folders that results may be written to.
+    A table is opened when a query first names it. ``also_write`` are folders that results may be
+    written to.
     """
 
     def __init__(
         self,
+        home: Home,
         site: Site,
         project: str,
-        versions: Mapping[str, Version],
+        target: Target,
         *,
         also_write: tuple[Path, ...] = (),
     ) -> None:
+        self.home = home
+        self.project = project
+        self.target = target
+        self._warehouse = Warehouse(site.warehouse)
+        self._mounted: set[str] = set()
         scratch = site.scratch / "queries"
         scratch.mkdir(parents=True, exist_ok=True)
         self.connection = reading.connect(
             threads=site.threads, memory=site.memory, scratch=str(scratch)
         )
-        reading.mount(self.connection, Warehouse(site.warehouse), versions, project=project)
         outside = [str(path) for path in also_write]
         reading.lock(self.connection, read=[site.warehouse], write=[str(scratch), *outside])
 
@@ -101,19 +133,31 @@ class Reader:
         """The query's result, not read yet.
 
         Raises:
-            VariableError: a parameter is missing or not used.
+            TableNotFoundError: a table is not there; names the nearest.
+            UsageError: a parameter is missing or not used.
         """
         given = dict(parameters or {})
-        missing = [name for name in question.parameters if name not in given]
-        if missing:
-            raise UsageError(
-                f"the query uses ${missing[0]}, which was not given",
-                hint=f"--param {missing[0]}=…",
-            )
-        unused = sorted(set(given) - set(question.parameters))
-        if unused:
-            raise UsageError(f"the query does not use ${unused[0]}", hint="leave it out")
+        _check_parameters(question, given)
+        self._open(question.tables)
         return Table(self.connection, "query", question.sql, given)
+
+    def query(self, text: str, parameters: Mapping[str, object]) -> Table:
+        """The result of a text that must be one SELECT, not read yet. Raises as ``ask`` does."""
+        return self.ask(parse_question(text), parameters)
+
+    def rows(self, table: Table) -> list[tuple[Any, ...]]:
+        """All rows of a result as Python values."""
+        return list(exporting.fetch(table).rows)
+
+    def table(self, name: str) -> Table:
+        """A table, not read yet. Raises TableNotFoundError."""
+        self._open((name.lower(),))
+        return Table(self.connection, name.lower().removeprefix(f"{self.project}."))
+
+    def names(self) -> tuple[str, ...]:
+        """The tables that are there."""
+        with self.home.database.read() as connection:
+            return tuple(trees.table_names(connection, self.target.commit))
 
     def close(self) -> None:
         """Close the connection."""
@@ -130,19 +174,26 @@ class Reader:
     ) -> None:
         self.close()
 
+    def _open(self, tables: Collection[str]) -> None:
+        new = [name for name in tables if name not in self._mounted]
+        if not new:
+            return
+        with self.home.database.read() as connection:
+            found = versions_for(connection, self.project, self.target, new, self.home.clock())
+        added = {name: found[name] for name in found if name not in self._mounted}
+        reading.mount(self.connection, self._warehouse, added, project=self.project)
+        self._mounted |= {*new, *added}
 
-def open_reader(
-    home: Home,
-    site: Site,
-    project: str,
-    target: Target,
-    question: Question,
-    **options: tuple[Path, ...],
-) -> Reader:
-    """A reader for one question at a target."""
-    with home.database.read() as connection:
-        versions = versions_for(connection, project, target, question.tables, home.clock())
-    return Reader(site, project, versions, **options)
+
+def _check_parameters(question: Question, given: Mapping[str, object]) -> None:
+    missing = [name for name in question.parameters if name not in given]
+    if missing:
+        raise UsageError(
+            f"the query uses ${missing[0]}, which was not given", hint=f"--param {missing[0]}=…"
+        )
+    unused = sorted(set(given) - set(question.parameters))
+    if unused:
+        raise UsageError(f"the query does not use ${unused[0]}", hint="leave it out")
 
 
 def _hint(error: DefinitionError) -> str | None:

@@ -189,7 +189,10 @@ def _at_work(connection: Connection, ref: Ref) -> bool:
     mine = run.c.ref == ref.name
     if ref.kind is not RefKind.KITCHEN:
         mine = run.c.id == ref.name.split("/")[1]
-    return connection.scalar(select(run.c.id).where(mine, run.c.state.not_in(ended)).limit(1)) is not None
+    return (
+        connection.scalar(select(run.c.id).where(mine, run.c.state.not_in(ended)).limit(1))
+        is not None
+    )
 
 
 def _old_logs(folder: Path, before: int) -> Iterator[str]:
@@ -206,6 +209,6 @@ def _folder_bytes(folder: str) -> int:
 def _files(folder: Path) -> Iterator[tuple[str, int]]:
     for root, _, names in os.walk(folder):
         for name in names:
-            path = os.path.join(root, name)
+            path = Path(root) / name
             with contextlib.suppress(OSError):
-                yield path, os.stat(path).st_size
+                yield str(path), path.stat().st_size

@@ -11,6 +11,8 @@ from galley.lake import copying
 from galley.lake.types import literal
 
 if TYPE_CHECKING:
+    import duckdb
+
     from galley.lake.handle import Table
 
 OPTIONS = {
@@ -34,7 +36,8 @@ def fetch(table: Table, limit: int | None = None) -> Rows:
     """The first ``limit`` rows (all of them without a limit).
 
     Raises:
-        StepError: the query cannot be run.
+        UsageError: the query names what is not there.
+        StepError: it failed on the data.
         StorageError: a file could not be read.
     """
     import duckdb
@@ -44,7 +47,7 @@ def fetch(table: Table, limit: int | None = None) -> Rows:
         columns = tuple((str(name), str(type_)) for name, type_, *_ in found.description or ())
         rows = found.fetchall() if limit is None else found.fetchmany(limit + 1)
     except duckdb.Error as error:
-        raise copying.translated(error, "running the query") from error
+        raise _said(error, "running the query") from error
     more = limit is not None and len(rows) > limit
     return Rows(columns, tuple(rows[:limit]), more)
 
@@ -53,8 +56,8 @@ def write(table: Table, path: Path, form: str) -> int:
     """Write the result as a csv, json or parquet file; returns the number of rows.
 
     Raises:
-        UsageError: the format is not known.
-        StepError: the query cannot be run.
+        UsageError: the format is not known, or the query names what is not there.
+        StepError: it failed on the data.
         StorageError: the file cannot be written.
     """
     import duckdb
@@ -66,5 +69,14 @@ def write(table: Table, path: Path, form: str) -> int:
     try:
         (count,) = table.connection.execute(statement, table.parameters).fetchall()[0]
     except duckdb.Error as error:
-        raise copying.translated(error, f"writing {path}") from error
+        raise _said(error, f"writing {path}") from error
     return int(count)
+
+
+def _said(error: duckdb.Error, doing: str) -> Exception:
+    """What is wrong with the query itself apart from what went wrong with the data."""
+    import duckdb
+
+    if isinstance(error, duckdb.ProgrammingError):
+        return UsageError(str(error).strip())
+    return copying.translated(error, doing)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from galley.errors import TableNotFoundError
-from galley.lake import metadata, schema, types
+from galley.lake import metadata, schema, spare, types
 from galley.lake.datafiles import DataFile, decode_bound, exact_bound
 from galley.lake.model import Format, IntentKind, Span, Version
 from galley.lake.types import Field, literal, quote
@@ -81,21 +81,10 @@ def connect(*, threads: int, memory: int, scratch: str | None) -> duckdb.DuckDBP
 
     ``memory`` is in bytes; ``scratch`` is where it may spill to.
     """
-    import duckdb
-
-    con = duckdb.connect(
-        ":memory:",
-        config={
-            "threads": str(threads),
-            "memory_limit": f"{max(memory // 2**20, 64)}MiB",
-            "temp_directory": scratch or "",
-            "autoload_known_extensions": "false",
-            "autoinstall_known_extensions": "false",
-            "python_enable_replacements": "false",
-            "python_scan_all_frames": "false",
-        },
-    )
-    con.execute("SET GLOBAL TimeZone = 'UTC'")
+    con = spare.take()
+    con.execute(f"SET threads = {threads}")
+    con.execute(f"SET memory_limit = '{max(memory // 2**20, 64)}MiB'")
+    con.execute(f"SET temp_directory = {literal(scratch or '')}")
     return con
 
 

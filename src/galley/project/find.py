@@ -11,6 +11,7 @@ PROJECT_FILE = "galley.yaml"
 _LAKE = re.compile(
     r"""^lake:[ \t]*(?P<value>'[^']*'|"[^"]*"|[^#\n]*?)[ \t]*(\#.*)?$""", re.MULTILINE
 )
+_NAME = re.compile(r"^name:[ \t]*['\"]?(?P<name>[\w-]+)['\"]?[ \t]*(#.*)?$", re.MULTILINE)
 
 
 def find_project(start: Path) -> Path:
@@ -33,3 +34,13 @@ def lake_setting(folder: Path) -> str | None:
         return None
     match = _LAKE.search(text)
     return (match["value"].strip("'\"") or None) if match else None
+
+
+def declared_name(folder: Path) -> str | None:
+    """What ``name:`` says in galley.yaml, in lower case; the rest of the file may be broken."""
+    try:
+        text = (folder / PROJECT_FILE).read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    match = _NAME.search(text)
+    return match["name"].lower() if match else None

@@ -72,7 +72,7 @@ def _identity(spec: TestSpec, versions: Mapping[str, Version]) -> dict[str, Any]
         "stage": spec.stage.value,
         "severity": spec.severity.value,
         "blocking": spec.blocking,
-        "where": spec.where,
+        "where": f"{spec.source.path}:{spec.source.line}",
         "contents": {key: versions[key].content_id for key in read if key in versions},
     }
 

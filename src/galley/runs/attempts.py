@@ -90,6 +90,7 @@ def begin(
         now=now,
     )
     contents = scene.contents(scene.versions((*step.inputs, *step.outputs)))
+    faults.point("attempt.before_commit")
     return Attempt(id, step_run, plan, contents, log_name)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection
 
+from galley import faults
 from galley.errors import StaleRefError
 from galley.lake import field_ids
 from galley.lake.model import Span
@@ -172,6 +173,7 @@ class Dispatcher:
 
     def _conclude(self, live: LiveRun, step_run: StepRun, work: TestWork, answer: TestDone) -> None:
         now = self.site.clock()
+        faults.point("tests.before_conclude")
         with self.site.database.write() as connection:
             testing.conclude(connection, live, step_run, work, answer.verdicts, answer.metrics, now)
 

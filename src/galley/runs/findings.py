@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -90,14 +91,20 @@ def find_results(
     return found
 
 
-def verdict_key(spec: TestSpec, contents: Mapping[str, str], spans: Iterable[Span]) -> str:
-    """What a verdict is bound to: the test, the exact contents it read, and the windows."""
+def verdict_key(
+    spec: TestSpec,
+    contents: Mapping[str, str],
+    spans: Iterable[Span],
+    variables: Mapping[str, Any],
+) -> str:
+    """What a verdict is bound to: the test, the exact contents it read, windows and variables."""
     return digest(
         "verdict",
         spec.hash,
         spec.severity.value,
         *(f"{table}={content}" for table, content in sorted(contents.items())),
         *(str(span) for span in sorted(spans)),
+        json.dumps(variables, sort_keys=True, default=str) if variables else "",
     )
 
 

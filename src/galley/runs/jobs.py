@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from galley import faults
 from galley.runs import messages, queue, testing
 from galley.runs.attempts import Attempt
 from galley.runs.live import LiveRun, Site
@@ -64,6 +65,7 @@ class Jobs:
         self, live: LiveRun, attempt: Attempt, task: StepTask, secrets: Sequence[str]
     ) -> None:
         """Hand an attempt to a worker."""
+        faults.point("attempt.before_submit")
         limits = task.step.limits
         self.pool.submit(
             attempt.id,

@@ -24,7 +24,7 @@ from galley.runs.framing import Channel, ChannelClosedError, Frame, FramingError
 from galley.runs.model import Reason
 
 _SUPERVISOR = "from galley.runs.supervisor import main; main()"
-_KEPT = frozenset({"GALLEY_FAULTS"})
+_KEPT = frozenset({"GALLEY_FAULTS", "GALLEY_FAULTS_ONCE"})
 _LOG_AT_MOST = 1 << 20
 
 EventKind = Literal["started", "message", "exited", "beat", "lost"]

@@ -220,7 +220,9 @@ def _ungated(connection: Connection, live: LiveRun, merged: _Merged) -> dict[int
         tables = {table for test in tests for table in (test.table, *test.reads)}
         versions = merged.versions(tables)
         contents = merged.contents(versions)
-        todo = tuple(test for test in tests if testing.key_of(test, contents, spans) not in judged)
+        todo = tuple(
+            test for test in tests if testing.key_of(live, test, contents, spans) not in judged
+        )
         if todo:
             found[position] = TestWork(versions, contents, spans, (), todo, ())
     return found
@@ -249,7 +251,7 @@ def _keep(
 ) -> None:
     specs = {(test.name, test.table): test for test in work.todo}
     rows: list[tuple[str, Verdict, str | None]] = [
-        (testing.key_of(specs[(v.test, v.table)], work.contents, work.spans), v, None)
+        (testing.key_of(live, specs[(v.test, v.table)], work.contents, work.spans), v, None)
         for v in verdicts
         if (v.test, v.table) in specs
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +19,8 @@ from galley.runs.model import Reason, StepRun, StepState
 from galley.runs.planning import Scene
 from galley.runs.protocol import TestTask
 from galley.runs.verdict import Metric, Verdict
+
+_VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 
 NEVER_REUSED = frozenset({"freshness", "python"})
 """Verdicts of these types depend on more than the contents they read."""
@@ -60,7 +64,7 @@ def work_for(
     wanted = {}
     for test in node.tests:
         if test.type not in NEVER_REUSED:
-            wanted[key_of(test, contents, spans)] = test
+            wanted[key_of(live, test, contents, spans)] = test
     found = findings.find_verdicts(connection, live.project, wanted)
     known = tuple(
         (key, _as_now(verdict, wanted[key]), run_id) for key, (verdict, run_id) in found.items()
@@ -70,15 +74,21 @@ def work_for(
     return TestWork(versions, contents, spans, known, todo, tuple(measure))
 
 
-def key_of(test: TestSpec, contents: Mapping[str, str], spans: Iterable[Span]) -> str:
-    """The key of a verdict of ``test`` on these contents."""
+def key_of(
+    live: LiveRun, test: TestSpec, contents: Mapping[str, str], spans: Iterable[Span]
+) -> str:
+    """The key of a verdict of ``test`` on these contents, with the variables that it names."""
     read = {name: contents.get(name, "absent") for name in (test.table, *test.reads)}
-    return findings.verdict_key(test, read, spans if test.scope == "window" else ())
+    values = _values(live, live.manifest.maker(test.table))
+    text = json.dumps(test.params, sort_keys=True) + (test.where or "")
+    named = {name: values[name] for name in _VARIABLE.findall(text) if name in values}
+    return findings.verdict_key(test, read, spans if test.scope == "window" else (), named)
 
 
 def task_for(site: Site, live: LiveRun, node: Node, work: TestWork, slots: int) -> TestTask:
     """What a worker is told to evaluate."""
     step = node.step or _maker(live, work.todo)
+    window = step.window if step else None
     return TestTask(
         kind="test",
         run=live.run.id,
@@ -91,7 +101,8 @@ def task_for(site: Site, live: LiveRun, node: Node, work: TestWork, slots: int) 
         now=live.setting.now,
         variables=_values(live, step),
         spans=work.spans,
-        window_column=step.window.column if step is not None and step.window else None,
+        window_column=window.column if window else None,
+        timezone=window.timezone if window else "UTC",
         metrics=work.measure,
         threads=max(site.threads // slots, 1),
         memory=memory_share(site, slots),
@@ -115,7 +126,7 @@ def conclude(
     specs = {(test.name, test.table): test for test in work.todo}
     for verdict in verdicts:
         spec = specs[(verdict.test, verdict.table)]
-        judged.append((key_of(spec, work.contents, work.spans), verdict, ""))
+        judged.append((key_of(live, spec, work.contents, work.spans), verdict, ""))
     blocking = _blocking(connection, live, [verdict for _, verdict, _ in judged], now)
     to = _outcome(step_run, bool(blocking))
     values: dict[str, Any] = {}

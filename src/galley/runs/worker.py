@@ -37,6 +37,9 @@ Handlers = Mapping[str, Handler]
 """One handler for each ``kind`` that a task's JSON payload may name."""
 
 _SIGNALS = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+IDLE = "idle"
+"""The kind whose handler, if there is one, is called whenever a worker has nothing to do."""
+
 _LONG_TASK = 0.05
 
 
@@ -65,6 +68,7 @@ def serve(handlers: Handlers, channel: BlockingChannel, folder: str) -> None:
     home = _Home.remember(folder)
     home.restore()
     desk = _Desk(handlers, channel)
+    desk.rest()
     while (frame := channel.receive()) is not None:
         if frame.kind == "task":
             faults.point("worker.task_received")
@@ -86,6 +90,7 @@ def _one(desk: _Desk, home: _Home, frame: Frame) -> None:
     faults.point("worker.after_final")
     if time.monotonic() - begin > _LONG_TASK:
         gc.collect()
+    desk.rest()
 
 
 def _encode_final(header: dict[str, Any], answer: bytes) -> bytes:
@@ -113,6 +118,11 @@ class _Desk:
             os._exit(_exit_code(error))
         except BaseException as error:  # noqa: BLE001 - it becomes the message
             return _failed(error)
+
+    def rest(self) -> None:
+        """Nothing is asked of the worker: time to prepare for the next task."""
+        if IDLE in self._handlers:
+            self._handlers[IDLE](b"", self.ask)
 
     def ask(self, question: bytes) -> bytes:
         """Send a question and wait for the answer; one thread at a time."""

@@ -170,7 +170,8 @@ def test_a_verdict_carries_its_evidence(stand: Stand) -> None:
     test = spec("range", column="dep_delay", max=60, where="origin = 'LGA'")
     keyed = spec("unique", columns=["flight_id"])
     verdict = stand.run(test, keyed).verdicts[0]
-    assert (verdict.rows, verdict.failing, verdict.where) == (1, 1, "origin = 'LGA'")
+    assert (verdict.rows, verdict.failing, verdict.where) == (1, 1, "galley.yaml:1")
+    assert "origin = 'LGA'" in (verdict.sql or "")
     assert verdict.limits == {"max": 60}
     assert verdict.value == {"min": 900, "max": 900}
     assert list(verdict.sample[0])[:2] == ["flight_id", "dep_delay"]

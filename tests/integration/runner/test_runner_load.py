@@ -4,6 +4,7 @@ import gzip
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -35,7 +36,7 @@ def test_a_csv_file(bench: Bench) -> None:
         ("a.csv", b"id,name,more\n1,x,y\n", {"columns": ["id", "name"]}),
     ],
 )
-def test_dialects(bench: Bench, name: str, content: bytes, options: dict[str, object]) -> None:
+def test_dialects(bench: Bench, name: str, content: bytes, options: dict[str, Any]) -> None:
     bench.write(name, content)
     bench.run(bench.load(name, **options))
     assert bench.rows("loaded") == [(1, "x")]

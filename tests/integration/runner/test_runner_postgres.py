@@ -33,7 +33,8 @@ def url(pg_url: str) -> str:
         )
         connection.execute(
             "INSERT INTO orders SELECT i, i * 1.25, i * 0.5, '2020-01-01 12:00+01',"
-            " date '2020-01-01' + i, 'name ' || i, 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{\"a\": 1}',"
+            " date '2020-01-01' + i, 'name ' || i, 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11',"
+            " '{\"a\": 1}',"
             " ARRAY['x', 'y'], i, i > 1 FROM generate_series(1, 3) i"
         )
     return address

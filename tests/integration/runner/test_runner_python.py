@@ -258,6 +258,14 @@ def test_a_full_disk_is_no_user_error(bench: Bench) -> None:
     assert "disk is full" in failed.message
 
 
+def test_a_step_that_reads_its_own_table(bench: Bench) -> None:
+    code = "def t(t):\n    return [{'a': 1}] if t is None else t.sql('SELECT a + 1 AS a FROM t')\n"
+    step = bench.python("t", code, inputs=("t",), materialize=Materialize.APPEND)
+    bench.run(step)
+    bench.run(step)
+    assert bench.rows("t") == [(1,), (2,)]
+
+
 def test_a_preview_of_an_endless_stream_ends(bench: Bench) -> None:
     code = (
         "import itertools\n"

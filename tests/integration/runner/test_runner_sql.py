@@ -97,11 +97,21 @@ def test_hours_and_keys(bench: Bench) -> None:
 
 
 def test_an_incremental_step_reads_itself(numbers: Bench) -> None:
-    first = numbers.sql("t", "SELECT 1 AS id", materialize=Materialize.APPEND)
-    numbers.run(first)
-    sql = "SELECT max(id) + 1 AS id FROM t"
-    numbers.run(numbers.sql("t", sql, inputs=("t",), materialize=Materialize.APPEND))
-    assert numbers.rows("t") == [(1,), (2,)]
+    sql = (
+        "SELECT id AS number, 'x' AS mark FROM numbers "
+        "WHERE id > (SELECT coalesce(max(t.number), 7) FROM t)"
+    )
+    step = numbers.sql("t", sql, inputs=("numbers", "t"), materialize=Materialize.APPEND)
+    assert numbers.run(step).rows == 2
+    assert numbers.rows("t") == [(8, "x"), (9, "x")]
+    assert numbers.run(step).rows == 0
+
+
+def test_a_column_the_own_table_will_not_have(numbers: Bench) -> None:
+    sql = "SELECT id AS number FROM numbers WHERE id > (SELECT coalesce(max(t.nomber), 7) FROM t)"
+    step = numbers.sql("t", sql, inputs=("numbers", "t"), materialize=Materialize.APPEND)
+    failed = numbers.fail(step)
+    assert "nomber" in failed.message
 
 
 def test_a_merge_replaces_by_key(numbers: Bench) -> None:

@@ -1,7 +1,7 @@
 /* @galley
-description: How late each airport was on each day.
+description: How late each airport was on each day, made month by month.
 materialize: window
-window: {column: date, by: day, start: 2013-01-01, end: 2014-01-01}
+window: {column: date, by: month, start: 2013-01-01, end: 2014-01-01}
 tests:
   - unique_combination: [date, origin]
   - expression: cancelled + late <= flights

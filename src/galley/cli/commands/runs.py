@@ -13,6 +13,7 @@ from galley.cli.driving import drive, warm_pool
 from galley.cli.lazy import new_app
 from galley.cli.session import find_home, open_session
 from galley.environments import inspect_runs, resume
+from galley.environments.inspect import Facts
 from galley.errors import UsageError
 from galley.runs import records
 from galley.runs.model import RunState
@@ -68,7 +69,7 @@ def runs(
             one["ref"],
             words.when(one["created"]),
             words.seconds(one["seconds"]),
-            words.cut(one["message"] or _published(one["commit"]), 120),
+            words.cut(_about(one), 160),
         )
         for one in facts
     ]
@@ -122,5 +123,8 @@ def parse_duration(text: str) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
-def _published(commit: str | None) -> str:
-    return f"commit {words.short(commit)}" if commit else ""
+def _about(run: Facts) -> str:
+    """Why a run was not published, else as which commit it was."""
+    if run["message"]:
+        return str(run["message"]).splitlines()[0]
+    return f"commit {words.short(run['commit'])}" if run["commit"] else ""

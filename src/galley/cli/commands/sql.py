@@ -18,7 +18,7 @@ from galley.cli.lazy import app_of
 from galley.cli.session import open_session
 from galley.cli.summary import fitting_table
 from galley.cli.wishes import parse_variables
-from galley.environments.reading import open_reader, parse_question
+from galley.environments.reading import Reader, parse_question
 from galley.errors import StorageError, UsageError
 from galley.lake import exporting
 from galley.runs.runner.preview import plain
@@ -68,8 +68,8 @@ def sql(
     form = _format(form, output)
     folder = Path(tempfile.mkdtemp(prefix="galley-sql-"))
     try:
-        with open_reader(
-            session.home, session.site, session.project, target, question, also_write=(folder,)
+        with Reader(
+            session.home, session.site, session.project, target, also_write=(folder,)
         ) as reader:
             table = reader.ask(question, _values(parameter))
             if as_json:

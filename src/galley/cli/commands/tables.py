@@ -117,7 +117,7 @@ def metrics(
             words.when(one["at"]),
             one["column"] or "",
             one["name"],
-            ("~" if one["estimated"] else "") + words.value(_measured(one)),
+            ("~" if one["estimated"] else "") + words.cut(words.value(_measured(one)), 36),
             one["window"] or "",
             words.short(one["run"]),
         )

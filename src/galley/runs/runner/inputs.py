@@ -30,9 +30,14 @@ class Inputs:
         if self._connection is not None:
             self._connection.close()
 
-    def table(self, name: str) -> Table | Path:
-        """The handle of an input, or the path of one that is a file."""
+    def table(self, name: str) -> Table | Path | None:
+        """The handle of an input, or the path of one that is a file.
+
+        A step that reads its own table gets ``None`` before there is one.
+        """
         version = self._task.inputs.get(name)
+        if version is None and name in self._task.step.outputs:
+            return None
         if version is None:
             raise InternalError(f"the input {name} was not given to the step")
         if version.format is Format.FILE:

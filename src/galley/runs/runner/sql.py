@@ -13,6 +13,7 @@ from galley.project.model import Materialize, WindowSpec, WindowUnit
 from galley.project.names import BUILT_IN
 from galley.runs.protocol import StepTask
 from galley.runs.runner.binding import bound, edges
+from galley.runs.runner.selfread import stand_in
 from galley.runs.runner.session import columns_of_query, session
 from galley.runs.runner.sink import Sink
 from galley.runs.runner.statement import Statement, only_select, read_statement, sql_errors
@@ -29,7 +30,7 @@ def run_sql(task: StepTask, sink: Sink) -> None:
         VariableError: a parameter has no value, or one that does not fit.
     """
     statement = read_statement(task.step)
-    with session(task) as connection, sql_errors(statement, tuple(task.inputs)):
+    with session(task) as connection, sql_errors(statement, (*task.inputs, *task.step.inputs)):
         only_select(connection, statement)
         if task.step.materialize is Materialize.VIEW:
             _make_view(task, sink, connection, statement)
@@ -41,6 +42,8 @@ def _write(
     task: StepTask, sink: Sink, connection: duckdb.DuckDBPyConnection, statement: Statement
 ) -> None:
     output = task.step.outputs[0]
+    span = task.spans[0] if task.spans else None
+    stand_in(task, connection, statement.sql, _bound(task, statement, span, None))
     column_type = _window_type(task, connection, statement)
     for span in task.spans or (None,):
         parameters = _bound(task, statement, span, column_type)

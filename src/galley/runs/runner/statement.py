@@ -25,6 +25,8 @@ _CANDIDATES = re.compile(r"Candidate bindings: (.*)")
 _MEANT = re.compile(r'Did you mean "([^"]*)"')
 _COLUMN = re.compile(r'[Cc]olumn "([^"]+)"')
 _TABLE = re.compile(r"Table with name (\S+) does not exist")
+_NO_TABLE = re.compile(r'Referenced table "[^"]+" not found')
+_QUALIFIED = re.compile(r'"?(\w+)"?\."?(\w+)"?')
 _PARAMETER = re.compile(r"\$(\w+)")
 
 
@@ -118,32 +120,58 @@ def sql_errors(statement: Statement, tables: tuple[str, ...]) -> Iterator[None]:
         raise translated(cause, statement, tables) from cause
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where DuckDB says an error is: the line, its text (or part of it), and what it points at."""
+
+    line: int
+    shown: str
+    pointed: str
+    start: int
+
+
+def place_in(message: str) -> Place | None:
+    """The place that DuckDB's message shows, with a caret below the line."""
+    found = _LINE.search(message)
+    if found is None:
+        return None
+    whole = f"LINE {found[1]}: {found[2]}"
+    return Place(int(found[1]), found[2], whole[len(found[3]) :], found.start())
+
+
 def translated(error: duckdb.Error, statement: Statement, tables: tuple[str, ...]) -> GalleyError:
     """DuckDB's error as one of ours, with the place and the nearest right name."""
     text = str(error)
     number = errno_in(text)
     if number is not None:
         return storage_error("the step's data could not be written", number, text)
-    place = _LINE.search(text)
-    message = _KIND.sub("", text[: place.start()] if place else text).strip()
-    where = statement.where(int(place[1]), place[2]) if place else statement.where(1)
-    name = _parameter_at(place)
-    if name is not None and message.startswith("Could not convert"):
+    place = place_in(text)
+    message = _KIND.sub("", text[: place.start] if place else text).strip()
+    where = statement.where(place.line, place.shown) if place else statement.where(1)
+    parameter = _PARAMETER.match(place.pointed) if place else None
+    if parameter is not None and message.startswith("Could not convert"):
         return VariableError(
-            f"the variable ${name} has a value that does not fit: {message}",
+            f"the variable ${parameter[1]} has a value that does not fit: {message}",
             where=where,
             hint="give it a value of the column's type, or cast it in the SQL",
         )
-    return StepError(message.splitlines()[0], where=where, hint=_hint(message, tables))
+    said = _no_column(message, place, tables) or message.splitlines()[0]
+    return StepError(said, where=where, hint=_hint(message, tables))
 
 
-def _parameter_at(place: re.Match[str] | None) -> str | None:
-    """The parameter that DuckDB's caret points at, if it points at one."""
-    if place is None:
+def qualified_column(message: str, place: Place | None) -> tuple[str, str] | None:
+    """The table and column where DuckDB misses ``table.column`` and says it misses the table."""
+    if place is None or not _NO_TABLE.search(message):
         return None
-    shown = f"LINE {place[1]}: {place[2]}"
-    found = _PARAMETER.match(shown, len(place[3]))
-    return found[1] if found else None
+    found = _QUALIFIED.match(place.pointed)
+    return (found[1].lower(), found[2].lower()) if found else None
+
+
+def _no_column(message: str, place: Place | None, tables: tuple[str, ...]) -> str | None:
+    found = qualified_column(message, place)
+    if found is None or found[0] not in tables:
+        return None
+    return f'Table "{found[0]}" does not have a column named "{found[1]}"'
 
 
 def _hint(message: str, tables: tuple[str, ...]) -> str | None:

@@ -57,7 +57,9 @@ def file_change(task: StepTask, output: str, value: Any) -> Change:
         schema=schema,
         bytes=Path(target).stat().st_size,
         intent=Intent(IntentKind.REPLACE, files=(location,)),
-        inputs={one: task.inputs[one].content_id for one in task.step.inputs},
+        inputs={
+            name: task.inputs[name].content_id for name in task.step.inputs if name in task.inputs
+        },
         step=task.step.name,
     )
     return Change(output, version, expected=expected, guarded=True)

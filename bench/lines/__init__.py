@@ -1,0 +1,37 @@
+"""The measurements, by name; each gives the records of one line of the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bench.lines import (
+    catalogue,
+    deaths,
+    forty_tests,
+    metrics,
+    sql_step,
+    starting,
+    steps,
+    ten_models,
+)
+from bench.record import Record
+from bench.setting import Setting
+
+Line = Callable[[Setting], tuple[Record, ...]]
+
+LINES: dict[str, Line] = {
+    "help": starting.help_text,
+    "first-run": starting.first_run,
+    "steps": steps.without_table,
+    "small-tables": steps.with_table,
+    "kitchen": catalogue.kitchen,
+    "publish": catalogue.publish,
+    "deaths": deaths.child,
+    "lost-worker": deaths.worker,
+    "lost-engine": deaths.engine,
+    "sql-step": sql_step.measure,
+    "metrics": metrics.measure,
+    "forty-tests": forty_tests.measure,
+    "ten-models": ten_models.measure,
+}
+"""In the order of measuring: the small before the large."""

@@ -1,0 +1,25 @@
+"""``galley pause``."""
+
+from __future__ import annotations
+
+from galley.cli import options, screen, words
+from galley.cli.lazy import app_of
+from galley.cli.session import open_session
+from galley.environments import asking
+from galley.environments.inspect_runs import find_run
+
+
+def pause(run: options.Run, project: options.Project = None, as_json: options.Json = False) -> None:
+    """Let a run start no further steps; those under way are finished. `galley resume` goes on."""
+    session = open_session(project)
+    with session.home.database.write() as connection:
+        found = find_run(connection, session.project, run)
+        asked = asking.pause(connection, session.home, found)
+    if as_json:
+        screen.print_json({"run": found.id, "asked": "pause", "state": asked.state.value})
+        return
+    short = words.short(found.id)
+    screen.out().print(f"run {short} starts no further steps; go on with: galley resume {short}")
+
+
+app = app_of(pause)

@@ -1,0 +1,50 @@
+"""``galley resume``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from galley.cli import complete, options, screen, words
+from galley.cli.driving import drive, warm_pool
+from galley.cli.lazy import app_of
+from galley.cli.session import find_home, open_session
+from galley.environments import resume as resuming
+from galley.environments.inspect_runs import find_run
+
+
+def resume(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            autocompletion=complete.runs,
+            help="A run that stopped or is paused. Default: the last one.",
+            show_default=False,
+        ),
+    ] = None,
+    project: options.Project = None,
+    as_json: options.Json = False,
+) -> None:
+    """Go on with a run that stopped: what it staged and proved is taken over.
+
+    In a kitchen the present code runs, so that a fix counts.
+    """
+    with warm_pool(find_home(project)) as pool:
+        session = open_session(project)
+        with session.home.database.read() as connection:
+            found = (
+                find_run(connection, session.project, run)
+                if run
+                else resuming.find_resumable(connection, session.project)
+            )
+        manifest, checkout = session.manifest, session.checkout
+        with session.home.database.write() as connection:
+            queued = resuming.resume(connection, session.home, manifest, checkout, found)
+        screen.note(f"run {words.short(queued.id)} goes on where {words.short(found.id)} stopped")
+        status = drive(session, pool, queued, as_json=as_json)
+    raise typer.Exit(status)
+
+
+app = app_of(resume)

@@ -1,0 +1,70 @@
+"""Asking a run that is at work to stop or to pause."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from galley.environments.home import Home
+from galley.errors import UsageError
+from galley.governance.audit import record
+from galley.governance.decide import demand
+from galley.governance.model import Action, Resource
+from galley.runs import queue, records
+from galley.runs.lockfile import EngineLock
+from galley.runs.model import Intention, Reason, Run, RunState
+
+
+def cancel(connection: Connection, home: Home, run: Run) -> Run:
+    """Ask a run to stop. One that no engine works on ends at the next command.
+
+    Raises:
+        UsageError: the run has ended already.
+        RefusedError: the actor may not stop it.
+    """
+    asked = _ask(connection, home, run, Intention.CANCEL)
+    if asked.state is RunState.QUEUED and _idle(home):
+        now = home.clock()
+        queue.move_run(
+            connection,
+            run.id,
+            RunState.CANCELLED,
+            now,
+            reason=Reason.CANCELLED.value,
+            message="cancelled before it began; nothing was published",
+        )
+    return records.get_run(connection, run.id)
+
+
+def pause(connection: Connection, home: Home, run: Run) -> Run:
+    """Ask a run to start no further steps.
+
+    Raises:
+        UsageError: the run has ended already.
+        RefusedError: the actor may not pause it.
+    """
+    return _ask(connection, home, run, Intention.PAUSE)
+
+
+def _ask(connection: Connection, home: Home, run: Run, wish: Intention) -> Run:
+    if run.state.terminal:
+        raise UsageError(f"run {run.id} has ended already: {run.state}", hint="galley runs")
+    now = home.clock()
+    resource = Resource("run", run.id, run.project)
+    decision = demand(home.actor, Action.CANCEL, resource)
+    records.set_intention(connection, run.id, wish, now)
+    record(
+        connection,
+        actor=home.actor,
+        action=Action.CANCEL,
+        resource=resource,
+        decision=decision,
+        now=now,
+        detail={"asked": wish.value},
+    )
+    return records.get_run(connection, run.id)
+
+
+def _idle(home: Home) -> bool:
+    """Whether no engine works on this home."""
+    with EngineLock(home.path) as lock:
+        return lock.acquire()

@@ -1,0 +1,288 @@
+"""A project in a folder, its home, and everything that a test does with both."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from galley import bootstrap
+from galley.environments import launch, promotion, resume, rollback
+from galley.environments.home import Checkout, Home
+from galley.errors import GalleyError
+from galley.lake import refs
+from galley.lake import rollback as lake_rollback
+from galley.lake.model import PRODUCTION, Commit, Version
+from galley.lake.reading import connect, mount
+from galley.lake.trees import tree
+from galley.lake.warehouse import Warehouse
+from galley.project.compile import compile_project
+from galley.project.model import Manifest
+from galley.runs import findings, queue, records
+from galley.runs.engine import Engine
+from galley.runs.follow import follow
+from galley.runs.live import Site
+from galley.runs.lockfile import EngineLock
+from galley.runs.model import Intention, Run, RunState, StepRun
+from galley.runs.pool import Pool
+from galley.runs.verdict import Verdict
+
+KITCHEN = "kitchen/ana"
+SLOTS = 2
+Row = tuple[Any, ...]
+
+
+class WarmPool(Pool):
+    """Workers that outlive an engine, so that not every test loads the libraries again."""
+
+    def close(self) -> None:
+        """End what is under way; the processes stay for the next engine."""
+        for task in list(self._tasks):
+            self.cancel(task, grace=0)
+        while self._tasks:
+            self.poll(1)
+        self._arrived.clear()
+
+    def end(self) -> None:
+        """End the processes."""
+        super().close()
+
+
+@dataclass
+class Works:
+    """One project. ``root`` holds its files in ``project`` and its home in ``home``."""
+
+    root: Path
+    pool: Pool
+    name: str = "works"
+    user: str = "ana"
+    url: str | None = None
+    runs: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not (self.folder / "galley.yaml").exists():
+            self.write("galley.yaml", f"name: {self.name}\n")
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "project"
+
+    @cached_property
+    def home(self) -> Home:
+        if self.url:
+            os.environ["GALLEY_DATABASE"] = self.url
+        opened = bootstrap.open_home(self.root / "home")
+        return replace(opened, actor=replace(opened.actor, name=self.user))
+
+    @cached_property
+    def site(self) -> Site:
+        return bootstrap.make_site(self.home, SLOTS)
+
+    def write(self, path: str, text: str) -> None:
+        """A file of the project."""
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def sql(self, name: str, sql: str, *, pipeline: str = "p", **options: Any) -> None:
+        """A SQL step."""
+        header = "".join(f"{key}: {_yaml(value)}\n" for key, value in options.items())
+        self.write(f"pipelines/{pipeline}/{name}.sql", f"/* @galley\n{header}*/\n{sql}\n")
+
+    def python(self, name: str, code: str, *, pipeline: str = "p") -> None:
+        """A file of Python steps."""
+        lines = code.strip("\n").splitlines()
+        indent = len(lines[0]) - len(lines[0].lstrip())
+        body = "\n".join(line[indent:] for line in lines)
+        self.write(f"pipelines/{pipeline}/{name}.py", f"from galley import step\n\n{body}\n")
+
+    def load(self, name: str, csv: str, *, pipeline: str = "p", **options: Any) -> None:
+        """A load step and its CSV file."""
+        self.write(f"data/{name}.csv", csv)
+        more = "".join(f"{key}: {_yaml(value)}\n" for key, value in options.items())
+        text = f"kind: load\npath: data/{name}.csv\n{more}"
+        self.write(f"pipelines/{pipeline}/{name}.yaml", text)
+
+    def manifest(self) -> Manifest:
+        return compile_project(self.folder, cache=self.home.path / "cache")
+
+    # What people do
+
+    def launch(self, pipeline: str = "p", ref: str = KITCHEN, **wish: Any) -> Run:
+        """Queue a run."""
+        with self.home.database.write() as conn:
+            wanted = launch.Wish((pipeline,), ref, **wish)
+            ready = launch.prepare(
+                conn, self.home, self.manifest(), Checkout(self.folder), wanted
+            )
+            return self._noted(launch.launch(conn, self.home, ready))
+
+    def launch_promotion(self, source: str | None = KITCHEN, target: str = PRODUCTION) -> Run:
+        """Queue a promotion."""
+        checkout = Checkout(self.folder)
+        with self.home.database.write() as conn:
+            plan = promotion.plan_promotion(
+                conn, self.home, self.manifest(), checkout, source=source, target=target
+            )
+            return self._noted(promotion.promote(conn, self.home, plan))
+
+    def launch_resume(self, run: Run) -> Run:
+        """Queue a run that goes on where another stopped."""
+        checkout = Checkout(self.folder)
+        with self.home.database.write() as conn:
+            return self._noted(
+                resume.resume(conn, self.home, self.manifest(), checkout, self.get(run))
+            )
+
+    def run(self, pipeline: str = "p", ref: str = KITCHEN, **wish: Any) -> Run:
+        """Run to the end."""
+        return self.follow(self.launch(pipeline, ref, **wish))
+
+    def promote(self) -> Run:
+        """Promote to the end."""
+        return self.follow(self.launch_promotion())
+
+    def resume(self, run: Run) -> Run:
+        """Resume to the end."""
+        return self.follow(self.launch_resume(run))
+
+    def roll_back(self, ref: str = PRODUCTION, **options: Any) -> Commit:
+        """Take the last publish back."""
+        with self.home.database.write() as conn:
+            plan = lake_rollback.plan_rollback(
+                conn, self.name, ref, now=self.home.clock(), **options
+            )
+            return rollback.apply(conn, self.home, plan, reason="it was wrong")
+
+    def release(self, pipeline: str = "p", ref: str = PRODUCTION) -> int:
+        """Let a held pipeline publish again."""
+        with self.home.database.write() as conn:
+            return rollback.release(conn, self.home, self.name, ref, pipeline)
+
+    def ask(self, run: Run, wish: Intention) -> None:
+        """Tell a run to pause, go on or stop."""
+        with self.home.database.write() as conn:
+            records.set_intention(conn, run.id, wish, self.home.clock())
+
+    # Driving
+
+    def follow(self, run: Run, interrupted: Callable[[], bool] = lambda: False) -> Run:
+        """Follow a run as a command does."""
+        return follow(
+            self.site,
+            self.pool,
+            run.id,
+            slots=SLOTS,
+            watch=lambda: None,
+            interrupted=interrupted,
+        )
+
+    def drive(self, *runs: Run, tick: Callable[[], None] = lambda: None) -> list[Run]:
+        """One engine until all these runs have ended; ``tick`` may act between two rounds."""
+        engine = Engine(self.site, self.pool, SLOTS)
+        with EngineLock(self.home.path) as lock:
+            assert lock.acquire()
+            engine.open()
+            try:
+                engine.work(lambda: all(self.get(run).state.terminal for run in runs), tick)
+            finally:
+                engine.close()
+        return [self.get(run) for run in runs]
+
+    def recover(self) -> None:
+        """What the next command does: work on everything that is not finished."""
+        left = [RunState.QUEUED, RunState.RUNNING, RunState.PAUSED, RunState.PUBLISHING]
+        with self.home.database.read() as conn:
+            self.drive(*records.list_runs(conn, states=left, limit=1000))
+
+    # Looking
+
+    def get(self, run: Run) -> Run:
+        with self.home.database.read() as conn:
+            return records.get_run(conn, run.id)
+
+    def steps(self, run: Run) -> dict[str, StepRun]:
+        with self.home.database.read() as conn:
+            return {step.name: step for step in queue.steps_of(conn, run.id)}
+
+    def states(self, run: Run) -> dict[str, str]:
+        return {name: step.state.value for name, step in self.steps(run).items()}
+
+    def verdicts(self, run: Run) -> list[Verdict]:
+        with self.home.database.read() as conn:
+            return findings.verdicts_of(conn, run.id)
+
+    def attempts(self, run: Run) -> list[dict[str, Any]]:
+        with self.home.database.read() as conn:
+            return records.attempts_of(conn, run.id)
+
+    def head(self, ref: str = KITCHEN) -> str:
+        with self.home.database.read() as conn:
+            return refs.get_ref(conn, self.name, ref).head
+
+    def tables(self, ref: str = KITCHEN) -> dict[str, Version]:
+        """The tables at a ref's head; none where the ref is not there."""
+        with self.home.database.read() as conn:
+            found = refs.find_ref(conn, self.name, ref)
+            return tree(conn, found.head) if found else {}
+
+    def rows(self, table: str, ref: str = KITCHEN) -> list[Row]:
+        """What a table holds, sorted; nothing where it is not there."""
+        versions = self.tables(ref)
+        if table not in versions:
+            return []
+        return self.query(f"SELECT * FROM {table} ORDER BY ALL", ref)
+
+    def query(self, sql: str, ref: str = KITCHEN) -> list[Row]:
+        with connect(threads=1, memory=1 << 28, scratch=None) as con:
+            versions = {n: v for n, v in self.tables(ref).items() if v.format.value != "file"}
+            mount(con, Warehouse(self.home.warehouse), versions, project=self.name)
+            return con.execute(sql).fetchall()
+
+    def _noted(self, run: Run) -> Run:
+        self.runs.append(run.id)
+        return run
+
+
+def refusal(call: Callable[[], object]) -> GalleyError:
+    """The error that a call ends with."""
+    try:
+        call()
+    except GalleyError as error:
+        return error
+    raise AssertionError("nothing was refused")
+
+
+def once(condition: Callable[[], bool], act: Callable[[], None]) -> Callable[[], None]:
+    """A ``tick`` that acts once, as soon as the condition holds."""
+    done = False
+
+    def tick() -> None:
+        nonlocal done
+        if not done and condition():
+            done = True
+            act()
+
+    return tick
+
+
+def alive(mark: str) -> list[int]:
+    """The processes, but for this one, whose environment bears a mark."""
+    found = []
+    for name in os.listdir("/proc"):
+        try:
+            environ = Path(f"/proc/{name}/environ").read_bytes() if name.isdecimal() else b""
+        except OSError:
+            continue
+        if mark.encode() in environ and int(name) != os.getpid():
+            found.append(int(name))
+    return found
+
+
+def _yaml(value: Any) -> str:
+    import json
+
+    return value if isinstance(value, str) else json.dumps(value)

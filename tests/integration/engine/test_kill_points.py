@@ -1,0 +1,71 @@
+"""kill -9 at every named point, with steps at work, and what the next command finds."""
+
+from pathlib import Path
+
+import pytest
+
+from galley.runs.model import RunState
+from tests.integration.engine.driver import Command
+from tests.integration.engine.kit import Works
+from tests.integration.engine.plant import Plant
+
+ENGINE = {
+    "attempt.before_commit": 3,
+    "attempt.before_submit": 4,
+    "finish.before_commit": 4,
+    "tests.before_conclude": 2,
+    "publish.before": 1,
+    "publish.before_move": 1,
+    "publish.after_move": 1,
+    "publish.before_commit": 1,
+    "publish.after_commit": 1,
+}
+"""The points in the engine, and at which passage it dies."""
+
+BELOW = {
+    "worker.task_received": 2,
+    "worker.before_final": 2,
+    "worker.after_final": 2,
+    "step.written": 2,
+    "write.data": 1,
+    "write.data.synced": 2,
+    "write.metadata": 2,
+    "write.metadata.synced": 1,
+    "supervisor.started_worker": 3,
+    "supervisor.before_forward": 3,
+    "zygote.forked": 1,
+}
+"""The points in the processes below the engine, which goes on."""
+
+pytestmark = pytest.mark.kill
+
+
+@pytest.fixture
+def plant(works: Works, request: pytest.FixtureRequest) -> Plant:
+    """A random project whose first batch is published."""
+    found = Plant(works, seed=len(request.node.name))
+    assert works.run().state is RunState.SUCCEEDED
+    found.grow()
+    return found
+
+
+@pytest.mark.parametrize(("point", "nth"), ENGINE.items())
+def test_the_engine_dies(plant: Plant, point: str, nth: int) -> None:
+    run = plant.works.launch()
+    command = Command(plant.works, run, f"{point}:kill:{nth}")
+    assert command.wait() == -9
+    published = 2 if point == "publish.after_commit" else 1
+    assert plant.shown() == published
+    plant.works.recover()
+    assert plant.works.get(run).state is RunState.SUCCEEDED
+    assert plant.shown() == 2
+
+
+@pytest.mark.parametrize(("point", "nth"), BELOW.items())
+def test_a_process_below_dies(plant: Plant, point: str, nth: int) -> None:
+    run = plant.works.launch()
+    command = Command(plant.works, run, f"{point}:kill:{nth}")
+    assert command.wait() == 0
+    assert command.fired
+    assert plant.works.get(run).state is RunState.SUCCEEDED
+    assert plant.shown() == 2
