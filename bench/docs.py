@@ -25,22 +25,8 @@ rounds. Ratios compare with what stands beside them, measured in turns in the sa
 the same files, codec and number of threads. Whole commands are new processes with byte code in
 place, as after any first call. A benchmark never fails on a time.
 """
-_ELSEWHERE = """\
-## Other tools
-
-These figures were measured once, on two cores, while Galley was designed; they are not measured
-by `make bench`, and newer versions may differ.
-
-| task | Galley's budget | others then |
-| --- | --- | --- |
-| overhead per step, a chain of trivial steps | 5 ms | DBOS 1.5 ms (no process of its own), Prefect 10.5 ms, Dagster 1,053 ms, Airflow 1,055 ms |
-| first run in an empty home | 1.4 s | DBOS 1.4 s and Dagster 1.4 s (without data or tests), Prefect 10.6 s, Airflow 11.4 s |
-| `--help` | 200 ms | Soda 230 ms, Kedro 240 ms, Dagster 640 ms, dbt 1,080 ms |
-| ten models, 12 tests, 10 million rows | 1.2 times DuckDB 2 (10.1 s) | dbt-duckdb 18.3 s, SQLMesh 17.9 s, a DuckDB 1.5 script 15.3 s |
-| nothing changed; last model changed | 0.8 s; 1.0 s | dbt with state 1.8 s and 2.6 s, SQLMesh 1.7 s and 2.1 s |
-| a sandbox of it | 0.5 s | SQLMesh `plan` 1.7 s, `dbt clone` 2.4 s |
-| 40 tests on 10 million rows | 1.0 times by hand | Pandera 1.5 s, dbt 1.6 s, Soda 2.1 s, Great Expectations 3.3 to 4.1 s (on pandas 28.7 s) |
-"""
+_ELSEWHERE = Path(__file__).parent / "elsewhere.md"
+"""What the design measured of others; not measured here."""
 
 
 def write(report: Report, page: Path = PAGE) -> None:
@@ -58,7 +44,7 @@ def text_of(report: Report) -> str:
         f"{markdown(report.records)}\n",
         _over(report.records),
         _notes(report.records),
-        _ELSEWHERE,
+        _ELSEWHERE.read_text("utf-8"),
     )
     return "\n".join(part for part in parts if part)
 

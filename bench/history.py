@@ -8,6 +8,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.timing import BenchError
+
 
 @contextmanager
 def database(project: Path) -> Iterator[sqlite3.Connection]:
@@ -33,4 +35,6 @@ def pace(project: Path) -> float:
         "SELECT count(*), min(finished), max(finished) FROM run_step "
         "WHERE state = 'succeeded' AND run_id = (SELECT id FROM run ORDER BY created DESC LIMIT 1)",
     )
-    return float(last - first) / 1e6 / (count - 1)
+    if not count:
+        raise BenchError("no step of the last run has succeeded")
+    return float((last - first) / 1e6 / (count - 1))

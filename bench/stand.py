@@ -8,6 +8,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from bench.data import small_csv
+from bench.timing import BenchError
 from galley.ids import digest
 from galley.lake.model import FieldKey, Version
 from galley.lake.reading import file_paths
@@ -25,9 +27,6 @@ from galley.project.model import (
 from galley.quality.evaluate import run_tests
 from galley.runs.protocol import StepDone, StepTask, TaskFailed, TestDone, TestTask
 from galley.runs.runner.handler import attempt
-
-from bench.data import small_csv
-from bench.timing import BenchError
 
 THREADS = 2
 MEMORY = 4 << 30

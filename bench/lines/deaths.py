@@ -16,6 +16,7 @@ from bench.record import Record
 from bench.setting import Setting
 from bench.timing import GALLEY, BenchError, environment, median, rounds, run
 
+Process = subprocess.Popen[bytes]
 _PATIENCE = 60.0
 _EXITS = """\
 import os
@@ -76,10 +77,11 @@ def child(setting: Setting) -> tuple[Record, ...]:
 def worker(setting: Setting) -> tuple[Record, ...]:
     """The supervisor and with it every worker is killed: until the step runs again."""
 
-    def kill_supervisor(process: subprocess.Popen[bytes], project: Path) -> None:
+    def kill_supervisor(process: Process, project: Path) -> Process:
         below = psutil.Process(process.pid).children()
         (found,) = [one for one in below if "galley.runs.supervisor" in " ".join(one.cmdline())]
         found.kill()
+        return process
 
     return (
         _lost(
@@ -93,33 +95,28 @@ def worker(setting: Setting) -> tuple[Record, ...]:
 
 def engine(setting: Setting) -> tuple[Record, ...]:
     """The whole command is killed: from the next command to the step's next start."""
-    following: list[subprocess.Popen[bytes]] = []
 
-    def kill_engine(process: subprocess.Popen[bytes], project: Path) -> None:
+    def kill_engine(process: Process, project: Path) -> Process:
         process.send_signal(signal.SIGKILL)
         process.wait()
-        following.append(_start(project))
+        return _start(project)
 
-    try:
-        return (
-            _lost(
-                setting,
-                "lost-engine",
-                "the engine is lost (`kill -9` of `galley run`): from the next command until the "
-                "step runs again",
-                kill_engine,
-            ),
-        )
-    finally:
-        for process in following:
-            process.wait(_PATIENCE)
+    return (
+        _lost(
+            setting,
+            "lost-engine",
+            "the engine is lost (`kill -9` of `galley run`): from the next command until the step "
+            "runs again",
+            kill_engine,
+        ),
+    )
 
 
 def _lost(
     setting: Setting,
     name: str,
     what: str,
-    kill: Callable[[subprocess.Popen[bytes], Path], None],
+    kill: Callable[[Process, Path], Process],
 ) -> Record:
     with setting.folder() as folder:
 
@@ -130,7 +127,7 @@ def _lost(
                 _await_marks(mark, 1)
                 time.sleep(0.2)
                 killed = time.time()
-                kill(process, project)
+                process = kill(process, project)
                 again = _await_marks(mark, 2)[1]
                 process.wait(_PATIENCE)
             finally:
@@ -151,7 +148,7 @@ def _project(folder: Path, code: str) -> tuple[Path, Path]:
     return write(folder, files), mark
 
 
-def _start(project: Path) -> subprocess.Popen[bytes]:
+def _start(project: Path) -> Process:
     return subprocess.Popen(
         [GALLEY, "run"],
         cwd=project,

@@ -41,7 +41,12 @@ def _cold(setting: Setting, project: Path, folder: Path) -> Record:
         if not (project / ".galley").exists():
             _fresh(project)
         (data,) = (project / ".galley" / "warehouse" / "models").glob("flights-*/data")
-        script = [sys.executable, RIVALS / "ten_models.py", f"{data}/*.parquet", target]
+        script: list[str | Path] = [
+            sys.executable,
+            RIVALS / "ten_models.py",
+            f"{data}/*.parquet",
+            target,
+        ]
         found = seconds(lambda: run(script, folder))
         shutil.rmtree(target)
         return found

@@ -4,6 +4,7 @@ How a page is written, so that it can be run:
 
 - A block ``console`` holds commands after ``$ `` and what they print. Printed lines are compared
   in order: ``…`` stands for any text, a line ``…`` for any lines, runs of blanks are one blank.
+  Notes on stderr count only when a command fails. A command without output below it may print.
 - A command may fail only if the next one is ``$ echo $?``.
 - A line that is just a path in backticks with a colon puts the next block into that file.
   ``Append to `path`:`` adds to it, ``In `path`, replace:`` is followed by two blocks.
@@ -150,13 +151,13 @@ class Page:
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            capture_output=True,
             text=True,
             timeout=60,
             check=False,
         )
-        self.printed, self.status = done.stdout, done.returncode
+        self.status = done.returncode
+        self.printed = done.stdout + (done.stderr if self.status else "")
 
 
 def commands(text: str) -> Iterator[tuple[str, list[str]]]:

@@ -66,7 +66,7 @@ Rebuild = Annotated[
 Pipeline = Annotated[
     str | None,
     typer.Argument(
-        metavar="[PIPELINE]",
+        metavar="PIPELINE",
         autocompletion=complete.pipelines,
         help="The pipeline. Not needed where there is only one.",
         show_default=False,

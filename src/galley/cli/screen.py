@@ -42,29 +42,37 @@ def err() -> Console:
 
 def note(text: str) -> None:
     """One line about the answer, on stderr."""
-    err().print(text, style="dim", markup=False, soft_wrap=True)
+    say(err(), text, "dim")
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """One line of text as it is; a terminal breaks it between words."""
+    console.print(text, style=style or None, markup=False, soft_wrap=not console.is_terminal)
 
 
 def table(
-    columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    wrap: Sequence[str] = (),
 ) -> None:
-    """Rows in aligned columns on stdout; the last column takes what width is left."""
+    """Rows in aligned columns on stdout; the last column, and those of ``wrap``, give way."""
     from rich.table import Table
+    from rich.text import Text
 
     console = out()
-    shown = Table(
-        box=None, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 2, 0, 0)
-    )
-    last = columns[-1]
+    shown = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for name in columns:
+        gives_way = name == columns[-1] or name in wrap
         shown.add_column(
             name,
             justify="right" if name in right else "left",
-            no_wrap=name != last,
-            overflow="fold" if name == last else "ellipsis",
+            no_wrap=not gives_way,
+            overflow="fold" if gives_way else "ellipsis",
         )
     for row in rows:
-        shown.add_row(*map(_escaped, row))
+        shown.add_row(*map(Text, row))
     console.print(shown)
 
 
@@ -85,9 +93,3 @@ def _console(stream: Any) -> Console:
     return Console(
         file=stream, width=width(stream), highlight=False, markup=True, emoji=False, soft_wrap=False
     )
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

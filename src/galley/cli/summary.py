@@ -40,13 +40,20 @@ def print_steps(steps: Sequence[Facts]) -> None:
             words.word(step["state"]),
             words.number(step["rows"]),
             words.seconds(step["seconds"]),
-            words.cut(step["message"] or step["why"] or "", 300),
+            _why(step),
         )
         for step in shown
     ]
     screen.table(("step", "state", "rows", "time", "why"), rows, right=("rows", "time"))
     if len(steps) > len(shown):
         screen.out().print(f"… and {words.plural(len(steps) - len(shown), 'more step')}")
+
+
+def _why(step: Facts) -> str:
+    """Why a step is in its state; what a test said stands below."""
+    if step["state"] == "blocked" and step["message"]:
+        return str(step["message"]).partition(":")[0]
+    return words.cut(step["message"] or step["why"] or "", 240)
 
 
 def print_tests(tests: Sequence[Facts]) -> None:
@@ -63,6 +70,8 @@ def print_tests(tests: Sequence[Facts]) -> None:
 def _print_test(console: Console, test: Facts) -> None:
     verdict = test["verdict"]
     effect = "blocks the publish" if test["blocks"] else "does not block"
+    if test["override"]:
+        effect = f"let through by {test['override']['by']}: {test['override']['reason']}"
     head = (
         f"{words.glyph(verdict)} {test['name']} on {test['table']}: {words.word(verdict)}, {effect}"
     )
@@ -80,7 +89,8 @@ def _print_test(console: Console, test: Facts) -> None:
         _line(console, f"    {' · '.join(measured)}")
     _sample(console, test["sample"])
     if test["sql"]:
-        _line(console, f"    sql: {' '.join(test['sql'].split())}", "dim")
+        sql = f"    sql: {' '.join(test['sql'].split())}"
+        console.print(sql, style="dim", markup=False, soft_wrap=True)
     if test["where"]:
         _line(console, f"    defined in {test['where']}", "dim")
 
@@ -140,7 +150,7 @@ def _verdict(console: Console, facts: Facts) -> None:
         )
         return
     _line(console, f"✗ nothing was published; {facts['ref']} is untouched", "bold red")
-    if facts["message"]:
+    if facts["message"] and not any(test["blocks"] for test in facts["tests"]):
         _line(console, f"  {state}: {facts['message']}")
     failed = next((step for step in facts["steps"] if step["state"] == "failed"), None)
     if failed is not None:
@@ -178,7 +188,7 @@ def _failure(console: Console, step: Facts) -> None:
 
 
 def _line(console: Console, text: str, style: str = "") -> None:
-    console.print(text, style=style or None, markup=False, soft_wrap=True)
+    screen.say(console, text, style)
 
 
 def tested(tests: Sequence[Facts]) -> str:

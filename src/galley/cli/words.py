@@ -105,11 +105,11 @@ def ago(moment: int, now: int) -> str:
 
 
 def when(text: str | None) -> str:
-    """An ISO instant in the local time zone, without what nobody reads."""
+    """An ISO instant in the local time zone, to the minute."""
     if text is None:
         return ""
     moment = datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone()
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+    return moment.strftime("%Y-%m-%d %H:%M")
 
 
 def short(identifier: str | None) -> str:

@@ -5,7 +5,7 @@ The dictionaries are what ``--json`` prints; their keys are published as JSON sc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,8 @@ from galley.lake.diff import TableDiff, diff
 from galley.lake.model import PRODUCTION, Commit, Ref, RefKind, Version
 from galley.lake.names import nearest
 from galley.lake.rollback import RollbackPlan
-from galley.runs import findings, keys
+from galley.runs import findings, keys, records
+from galley.runs.model import RunState
 
 Facts = dict[str, Any]
 
@@ -54,15 +55,36 @@ def base_of(connection: Connection, ref: Ref) -> Base:
     return Base(ref.fork_ref or PRODUCTION, origin.id, origin.created, behind)
 
 
-def tables_at(connection: Connection, project: str, commit: str, now: int) -> list[Facts]:
-    """Every table at a commit, with its marks."""
+def tables_at(connection: Connection, project: str, ref: str, commit: str, now: int) -> list[Facts]:
+    """Every table at a commit of a ref, with its marks."""
     tree = trees.tree(connection, commit)
     contents = keys.effective_contents(tree)
-    overrides = findings.shown_overrides(connection, project, list(tree), now)
+    overrides = _standing(connection, project, ref, list(tree), now)
     return [
         table_facts(version, contents, overrides.get(name, ()))
         for name, version in sorted(tree.items())
     ]
+
+
+def _standing(
+    connection: Connection, project: str, ref: str, tables: Collection[str], now: int
+) -> dict[str, list[Facts]]:
+    """The overrides by which a run was published to the ref (or to what it is a branch of)."""
+    found = findings.shown_overrides(connection, project, tables, now)
+    if not found:
+        return {}
+    here = refs.find_ref(connection, project, ref)
+    names = {ref, here.fork_ref if here and here.fork_ref else ref}
+    published: set[str | None] = set()
+    for name in names:
+        done = records.list_runs(
+            connection, project, states=(RunState.SUCCEEDED,), ref=name, limit=FAR
+        )
+        published |= {run.id for run in done} | {run.request.resumes for run in done}
+    return {
+        table: list({row["test"]: row for row in rows if row["run_id"] in published}.values())
+        for table, rows in found.items()
+    }
 
 
 def table_facts(

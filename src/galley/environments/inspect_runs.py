@@ -13,7 +13,7 @@ from galley.environments.inspect import Facts
 from galley.errors import NotFoundError, UsageError
 from galley.lake import refs, trees
 from galley.lake.names import nearest
-from galley.runs import queue, records
+from galley.runs import findings, queue, records
 from galley.runs.model import Run, RunState, StepRun, StepType
 from galley.runs.tables import verdict as verdict_table
 from galley.runs.verdict import Verdict
@@ -69,7 +69,7 @@ def run_facts(connection: Connection, run: Run) -> Facts:
         "finished": iso(run.finished),
         "seconds": _seconds(run.started, run.finished),
         "steps": [_step_facts(step) for step in steps if step.type is StepType.STEP],
-        "tests": tests_of(connection, run.id),
+        "tests": tests_of(connection, run),
         "warnings": warnings_of(connection, run.id),
         "children": [child.id for child in _children(connection, run)],
     }
@@ -113,16 +113,23 @@ def variable_facts(
     ]
 
 
-def tests_of(connection: Connection, run_id: str) -> list[Facts]:
+def tests_of(connection: Connection, run: Run) -> list[Facts]:
     """The newest verdict of every test of a run, those that did not pass first."""
+    chain = [run.id] + ([run.request.resumes] if run.request.resumes else [])
+    allowed = findings.overrides(connection, chain, run.created)
     rows = connection.execute(
         select(verdict_table)
-        .where(verdict_table.c.run_id == run_id)
+        .where(verdict_table.c.run_id == run.id)
         .order_by(verdict_table.c.at, verdict_table.c.id)
     )
     newest = {(row.test, row.table_key): row for row in rows}
     found = [
-        _test_facts(codec.from_plain(Verdict, row.body), row.step, row.reused_from)
+        _test_facts(
+            codec.from_plain(Verdict, row.body),
+            row.step,
+            row.reused_from,
+            allowed.get((row.test, row.table_key)),
+        )
         for row in newest.values()
     ]
     order = {"error": 0, "fail": 1, "not_evaluated": 2, "warn": 3, "pass": 4}
@@ -182,7 +189,9 @@ def _step_facts(step: StepRun) -> Facts:
     }
 
 
-def _test_facts(verdict: Verdict, step: str, reused_from: str | None) -> Facts:
+def _test_facts(
+    verdict: Verdict, step: str, reused_from: str | None, override: Mapping[str, Any] | None
+) -> Facts:
     return {
         "name": verdict.test,
         "type": verdict.type,
@@ -192,7 +201,8 @@ def _test_facts(verdict: Verdict, step: str, reused_from: str | None) -> Facts:
         "verdict": verdict.outcome.value,
         "severity": verdict.severity,
         "blocking": verdict.blocking,
-        "blocks": verdict.blocks,
+        "blocks": verdict.blocks and override is None,
+        "override": {"by": override["by"], "reason": override["reason"]} if override else None,
         "value": verdict.value,
         "limits": verdict.limits,
         "rows": verdict.rows,

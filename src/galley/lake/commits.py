@@ -58,8 +58,8 @@ def write_commit(
     """Write one commit; no ref points to it yet.
 
     ``created`` is ``now``, or just after the parent's if that is later. Without a
-    ``code_version`` the parent's stays, unless ``inherits_code`` is off. Raises StaleRefError if a guarded change expects another
-    version than the parent has.
+    ``code_version`` the parent's stays, unless ``inherits_code`` is off. Raises StaleRefError if
+    a guarded change expects another version than the parent has.
     """
     if tree_of is not None and changes:
         raise InternalError("A commit that shows another commit's tables cannot change tables.")

@@ -106,11 +106,11 @@ def _decide(
     if mine is None or theirs is None:
         gone, there = ("source", "target") if mine is None else ("target", "source")
         return MergeOutcome.CONFLICT, f"the {gone} dropped it and the {there} changed it"
-    if base is None:
+    if base is None and not (_cut_alike(source) and _cut_alike(target)):
         return MergeOutcome.CONFLICT, "both sides added it with different content"
     if not _only_adds(mine.intent) or not _only_adds(theirs.intent):
         return MergeOutcome.RECOMPUTE, "both sides changed it, and one of them all of it"
-    if len({base.schema_fingerprint, mine.schema_fingerprint, theirs.schema_fingerprint}) > 1:
+    if len({side.schema_fingerprint for side in (base, mine, theirs) if side}) > 1:
         return MergeOutcome.RECOMPUTE, "its columns changed while both sides wrote to it"
     return _decide_windows(_spans(mine, source, target), _spans(theirs, target, source))
 
@@ -128,6 +128,12 @@ def _decide_windows(mine: set[Span] | None, theirs: set[Span] | None) -> tuple[M
 
 def _only_adds(intent: Intent) -> bool:
     return intent.kind in (IntentKind.APPEND, IntentKind.WINDOW)
+
+
+def _cut_alike(change: Change) -> bool:
+    """Whether a table that is new on a side consists of windows, as the first batches of a
+    backfill make it."""
+    return change.version is not None and _only_adds(change.version.intent) and bool(change.windows)
 
 
 def _content(version: Version | None) -> str | None:

@@ -12,18 +12,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import duckdb
 
-_kept: dict[int, duckdb.DuckDBPyConnection] = {}
+MOST = 2
+"""A step uses one for its query and one to measure what it made."""
+
+_kept: dict[int, list[duckdb.DuckDBPyConnection]] = {}
 
 
 def keep() -> None:
-    """Open a database for the next ``take``, unless one is there."""
-    if os.getpid() not in _kept:
-        _kept[os.getpid()] = _open()
+    """Open databases for the next calls of ``take``, unless they are there."""
+    mine = _kept.setdefault(os.getpid(), [])
+    while len(mine) < MOST:
+        mine.append(_open())
 
 
 def take() -> duckdb.DuckDBPyConnection:
     """A fresh in-memory database: UTC, no extensions by themselves, no Python variables."""
-    return _kept.pop(os.getpid(), None) or _open()
+    mine = _kept.get(os.getpid())
+    return mine.pop() if mine else _open()
 
 
 def _open() -> duckdb.DuckDBPyConnection:

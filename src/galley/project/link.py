@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
 
 from galley.errors import Where
@@ -103,7 +103,7 @@ class Graph:
         own = {
             name: draft for name, draft in self.drafts.items() if draft.step.pipeline == pipeline
         }
-        waiting = {name: self._upstream(draft.step, own) for name, draft in own.items()}
+        waiting = {name: self._upstream(draft.step, own.keys()) for name, draft in own.items()}
         ordered: list[str] = []
         while waiting:
             ready = sorted(
@@ -117,9 +117,9 @@ class Graph:
                 del waiting[name]
         return tuple(ordered)
 
-    def _upstream(self, step: Step, own: Iterable[str]) -> set[str]:
+    def _upstream(self, step: Step, own: Set[str]) -> set[str]:
         makers = {self.makers[table].step.name for table in step.inputs if table in self.makers}
-        return (makers & set(own)) - {step.name}
+        return (makers & own) - {step.name}
 
     def _note_cycle(self, waiting: dict[str, set[str]]) -> None:
         path = [min(name for name, upstream in waiting.items() if upstream & set(waiting))]

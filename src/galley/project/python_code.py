@@ -125,9 +125,11 @@ def reduced(
         elif not (isinstance(node, Function) and node.name in functions) and not _is_text(node):
             body.append(node)
     waiting = set(functions)
-    while called := {one for one in waiting if one in _names(body)}:
+    new = body
+    while called := waiting & _names(new):
         waiting -= called
-        body.extend(_plain(functions[one], decorators) for one in sorted(called))
+        new = [_plain(functions[one], decorators) for one in sorted(called)]
+        body = body + new
     return ast.Module(body=body, type_ignores=[])
 
 

@@ -211,6 +211,8 @@ def finish(
     if _reusable(live, step, attempt, done, probe):
         kept = _results(live, step, attempt, changes)
         findings.save_results(connection, live.project, kept, now)
+    contents = {c.table: c.version.content_id for c in changes if c.version is not None}
+    findings.save_metrics(connection, live.project, live.run.id, contents, done.metrics, now)
     drop_attempt(connection, live, attempt, "staged", now)
     if plain:
         consumers = live.graph.consumers[attempt.step_run.name]

@@ -11,11 +11,13 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from galley import codec
 from galley.errors import UsageError
 from galley.ids import new_id
 from galley.lake import refs
-from galley.lake.model import Span
+from galley.lake.model import Span, WindowEntry
 from galley.runs import queue, records
+from galley.runs.findings import Result
 from galley.runs.graph import selected_steps
 from galley.runs.live import LiveRun, Site, load_live
 from galley.runs.model import Intention, Reason, Run, RunRequest, RunState
@@ -70,11 +72,17 @@ def _stale(connection: Connection, live: LiveRun, head: str) -> list[Span]:
         )
     found: set[Span] = set()
     for step in windowed:
-        spans = plan_step(scene, step, setting).spans
+        plan = plan_step(scene, step, setting)
+        # Windows that a run staged and never published are missing here; a child adopts them.
+        spans = tuple(sorted({*plan.spans, *map(_span_of, plan.adopted)}))
         found.update(spans)
         if spans:
             scene.pending.update(dict.fromkeys(step.outputs, spans))
     return sorted(found)
+
+
+def _span_of(result: Result) -> Span:
+    return codec.from_plain(WindowEntry, result.body["window"]).span
 
 
 def _children(live: LiveRun, spans: Sequence[Span]) -> list[Run]:

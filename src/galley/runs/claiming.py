@@ -122,7 +122,7 @@ class Claimer:
         work = testing.work_for(connection, live, node, scene, spans=spans)
         if work.needed:
             return lambda: self.jobs.evaluate(live, step_run, work)
-        testing.conclude(connection, live, step_run, work, (), (), self.site.clock())
+        testing.conclude(connection, live, step_run, work, (), self.site.clock())
         return _nothing
 
     def _adopt(self, live: LiveRun, step_run: StepRun, plan: StepPlan, share: int) -> None:

@@ -59,9 +59,7 @@ class Dispatcher:
             steps = queue.steps_of(connection, live.run.id)
         for step_run in steps:
             if step_run.state is StepState.STAGED:
-                step = live.node(step_run.name).step
-                made = step.outputs if step and step_run.reused_from is None else ()
-                self._test(live, step_run, made=made, spans=step_run.spans)
+                self._test(live, step_run, step_run.spans)
 
     def submit_publish_tests(self, live: LiveRun, task: TestTask) -> None:
         """Evaluate tests on merged versions before a publish."""
@@ -137,45 +135,32 @@ class Dispatcher:
             )
             if changes is None or plain:
                 return None
-            made = tuple(change.table for change in changes)
-            work = self._work(connection, live, step_run, made=made, spans=attempt.plan.spans)
+            work = self._work(connection, live, step_run, attempt.plan.spans)
             if work.needed:
                 return work
-            testing.conclude(connection, live, step_run, work, (), (), now)
+            testing.conclude(connection, live, step_run, work, (), now)
         return None
 
-    def _test(
-        self, live: LiveRun, step_run: StepRun, *, made: Sequence[str], spans: tuple[Span, ...]
-    ) -> None:
+    def _test(self, live: LiveRun, step_run: StepRun, spans: tuple[Span, ...]) -> None:
         """Evaluate what has no verdict yet; conclude at once if there is nothing to evaluate."""
         with self.site.database.read() as connection:
-            work = self._work(connection, live, step_run, made=made, spans=spans)
+            work = self._work(connection, live, step_run, spans)
         if work.needed:
             self.jobs.evaluate(live, step_run, work)
         else:
             self._conclude(live, step_run, work, TestDone("test_done", (), (), 0.0))
 
     def _work(
-        self,
-        connection: Connection,
-        live: LiveRun,
-        step_run: StepRun,
-        *,
-        made: Sequence[str],
-        spans: tuple[Span, ...],
+        self, connection: Connection, live: LiveRun, step_run: StepRun, spans: tuple[Span, ...]
     ) -> TestWork:
         node = live.node(step_run.name)
-        scene = live.scene(connection)
-        measure: list[str] = []
-        if node.step is not None and made:
-            measure = testing.to_measure(node.step, made, scene.versions(made))
-        return testing.work_for(connection, live, node, scene, spans=spans, measure=measure)
+        return testing.work_for(connection, live, node, live.scene(connection), spans=spans)
 
     def _conclude(self, live: LiveRun, step_run: StepRun, work: TestWork, answer: TestDone) -> None:
         now = self.site.clock()
         faults.point("tests.before_conclude")
         with self.site.database.write() as connection:
-            testing.conclude(connection, live, step_run, work, answer.verdicts, answer.metrics, now)
+            testing.conclude(connection, live, step_run, work, answer.verdicts, now)
 
     def _exited(self, event: PoolEvent) -> None:
         job = self.jobs.pop(event.task_id)
@@ -216,7 +201,7 @@ class Dispatcher:
         losses = live.test_losses.get(step_run.id, 0) + 1
         live.test_losses[step_run.id] = losses
         if losses < attempts.MOST_LOSSES and failure.reason == Reason.LOST_WORKER.value:
-            self._test(live, step_run, made=(), spans=step_run.spans)
+            self._test(live, step_run, step_run.spans)
             return
         now = self.site.clock()
         with self.site.database.write() as connection:

@@ -99,7 +99,11 @@ class FieldsReply:
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """The attempt's work is on disk. ``modules`` are project modules that were loaded meanwhile."""
+    """The attempt's work is on disk.
+
+    ``modules`` are project modules that were loaded meanwhile, ``metrics`` the automatic metrics of
+    the tables that were made.
+    """
 
     kind: Literal["step_done"]
     changes: tuple[Change, ...]
@@ -109,6 +113,7 @@ class StepDone:
     modules: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     preview: dict[str, Any] | None = None
+    metrics: tuple[Metric, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

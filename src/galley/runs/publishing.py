@@ -224,7 +224,7 @@ def _ungated(connection: Connection, live: LiveRun, merged: _Merged) -> dict[int
             test for test in tests if testing.key_of(live, test, contents, spans) not in judged
         )
         if todo:
-            found[position] = TestWork(versions, contents, spans, (), todo, ())
+            found[position] = TestWork(versions, contents, spans, (), todo)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from galley.runs.live import LiveRun, Site, memory_share
 from galley.runs.model import Reason, StepRun, StepState
 from galley.runs.planning import Scene
 from galley.runs.protocol import TestTask
-from galley.runs.verdict import Metric, Verdict
+from galley.runs.verdict import Verdict
 
 _VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 
@@ -40,12 +40,11 @@ class TestWork:
     spans: tuple[Span, ...]
     known: tuple[tuple[str, Verdict, str], ...]
     todo: tuple[TestSpec, ...]
-    measure: tuple[str, ...]
 
     @property
     def needed(self) -> bool:
         """Whether a worker has anything to do."""
-        return bool(self.todo or self.measure)
+        return bool(self.todo)
 
 
 def work_for(
@@ -55,11 +54,10 @@ def work_for(
     scene: Scene,
     *,
     spans: tuple[Span, ...] = (),
-    measure: Sequence[str] = (),
 ) -> TestWork:
     """Look up which of a node's tests have a verdict on exactly these contents."""
     tables = {table for test in node.tests for table in (test.table, *test.reads)}
-    versions = scene.versions(tables | set(measure))
+    versions = scene.versions(tables)
     contents = scene.contents(versions)
     wanted = {}
     for test in node.tests:
@@ -71,7 +69,7 @@ def work_for(
     )
     judged = {wanted[key].name + "\0" + wanted[key].table for key in found}
     todo = tuple(test for test in node.tests if test.name + "\0" + test.table not in judged)
-    return TestWork(versions, contents, spans, known, todo, tuple(measure))
+    return TestWork(versions, contents, spans, known, todo)
 
 
 def key_of(
@@ -103,7 +101,6 @@ def task_for(site: Site, live: LiveRun, node: Node, work: TestWork, slots: int) 
         spans=work.spans,
         window_column=window.column if window else None,
         timezone=window.timezone if window else "UTC",
-        metrics=work.measure,
         threads=max(site.threads // slots, 1),
         memory=memory_share(site, slots),
     )
@@ -115,7 +112,6 @@ def conclude(
     step_run: StepRun,
     work: TestWork,
     verdicts: Iterable[Verdict],
-    metrics: Iterable[Metric],
     now: int,
 ) -> StepState | None:
     """Store what the tests said and move the step on: its consumers are released, or it is blocked.
@@ -136,7 +132,6 @@ def conclude(
         return None
     rows = [(key, verdict, run_id or None) for key, verdict, run_id in judged]
     findings.save_verdicts(connection, live.project, live.run.id, step_run.name, rows, now)
-    findings.save_metrics(connection, live.project, live.run.id, work.contents, metrics, now)
     _tell(connection, live, step_run, [verdict for _, verdict, _ in judged], now)
     if to.good:
         consumers = live.graph.consumers[step_run.name]
@@ -151,15 +146,6 @@ def requested_spans(live: LiveRun) -> tuple[Span, ...]:
     """The windows that the run was asked for, as one span."""
     asked = live.setting.windows
     return (Span(*asked),) if asked is not None else ()
-
-
-def to_measure(step: Step, made: Collection[str], versions: Mapping[str, Version]) -> list[str]:
-    """The tables whose automatic metrics are due: those made now that hold rows."""
-    return [
-        table
-        for table in step.outputs
-        if table in made and table in versions and versions[table].format.value == "iceberg"
-    ]
 
 
 def _outcome(step_run: StepRun, blocked: bool) -> StepState:

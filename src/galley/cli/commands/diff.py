@@ -18,7 +18,7 @@ def diff(
     before: Annotated[
         str | None,
         typer.Argument(
-            metavar="[A]",
+            metavar="A",
             autocompletion=complete.refs,
             help="A state of the data. Default: production.",
             show_default=False,
@@ -27,7 +27,7 @@ def diff(
     after: Annotated[
         str | None,
         typer.Argument(
-            metavar="[B]",
+            metavar="B",
             autocompletion=complete.refs,
             help="Another. Default: your kitchen.",
             show_default=False,

@@ -19,7 +19,7 @@ def history(
     ref: Annotated[
         str | None,
         typer.Argument(
-            metavar="[REF]",
+            metavar="REF",
             autocompletion=complete.refs,
             help="REF, REF@COMMIT, REF@TIME or tag/NAME. Default: your kitchen.",
             show_default=False,
@@ -49,7 +49,7 @@ def history(
         )
         for one in facts
     ]
-    screen.table(("commit", "when", "kind", "who", "tables", "message"), rows)
+    screen.table(("commit", "when", "kind", "who", "tables", "message"), rows, wrap=("tables",))
 
 
 def _names(tables: list[str]) -> str:

@@ -46,7 +46,7 @@ def logs(
     run: Annotated[
         str,
         typer.Argument(
-            metavar="[RUN]",
+            metavar="RUN",
             autocompletion=complete.runs,
             help="A run, by the beginning of its id. Default: the last one.",
             show_default=False,
@@ -54,7 +54,7 @@ def logs(
     ] = "last",
     step: Annotated[
         str | None,
-        typer.Argument(metavar="[STEP]", autocompletion=complete.steps, help="Only this step."),
+        typer.Argument(metavar="STEP", autocompletion=complete.steps, help="Only this step."),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it ends.")] = False,
     stream: Annotated[Stream, typer.Option("--stream", help="Which output.")] = Stream.BOTH,

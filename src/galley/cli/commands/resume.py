@@ -18,7 +18,7 @@ def resume(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]",
+            metavar="RUN",
             autocompletion=complete.runs,
             help="A run that stopped or is paused. Default: the last one.",
             show_default=False,

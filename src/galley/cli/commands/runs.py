@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import Annotated
 
 import typer
@@ -20,6 +21,9 @@ from galley.runs.model import RunState
 
 app = new_app(invoke_without_command=True)
 app.command("show")(show_run)
+
+ROOMY = 100
+"""Columns from which there is room for what came of a run."""
 
 DAY = 24 * 3600 * 1_000_000
 _UNITS = {"m": 60 * 1_000_000, "h": 3600 * 1_000_000, "d": DAY, "w": 7 * DAY}
@@ -61,20 +65,7 @@ def runs(
     if not facts:
         screen.out().print("no runs yet: galley run")
         return
-    rows = [
-        (
-            words.short(one["run"]),
-            f"{words.glyph(one['state'])} {words.word(one['state'])}",
-            one["pipeline"],
-            one["ref"],
-            words.when(one["created"]),
-            words.seconds(one["seconds"]),
-            words.cut(_about(one), 160),
-        )
-        for one in facts
-    ]
-    heads = ("run", "state", "pipeline", "ref", "when", "time", "")
-    screen.table(heads, rows, right=("time",))
+    _print(facts)
 
 
 @app.command()
@@ -128,3 +119,24 @@ def _about(run: Facts) -> str:
     if run["message"]:
         return str(run["message"]).splitlines()[0]
     return f"commit {words.short(run['commit'])}" if run["commit"] else ""
+
+
+def _print(runs: list[Facts]) -> None:
+    heads = ["run", "state", "pipeline", "ref", "when", "time"]
+    rows = [
+        [
+            words.short(one["run"]),
+            f"{words.glyph(one['state'])} {words.word(one['state'])}",
+            one["pipeline"],
+            one["ref"],
+            words.when(one["created"]),
+            words.seconds(one["seconds"]),
+        ]
+        for one in runs
+    ]
+    room = screen.width(sys.stdout)
+    if room >= ROOMY:
+        heads.append("what came of it")
+        for row, one in zip(rows, runs, strict=True):
+            row.append(words.cut(_about(one), max(30, room - 74)))
+    screen.table(heads, rows, right=("time",))

@@ -18,7 +18,7 @@ def show(
     run: Annotated[
         str,
         typer.Argument(
-            metavar="[RUN]",
+            metavar="RUN",
             autocompletion=complete.runs,
             help="A run, by the beginning of its id. Default: the last one.",
             show_default=False,

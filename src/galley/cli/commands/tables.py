@@ -36,7 +36,9 @@ def tables(
     session = open_session(project)
     target = session.target(at, quiet=as_json)
     with session.home.database.read() as connection:
-        found = inspect.tables_at(connection, session.project, target.commit, session.now())
+        found = inspect.tables_at(
+            connection, session.project, target.ref, target.commit, session.now()
+        )
     if as_json:
         screen.print_json({"ref": target.ref, "commit": target.commit, "tables": found})
         return
@@ -104,27 +106,24 @@ def metrics(
     session = open_session(project)
     name = table.lower()
     with session.home.database.read() as connection:
-        rows = findings.metrics_of(connection, session.project, name, limit=limit)
-    found = [_metric(row) for row in rows]
+        stored = findings.metrics_of(connection, session.project, name, limit=limit)
+    found = [_metric(row) for row in stored]
     if as_json:
         screen.print_json({"table": name, "metrics": found})
         return
     if not found:
         screen.out().print(f"nothing was measured of {name} yet", markup=False)
         return
-    shown = [
+    rows = [
         (
-            words.when(one["at"]),
             one["column"] or "",
-            one["name"],
-            ("~" if one["estimated"] else "") + words.cut(words.value(_measured(one)), 36),
-            one["window"] or "",
-            words.short(one["run"]),
+            one["name"] + (f" {one['window']}" if one["window"] else ""),
+            ("~" if one["estimated"] else "") + words.cut(words.value(_measured(one)), 24),
+            words.when(one["at"]),
         )
         for one in found
     ]
-    heads = ("when", "column", "metric", "value", "window", "run")
-    screen.table(heads, shown, right=("value",))
+    screen.table(("column", "metric", "value", "when"), rows, right=("value",))
 
 
 def marks(table: Mapping[str, Any]) -> str:

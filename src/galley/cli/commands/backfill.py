@@ -1,0 +1,51 @@
+"""``galley backfill``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from galley.cli import options
+from galley.cli.driving import drive, warm_pool
+from galley.cli.lazy import app_of
+from galley.cli.session import find_home, open_session
+from galley.cli.wishes import wish_for
+from galley.environments.launch import launch, prepare
+from galley.runs.model import RunCause
+
+BATCH = 31
+
+
+def backfill(
+    pipeline: options.Pipeline = None,
+    ref: options.In = None,
+    window: options.Window = None,
+    batch: Annotated[
+        int, typer.Option("--batch", min=1, help="How many windows are published together.")
+    ] = BATCH,
+    select: options.Select = None,
+    var: options.Var = None,
+    rebuild: options.Rebuild = None,
+    project: options.Project = None,
+    as_json: options.Json = False,
+) -> None:
+    """Make every window that is missing or stale, in batches that are published one by one.
+
+    Windows that are there stay; what fails can be asked for again, and only that is made.
+    """
+    with warm_pool(find_home(project)) as pool:
+        session = open_session(project)
+        manifest = session.manifest
+        wish = wish_for(session, manifest, pipeline, ref, select, window, var, rebuild)
+        wish = replace(wish, batch=batch, cause=RunCause.BACKFILL)
+        with session.home.database.write() as connection:
+            wanted = prepare(connection, session.home, manifest, session.checkout, wish)
+            queued = launch(connection, session.home, wanted)
+        session.tell(wanted.ref)
+        status = drive(session, pool, queued, as_json=as_json)
+    raise typer.Exit(status)
+
+
+app = app_of(backfill)

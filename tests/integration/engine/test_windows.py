@@ -1,0 +1,121 @@
+"""Windows made side by side, in backfills, and again after they were taken back."""
+
+import pytest
+
+from galley.runs.model import Intention, RunCause, RunState, StepState
+from tests.integration.engine.driver import Command
+from tests.integration.engine.kit import Works, once
+
+HEAD = "id,day\n"
+SELECT = "SELECT id, day FROM raw WHERE day >= $start AND day < $end"
+WINDOW = "{column: day, by: day, start: 2024-03-01, end: 2024-03-09}"
+
+
+@pytest.fixture
+def days(works: Works) -> Works:
+    """Eight days with one row each; pipeline ``src`` holds the rows, ``p`` cuts them."""
+    deliver(works, 1)
+    works.sql("daily", SELECT, materialize="window", window=WINDOW, tests=[{"unique": "id"}])
+    assert works.run("src").state is RunState.SUCCEEDED
+    return works
+
+
+def deliver(works: Works, copies: int) -> None:
+    rows = [f"{c * 100 + d},2024-03-0{d}" for c in range(copies) for d in range(1, 9)]
+    works.load("raw", HEAD + "\n".join(rows) + "\n", pipeline="src")
+
+
+def made(works: Works, ref: str = "kitchen/ana") -> list[str]:
+    return [str(day) for _, day in works.rows("daily", ref)]
+
+
+def test_two_windows_of_one_table_side_by_side_lose_no_row(days: Works) -> None:
+    days.run(window="2024-03-01")
+    runs = [days.launch(window=f"2024-03-0{day}") for day in (2, 3, 4)]
+    ended = days.drive(*runs)
+    assert [run.state for run in ended] == [RunState.SUCCEEDED] * 3
+    assert made(days) == ["2024-03-01", "2024-03-02", "2024-03-03", "2024-03-04"]
+
+
+def test_two_first_windows_of_a_new_table_side_by_side(days: Works) -> None:
+    runs = [days.launch(window=f"2024-03-0{day}") for day in (2, 3)]
+    ended = days.drive(*runs)
+    assert [run.message for run in ended] == [None, None]
+    assert made(days) == ["2024-03-02", "2024-03-03"]
+
+
+def test_the_same_window_twice_waits_and_reuses(days: Works) -> None:
+    first, second = (days.launch(window="2024-03-02") for _ in range(2))
+    ended = days.drive(first, second)
+    assert [run.state for run in ended] == [RunState.SUCCEEDED] * 2
+    assert days.states(second) == {"daily": "reused"}
+    assert made(days) == ["2024-03-02"]
+
+
+@pytest.mark.kill
+def test_the_engine_dies_while_it_replays_a_window(days: Works) -> None:
+    days.run(window="2024-03-01")
+    runs = [days.launch(window=f"2024-03-0{day}") for day in (2, 3)]
+    command = Command(days, runs[0], "replay.metadata:kill")
+    for run in runs:
+        assert command.wait() in (0, -9)
+        if not command.fired:
+            command = Command(days, run, "replay.metadata:kill")
+    assert command.fired
+    days.recover()
+    assert [days.get(run).state for run in runs] == [RunState.SUCCEEDED] * 2
+    assert made(days) == ["2024-03-01", "2024-03-02", "2024-03-03"]
+
+
+def test_a_backfill_makes_every_window_once(days: Works) -> None:
+    parent = days.run(batch=3, cause=RunCause.BACKFILL, window="2024-03-01..2024-03-09")
+    assert parent.state is RunState.SUCCEEDED, parent.message
+    assert len(made(days)) == 8
+    again = days.run(batch=3, cause=RunCause.BACKFILL)
+    assert again.state is RunState.SUCCEEDED
+    assert len(made(days)) == 8
+
+
+def test_a_cancelled_backfill_goes_on_when_asked_again(days: Works) -> None:
+    days.run(window="2024-03-01")
+    parent = days.launch(batch=1, cause=RunCause.BACKFILL)
+    stop = once(lambda: len(made(days)) > 2, lambda: days.ask(parent, Intention.CANCEL))
+    (ended,) = days.drive(parent, tick=stop)
+    assert ended.state in (RunState.CANCELLED, RunState.SUCCEEDED)
+    days.recover()
+    assert days.run(batch=2, cause=RunCause.BACKFILL).state is RunState.SUCCEEDED
+    assert len(made(days)) == 8
+
+
+def test_what_a_rollback_took_back_returns_by_no_window(days: Works) -> None:
+    assert days.promote().state is RunState.SUCCEEDED
+    bad = set(files(days))
+    days.roll_back()
+    days.sql("other", "SELECT count(*) AS n FROM raw", tests=[{"row_count": {"min": 1}}])
+    again = days.promote()
+    assert again.state is RunState.SUCCEEDED, again.message
+    assert len(made(days, "production")) == 8
+    assert not bad & set(files(days))
+
+
+def files(works: Works) -> list[str]:
+    """The files of the published windows."""
+    from galley.lake import refs
+    from galley.lake.trees import ledger, lookup
+
+    with works.home.database.read() as conn:
+        head = refs.get_ref(conn, works.name, "production").head
+        table = lookup(conn, head, ["daily"])["daily"]
+        return [p for entry in ledger(conn, head, table.table_id).values() for p in entry.files]
+
+
+def test_a_window_whose_input_changed_is_made_again_and_alone(days: Works) -> None:
+    days.sql("hourly", "SELECT id, day FROM daily WHERE day >= $start AND day < $end",
+             materialize="window", window=WINDOW)
+    days.run()
+    days.sql("daily", SELECT + " AND (day <> DATE '2024-03-05' OR id > 0)",
+             materialize="window", window=WINDOW, tests=[{"unique": "id"}])
+    run = days.run()
+    assert run.state is RunState.SUCCEEDED
+    assert days.steps(run)["hourly"].state is StepState.SUCCEEDED
+    assert len(days.rows("hourly")) == 8
