@@ -29,9 +29,7 @@ def shape(connection: Connection) -> dict[str, Any]:
     inspector = inspect(connection)
     found = {}
     for table in inspector.get_table_names():
-        columns = {
-            c["name"]: (str(c["type"]), c["nullable"]) for c in inspector.get_columns(table)
-        }
+        columns = {c["name"]: (str(c["type"]), c["nullable"]) for c in inspector.get_columns(table)}
         indexes = sorted(
             (str(i["name"]), tuple(i["column_names"]), bool(i["unique"]))
             for i in inspector.get_indexes(table)

@@ -78,7 +78,7 @@ def drive(session: Session, pool: Pool, run: Run, *, as_json: bool) -> int:
     """Follow a queued run to its end and report it; returns the exit status."""
     console = screen.err()
     live = not as_json and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    watch = watcher(session.home.database, run.id, console, live=live)
+    watch = watcher(session.home.database, run, console, live=live)
     with interrupts() as interrupted:
         try:
             ended = follow(

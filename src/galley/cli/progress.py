@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from galley.cli import words
 from galley.runs import queue, records
-from galley.runs.model import RunState, StepRun, StepType
+from galley.runs.model import Run, RunState, StepRun, StepType
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -135,6 +135,47 @@ class LiveView:
         return view
 
 
+class Batches:
+    """One line for each run of a backfill that has ended."""
+
+    def __init__(self, database: Database, run: Run, console: Console) -> None:
+        self._database = database
+        self._run = run
+        self._console = console
+        self._lines = Lines(database, run.id, console)
+        self._told: set[str] = set()
+        self._looked = 0.0
+
+    def __call__(self) -> None:
+        """Print what ended since the last look."""
+        if time.monotonic() - self._looked >= LOOK:
+            self.close()
+
+    def close(self) -> None:
+        """Print the rest."""
+        self._looked = time.monotonic()
+        self._lines.close()
+        with self._database.read() as connection:
+            children = records.list_runs(
+                connection, self._run.project, parent=self._run.id, limit=100_000, oldest_first=True
+            )
+        for child in children:
+            if child.state.terminal and child.id not in self._told:
+                self._told.add(child.id)
+                self._console.print(_child_line(child), markup=False, soft_wrap=True)
+
+
+def _child_line(run: Run) -> str:
+    windows = run.request.windows
+    what = f"windows {windows[0]}..{windows[1]}" if windows else "the tables made from them"
+    said = [f"{words.glyph(run.state.value)} {what}: {words.word(run.state.value)}"]
+    if run.started and run.finished:
+        said.append(words.seconds((run.finished - run.started) / 1_000_000))
+    if run.message:
+        said.append(words.cut(run.message.splitlines()[0], 160))
+    return " · ".join(said)
+
+
 def event_line(event: Mapping[str, Any]) -> str | None:
     """One event in words, or nothing."""
     kind, body, step = event["kind"], event["body"] or {}, event["step"]
@@ -143,6 +184,9 @@ def event_line(event: Mapping[str, Any]) -> str | None:
     if kind == "tests":
         return f"  {shown_name(step)}: {test_counts(body)}"
     subject, _, state = kind.partition(".")
+    if subject == "backfill":
+        runs = words.plural(body.get("runs", 0), "run")
+        return f"  {words.plural(body.get('windows', 0), 'window')} to make in {runs}"
     if subject == "run":
         return None if RunState.__members__.get(state.upper()) else f"  run {words.word(state)}"
     parts = [f"{words.glyph(state)} {shown_name(step)} {words.word(state)}"]
@@ -151,7 +195,7 @@ def event_line(event: Mapping[str, Any]) -> str | None:
     if body.get("seconds") is not None:
         parts.append(words.seconds(body["seconds"]))
     if body.get("message"):
-        parts.append(words.cut(body["message"], 160))
+        parts.append(words.cut(body["message"].splitlines()[0], 160))
     return " · ".join(parts)
 
 
@@ -181,9 +225,13 @@ def shown_name(name: str | None) -> str:
     return "tests across tables" if name == "tests:spanning" else name
 
 
-def watcher(database: Database, run_id: str, console: Console, *, live: bool) -> Lines | LiveView:
-    """The view that fits where the output goes."""
-    return (LiveView if live else Lines)(database, run_id, console)
+def watcher(
+    database: Database, run: Run, console: Console, *, live: bool
+) -> Lines | LiveView | Batches:
+    """The view that fits the run, and where the output goes."""
+    if run.request.batch is not None:
+        return Batches(database, run, console)
+    return (LiveView if live else Lines)(database, run.id, console)
 
 
 def _fitting(steps: list[StepRun], room: int) -> list[StepRun]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from galley.cli import screen, words
-from galley.cli.progress import shown_name, test_counts
+from galley.cli.progress import test_counts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,7 +53,8 @@ def _why(step: Facts) -> str:
     """Why a step is in its state; what a test said stands below."""
     if step["state"] == "blocked" and step["message"]:
         return str(step["message"]).partition(":")[0]
-    return words.cut(step["message"] or step["why"] or "", 240)
+    said = (step["message"] or step["why"] or "").splitlines()
+    return words.cut(said[0], 240) if said else ""
 
 
 def print_tests(tests: Sequence[Facts]) -> None:
@@ -162,16 +163,15 @@ def _published(console: Console, facts: Facts) -> None:
     steps = facts["steps"]
     reused = sum(step["state"] == "reused" for step in steps)
     said = [words.plural(len(steps), "step")]
+    if facts["children"]:
+        said = [words.plural(len(facts["children"]), "run")]
     if reused:
         said[0] += f" ({reused} reused)"
-    counts: dict[str, int] = {}
-    for test in facts["tests"]:
-        counts[test["verdict"]] = counts.get(test["verdict"], 0) + 1
-    if counts:
-        said.append(test_counts(counts))
+    if facts["tests"]:
+        said.append(tested(facts["tests"]))
     said.append(words.seconds(facts["seconds"]))
-    commit = words.short(facts["commit"])
-    _line(console, f"✓ published to {facts['ref']} as commit {commit}", "bold green")
+    commit = f" as commit {words.short(facts['commit'])}" if facts["commit"] else ""
+    _line(console, f"✓ published to {facts['ref']}{commit}", "bold green")
     _line(console, f"  run {words.short(facts['run'])} · {' · '.join(said)}")
     if facts["cause"] != "promotion" and facts["ref"].startswith("kitchen/"):
         _line(console, '  next: galley sql "SELECT …" · galley promote', "cyan")
@@ -205,6 +205,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return text == "NULL"
     return True
-
-
-__all__ = ["fitting_table", "print_run", "print_steps", "print_tests", "shown_name", "tested"]

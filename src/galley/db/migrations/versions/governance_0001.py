@@ -13,6 +13,10 @@ depends_on = None
 
 def upgrade() -> None:
     """Create the tables."""
+    _create_audit_entry()
+
+
+def _create_audit_entry() -> None:
     op.create_table(
         "audit_entry",
         sa.Column(

@@ -13,6 +13,21 @@ depends_on = None
 
 def upgrade() -> None:
     """Create the tables."""
+    _create_lake_checkpoint_entry()
+    _create_lake_checkpoint_window()
+    _create_lake_commit()
+    _create_lake_entry()
+    _create_lake_field_counter()
+    _create_lake_field_id()
+    _create_lake_hold()
+    _create_lake_pipeline_hold()
+    _create_lake_ref()
+    _create_lake_ref_log()
+    _create_lake_window()
+    _create_lake_withdrawn()
+
+
+def _create_lake_checkpoint_entry() -> None:
     op.create_table(
         "lake_checkpoint_entry",
         sa.Column("commit_id", sa.String(length=32), nullable=False),
@@ -20,6 +35,9 @@ def upgrade() -> None:
         sa.Column("entry_commit", sa.String(length=32), nullable=False),
         sa.PrimaryKeyConstraint("commit_id", "table_key", name=op.f("pk_lake_checkpoint_entry")),
     )
+
+
+def _create_lake_checkpoint_window() -> None:
     op.create_table(
         "lake_checkpoint_window",
         sa.Column("commit_id", sa.String(length=32), nullable=False),
@@ -30,6 +48,9 @@ def upgrade() -> None:
             "commit_id", "table_id", "span_start", name=op.f("pk_lake_checkpoint_window")
         ),
     )
+
+
+def _create_lake_commit() -> None:
     op.create_table(
         "lake_commit",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -52,6 +73,9 @@ def upgrade() -> None:
         op.f("ix_lake_commit_project_created"), "lake_commit", ["project", "created"], unique=False
     )
     op.create_index(op.f("ix_lake_commit_run_id"), "lake_commit", ["run_id"], unique=False)
+
+
+def _create_lake_entry() -> None:
     op.create_table(
         "lake_entry",
         sa.Column("commit_id", sa.String(length=32), nullable=False),
@@ -67,12 +91,18 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_lake_entry_content_id"), "lake_entry", ["content_id"], unique=False)
     op.create_index(op.f("ix_lake_entry_table_id"), "lake_entry", ["table_id"], unique=False)
+
+
+def _create_lake_field_counter() -> None:
     op.create_table(
         "lake_field_counter",
         sa.Column("table_id", sa.String(length=32), nullable=False),
         sa.Column("last", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("table_id", name=op.f("pk_lake_field_counter")),
     )
+
+
+def _create_lake_field_id() -> None:
     op.create_table(
         "lake_field_id",
         sa.Column("table_id", sa.String(length=32), nullable=False),
@@ -88,6 +118,9 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_lake_field_id_table_id_id"), "lake_field_id", ["table_id", "id"], unique=True
     )
+
+
+def _create_lake_hold() -> None:
     op.create_table(
         "lake_hold",
         sa.Column("commit_id", sa.String(length=32), nullable=False),
@@ -95,6 +128,9 @@ def upgrade() -> None:
         sa.Column("until", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("commit_id", "holder", name=op.f("pk_lake_hold")),
     )
+
+
+def _create_lake_pipeline_hold() -> None:
     op.create_table(
         "lake_pipeline_hold",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -116,6 +152,9 @@ def upgrade() -> None:
         ["project", "ref", "pipeline"],
         unique=False,
     )
+
+
+def _create_lake_ref() -> None:
     op.create_table(
         "lake_ref",
         sa.Column("project", sa.String(length=128), nullable=False),
@@ -134,6 +173,9 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_lake_ref_kind_expires_at"), "lake_ref", ["kind", "expires_at"], unique=False
     )
+
+
+def _create_lake_ref_log() -> None:
     op.create_table(
         "lake_ref_log",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -153,6 +195,9 @@ def upgrade() -> None:
         ["project", "name", "generation"],
         unique=False,
     )
+
+
+def _create_lake_window() -> None:
     op.create_table(
         "lake_window",
         sa.Column("commit_id", sa.String(length=32), nullable=False),
@@ -165,6 +210,9 @@ def upgrade() -> None:
         sa.Column("code", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("commit_id", "table_id", "span_start", name=op.f("pk_lake_window")),
     )
+
+
+def _create_lake_withdrawn() -> None:
     op.create_table(
         "lake_withdrawn",
         sa.Column("project", sa.String(length=128), nullable=False),

@@ -13,6 +13,19 @@ depends_on = None
 
 def upgrade() -> None:
     """Create the tables."""
+    _create_run()
+    _create_run_attempt()
+    _create_run_definition()
+    _create_run_event()
+    _create_run_metric()
+    _create_run_override()
+    _create_run_result()
+    _create_run_step()
+    _create_run_verdict()
+    _create_run_worker_session()
+
+
+def _create_run() -> None:
     op.create_table(
         "run",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -43,6 +56,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_run_parent"), "run", ["parent"], unique=False)
     op.create_index(op.f("ix_run_project_created"), "run", ["project", "created"], unique=False)
     op.create_index(op.f("ix_run_state"), "run", ["state"], unique=False)
+
+
+def _create_run_attempt() -> None:
     op.create_table(
         "run_attempt",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -68,6 +84,9 @@ def upgrade() -> None:
         ["step_run_id", "epoch"],
         unique=True,
     )
+
+
+def _create_run_definition() -> None:
     op.create_table(
         "run_definition",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -79,6 +98,9 @@ def upgrade() -> None:
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run_definition")),
     )
+
+
+def _create_run_event() -> None:
     op.create_table(
         "run_event",
         sa.Column(
@@ -96,6 +118,9 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_run_event_at"), "run_event", ["at"], unique=False)
     op.create_index(op.f("ix_run_event_run_id_id"), "run_event", ["run_id", "id"], unique=False)
+
+
+def _create_run_metric() -> None:
     op.create_table(
         "run_metric",
         sa.Column(
@@ -125,6 +150,9 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(op.f("ix_run_metric_run_id"), "run_metric", ["run_id"], unique=False)
+
+
+def _create_run_override() -> None:
     op.create_table(
         "run_override",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -139,6 +167,9 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_run_override_run_id"), "run_override", ["run_id"], unique=False)
     op.create_index(op.f("ix_run_override_table_key"), "run_override", ["table_key"], unique=False)
+
+
+def _create_run_result() -> None:
     op.create_table(
         "run_result",
         sa.Column("project", sa.String(length=128), nullable=False),
@@ -156,6 +187,9 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f("ix_run_result_content_id"), "run_result", ["content_id"], unique=False)
+
+
+def _create_run_step() -> None:
     op.create_table(
         "run_step",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -194,6 +228,9 @@ def upgrade() -> None:
         ["state", "priority", "position"],
         unique=False,
     )
+
+
+def _create_run_verdict() -> None:
     op.create_table(
         "run_verdict",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -220,6 +257,9 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(op.f("ix_run_verdict_run_id"), "run_verdict", ["run_id"], unique=False)
+
+
+def _create_run_worker_session() -> None:
     op.create_table(
         "run_worker_session",
         sa.Column("id", sa.String(length=64), nullable=False),
