@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from galley.bootstrap import ENTRY, PRELOAD
 from galley.runs.model import RunState
 from galley.runs.pool import PoolSettings
+from galley.settings import ENTRY, PRELOAD
 from tests.integration.engine.driver import MARK, Command
 from tests.integration.engine.invariants import violations
 from tests.integration.engine.kit import SLOTS, WarmPool, Works, alive
@@ -91,11 +91,11 @@ class Soak:
         return fired
 
     def _plant(self) -> Plant:
-        """The present project, or a new one after some rounds."""
-        if self.plant is None or self.plant.batch > ROUNDS_A_PROJECT:
+        """The present project, or a new one after some rounds; one only on a server's database."""
+        worn = self.plant is not None and self.plant.batch > ROUNDS_A_PROJECT
+        if self.plant is None or (worn and self.url is None):
             self.projects += 1
-            name = f"works{self.projects}" if self.url else "works"
-            works = Works(self.folder / str(self.projects), self.pool, name, url=self.url)
+            works = Works(self.folder / str(self.projects), self.pool, url=self.url)
             steps = self.chance.randint(4, 9)
             self.plant = Plant(works, self.chance.randrange(1 << 30), steps)
             run = works.run()
@@ -152,7 +152,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=10, help="for each point")
     parser.add_argument("--random", type=int, default=40, help="kills at random moments")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--database", help="a PostgreSQL URL instead of SQLite files")
+    parser.add_argument("--database", help="the URL of an empty PostgreSQL database")
     parser.add_argument("--folder", type=Path, help="kept afterwards")
     options = parser.parse_args()
     begin = time.monotonic()

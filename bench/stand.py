@@ -46,7 +46,7 @@ class Stand:
     @classmethod
     def with_flights(cls, root: Path, flights: Path) -> Stand:
         """The ten million flights and the small tables, loaded."""
-        root.mkdir(parents=True)
+        (root / "warehouse").mkdir(parents=True)
         stand = cls(root)
         stand.load("flights", flights, "parquet")
         for name in ("planes", "airlines"):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 GALLEY = Path(sys.executable).parent / "galley"
-_HIDDEN = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONPATH", "PYTHONPYCACHEPREFIX")
+_HIDDEN = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONPYCACHEPREFIX")
 
 
 class BenchError(Exception):
@@ -67,17 +69,82 @@ def rounds(count: int, work: Callable[[int], float]) -> tuple[float, ...]:
     return tuple(work(number) for number in range(count))
 
 
-def side_by_side(
-    count: int, mine: Callable[[int], float], theirs: Callable[[int], float]
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Both in every round, each first in half of them, so that load hits both."""
-    ours: list[float] = []
-    rivals: list[float] = []
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Rounds of two rivals: wall seconds of each round, and the median of their CPU seconds.
+
+    CPU seconds hardly change when others work on the machine, so they tell whether a wall ratio
+    is to be believed.
+    """
+
+    mine: tuple[float, ...]
+    theirs: tuple[float, ...]
+    cpu: tuple[float, float]
+
+    @property
+    def ratio(self) -> float:
+        """Our median over theirs."""
+        return median(self.mine) / median(self.theirs)
+
+    @property
+    def note(self) -> str:
+        """The CPU seconds in words."""
+        ours, rival = self.cpu
+        return f"CPU time {ours:.2f} s against {rival:.2f} s, {ours / rival:.2f}x"
+
+
+Work = Callable[[], object]
+
+
+def side_by_side(count: int, mine: Work, theirs: Work, fresh: Work | None = None) -> Pair:
+    """Both in every round, each first in half of them, so that load hits both.
+
+    ``fresh`` comes before each of ``mine`` and is not timed.
+    """
+    ours: list[tuple[float, float]] = []
+    rivals: list[tuple[float, float]] = []
     for number in range(count):
-        pairs = [(ours, mine), (rivals, theirs)]
-        for found, work in pairs if number % 2 == 0 else reversed(pairs):
-            found.append(work(number))
-    return tuple(ours), tuple(rivals)
+        turns = [(ours, mine, fresh), (rivals, theirs, None)]
+        for found, work, before in turns if number % 2 == 0 else reversed(turns):
+            if before is not None:
+                before()
+            started = cpu_seconds()
+            wall = seconds(work)
+            found.append((wall, cpu_seconds() - started))
+    cpu = (median([one for _, one in ours]), median([one for _, one in rivals]))
+    return Pair(tuple(one for one, _ in ours), tuple(one for one, _ in rivals), cpu)
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """Rounds of one thing: wall seconds of each, and the median of their CPU seconds."""
+
+    walls: tuple[float, ...]
+    cpu: float
+
+    @property
+    def note(self) -> str:
+        """The CPU seconds in words."""
+        return f"CPU time {self.cpu:.2f} s, all processes together"
+
+
+def alone(count: int, work: Work, fresh: Callable[[int], object] | None = None) -> Alone:
+    """Several rounds; ``fresh`` comes before each, with its number, and is not timed."""
+    walls: list[float] = []
+    used: list[float] = []
+    for number in range(count):
+        if fresh is not None:
+            fresh(number)
+        started = cpu_seconds()
+        walls.append(seconds(work))
+        used.append(cpu_seconds() - started)
+    return Alone(tuple(walls), median(used))
+
+
+def cpu_seconds() -> float:
+    """Seconds of CPU that this process and the children it has waited for have used."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def median(values: Sequence[float]) -> float:

@@ -7,28 +7,28 @@ import sys
 
 from bench.record import Record
 from bench.setting import Setting
-from bench.timing import GALLEY, galley, median, rounds, run, seconds, side_by_side
+from bench.timing import GALLEY, alone, galley, median, run, side_by_side
 
 
 def help_text(setting: Setting) -> tuple[Record, ...]:
     """``galley --help`` beside a Python that does nothing."""
     with setting.folder() as folder:
         galley(folder, "--help")
-        mine, floor = side_by_side(
+        pair = side_by_side(
             setting.rounds(11),
-            lambda _: seconds(lambda: run([GALLEY, "--help"], folder)) * 1000,
-            lambda _: seconds(lambda: run([sys.executable, "-c", "pass"], folder)) * 1000,
+            lambda: run([GALLEY, "--help"], folder),
+            lambda: run([sys.executable, "-c", "pass"], folder),
         )
     return (
         Record(
             name="help",
             what="`galley --help`",
-            value=median(mine),
+            value=1000 * median(pair.mine),
             unit="ms",
             budget=200,
-            ratio=median(mine) / median(floor),
-            rival=f"`python -c pass`, {median(floor):.0f} ms",
-            rounds=mine,
+            ratio=pair.ratio,
+            rival=f"`python -c pass`, {1000 * median(pair.theirs):.0f} ms",
+            rounds=tuple(1000 * one for one in pair.mine),
         ),
     )
 
@@ -39,19 +39,19 @@ def first_run(setting: Setting) -> tuple[Record, ...]:
         galley(folder, "init", "shop")
         project = folder / "shop"
 
-        def once(number: int) -> float:
+        def no_home(number: int) -> None:
             shutil.rmtree(project / ".galley", ignore_errors=True)
-            return seconds(lambda: galley(project, "run"))
 
-        once(-1)
-        found = rounds(setting.rounds(7), once)
+        galley(project, "run")
+        found = alone(setting.rounds(7), lambda: galley(project, "run"), no_home)
     return (
         Record(
             name="first-run",
             what="first run: empty home to published tables (3 steps, 11 tests)",
-            value=median(found),
+            value=median(found.walls),
             unit="s",
             budget=1.4,
-            rounds=found,
+            notes=(found.note,),
+            rounds=found.walls,
         ),
     )

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from itertools import count
 from pathlib import Path
 
 from bench.history import rows
 from bench.projects import write
 from bench.record import Bound, Record
 from bench.setting import Setting
-from bench.timing import BenchError, galley, median, rounds, run, seconds, side_by_side
+from bench.timing import Alone, BenchError, alone, galley, median, run, side_by_side
 
 RIVALS = Path(__file__).parent.parent / "rivals"
 _YAML = "name: models\n"
@@ -31,89 +32,72 @@ def measure(setting: Setting) -> tuple[Record, ...]:
 
 
 def _cold(setting: Setting, project: Path, folder: Path) -> Record:
-    def mine(number: int) -> float:
-        _fresh(project)
-        return seconds(lambda: galley(project, "run", "models"))
+    target = folder / "bare"
+    target.mkdir()
 
-    def bare(number: int) -> float:
-        target = folder / f"bare{number}"
-        target.mkdir()
-        if not (project / ".galley").exists():
-            _fresh(project)
+    def bare() -> None:
         (data,) = (project / ".galley" / "warehouse" / "models").glob("flights-*/data")
-        script: list[str | Path] = [
-            sys.executable,
-            RIVALS / "ten_models.py",
-            f"{data}/*.parquet",
-            target,
-        ]
-        found = seconds(lambda: run(script, folder))
-        shutil.rmtree(target)
-        return found
+        run((sys.executable, RIVALS / "ten_models.py", f"{data}/*.parquet", target), folder)
 
-    found, rival = side_by_side(setting.rounds(3), mine, bare)
+    _fresh(project)
+    pair = side_by_side(
+        setting.rounds(3),
+        lambda: galley(project, "run", "models"),
+        bare,
+        fresh=lambda: _fresh(project),
+    )
+    shutil.rmtree(target)
     return Record(
         name="ten-models",
         what="ten SQL models, 12 tests, 10 million rows, whole process, cold",
-        value=median(found),
+        value=median(pair.mine),
         unit="s",
         budget=1.2,
         bound=Bound.RATIO,
-        ratio=median(found) / median(rival),
-        rival=f"bare DuckDB script, {median(rival):.2f} s",
-        notes=("with automatic metrics of all ten tables, versions and publish",),
-        rounds=found,
+        ratio=pair.ratio,
+        rival=f"bare DuckDB script, {median(pair.theirs):.2f} s",
+        notes=(pair.note, "with automatic metrics of all ten tables, versions and publish"),
+        rounds=pair.mine,
     )
 
 
 def _unchanged(setting: Setting, project: Path) -> Record:
-    def once(number: int) -> float:
-        found = seconds(lambda: galley(project, "run", "models"))
-        _check_states(project, {"reused": 10})
-        return found
-
-    found = rounds(setting.rounds(5), once)
-    return Record(
-        name="ten-models-unchanged",
-        what="the same with nothing changed",
-        value=median(found),
-        unit="s",
-        budget=0.8,
-        rounds=found,
-    )
+    found = alone(setting.rounds(7), lambda: galley(project, "run", "models"))
+    _check_states(project, {"reused": 10})
+    return _whole("ten-models-unchanged", "the same with nothing changed", found, 0.8)
 
 
 def _changed(setting: Setting, project: Path) -> Record:
     last = project / "pipelines" / "models" / "summary.sql"
     text = last.read_text("utf-8")
 
-    def once(number: int) -> float:
+    def change(number: int) -> None:
         last.write_text(text.replace("late > 100", f"late > {101 + number}"), "utf-8")
-        found = seconds(lambda: galley(project, "run", "models"))
-        _check_states(project, {"reused": 9, "succeeded": 1})
-        return found
 
-    found = rounds(setting.rounds(5), once)
-    return Record(
-        name="ten-models-last-changed",
-        what="the same with only the last model changed",
-        value=median(found),
-        unit="s",
-        budget=1.0,
-        rounds=found,
-    )
+    found = alone(setting.rounds(7), lambda: galley(project, "run", "models"), change)
+    _check_states(project, {"reused": 9, "succeeded": 1})
+    what = "the same with only the last model changed"
+    return _whole("ten-models-last-changed", what, found, 1.0)
 
 
 def _sandbox(setting: Setting, project: Path) -> Record:
-    what = "a sandbox of it, `galley kitchen open`, whole command"
-    try:
-        found = rounds(
-            setting.rounds(7),
-            lambda number: seconds(lambda: galley(project, "kitchen", "open", f"x{number}")),
-        )
-    except BenchError as error:
-        return Record("sandbox", what, None, "s", 0.5, notes=(str(error)[:200],))
-    return Record("sandbox", what, median(found), "s", 0.5, rounds=found)
+    numbers = count()
+    found = alone(
+        setting.rounds(9), lambda: galley(project, "kitchen", "open", f"x{next(numbers)}")
+    )
+    return _whole("sandbox", "a sandbox of it, `galley kitchen open`", found, 0.5)
+
+
+def _whole(name: str, what: str, found: Alone, budget: float) -> Record:
+    return Record(
+        name,
+        f"{what}, whole command",
+        median(found.walls),
+        "s",
+        budget,
+        notes=(found.note,),
+        rounds=found.walls,
+    )
 
 
 def _project(folder: Path, flights: Path) -> Path:

@@ -26,18 +26,12 @@ from galley.runs import tables as runs_tables
 from galley.runs.live import Site
 from galley.runs.pool import Pool, PoolSettings
 from galley.runs.runner.probe import probe
+from galley.settings import ENTRY, PRELOAD
+from galley.settings import home_path as home_path
+from galley.settings import slots as slots
 
 TABLES = (governance_tables, lake_tables, runs_tables)
 """The modules whose tables make up the schema."""
-
-ENTRY = "galley.worker_entry:handlers"
-PRELOAD = (
-    "duckdb",
-    "pyarrow.parquet",
-    "pyiceberg.manifest",
-    "pyiceberg.partitioning",
-    "galley.worker_entry",
-)
 
 
 def actor() -> Actor:
@@ -49,14 +43,6 @@ def actor() -> Actor:
         except (KeyError, OSError):
             name = f"uid-{os.getuid()}"
     return Actor(name, on_behalf_of=os.environ.get("GALLEY_ON_BEHALF_OF") or None)
-
-
-def home_path(project: Path, lake: str | None = None) -> Path:
-    """Where a project's home is: ``GALLEY_HOME``, ``lake:`` of galley.yaml, or ``.galley/``."""
-    chosen = os.environ.get("GALLEY_HOME") or lake
-    if chosen:
-        return (project / Path(chosen).expanduser()).resolve()
-    return (project / ".galley").resolve()
 
 
 def open_home(path: Path) -> Home:
@@ -117,11 +103,6 @@ def open_reader(ref: str | None, project: str | Path | None) -> Reader:
     name = declared_name(folder) or compile_project(folder, cache=home.path / "cache").project
     target = find_target(home, name, chosen_ref(ref, home.actor))
     return Reader(home, make_site(home, 1), name, target)
-
-
-def slots() -> int:
-    """How many steps run side by side: ``GALLEY_SLOTS``, or one for each core."""
-    return int(os.environ.get("GALLEY_SLOTS") or os.cpu_count() or 1)
 
 
 def _database(path: Path) -> Database:

@@ -1,6 +1,6 @@
 /* @galley
 tests:
-  - unique: [date, carrier]
+  - unique_combination: [date, carrier]
   - not_null: flights
 */
 SELECT

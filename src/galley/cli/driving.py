@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -63,17 +62,6 @@ def interrupts() -> Iterator[Interrupts]:
         signal.signal(signal.SIGINT, before)
 
 
-@contextmanager
-def warm_pool(home: Path) -> Iterator[Pool]:
-    """The home's workers, which load their libraries while this process goes on."""
-    pool = bootstrap.make_pool(home, bootstrap.slots())
-    try:
-        pool.start()
-        yield pool
-    finally:
-        pool.close()
-
-
 def drive(session: Session, pool: Pool, run: Run, *, as_json: bool) -> int:
     """Follow a queued run to its end and report it; returns the exit status."""
     console = screen.err()
@@ -91,19 +79,19 @@ def drive(session: Session, pool: Pool, run: Run, *, as_json: bool) -> int:
             )
         finally:
             watch.close()
-    report(session, ended, as_json=as_json, steps=True)
+    report(session, ended, as_json=as_json)
     tidy(session)
     return INTERRUPTED if interrupted() and not _published(ended) else exit_status(ended)
 
 
-def report(session: Session, run: Run, *, as_json: bool, steps: bool) -> None:
+def report(session: Session, run: Run, *, as_json: bool) -> None:
     """Print a run as JSON, or in words."""
     with session.home.database.read() as connection:
         facts = run_facts(connection, run)
     if as_json:
         screen.print_json(facts)
     else:
-        print_run(facts, steps=steps)
+        print_run(facts, brief=True)
 
 
 def tidy(session: Session) -> None:

@@ -13,7 +13,7 @@ from galley.cli.lazy import LazyGroup, new_app
 from galley.errors import GalleyError, InterruptedRunError, UsageError
 from galley.version import VERSION
 
-app = new_app(cls=LazyGroup, completion=True, invoke_without_command=True)
+app = new_app(cls=LazyGroup, completion=True)
 
 
 def _version(wanted: bool) -> None:
@@ -24,14 +24,11 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def root(
-    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Every pipeline run is a tested transaction on versioned data."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
 
 
 def main() -> None:
@@ -62,6 +59,8 @@ def execute(arguments: list[str]) -> int:
 
 def _invoke(arguments: list[str]) -> int:
     command = typer.main.get_command(app)
+    if not arguments:
+        arguments = ["--help"]
     result = command.main(args=arguments, prog_name="galley", standalone_mode=False)
     return result if isinstance(result, int) else 0
 

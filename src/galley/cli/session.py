@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from galley.cli import screen, words
 from galley.errors import UsageError
 from galley.project.find import PROJECT_FILE, declared_name, find_project, lake_setting
+from galley.settings import home_path
 
 if TYPE_CHECKING:
     from galley.environments.home import Checkout, Home
@@ -33,10 +33,7 @@ def find_folder(project: Path | None) -> Path:
 def find_home(project: Path | None) -> Path:
     """Where the project's home is or will be, found without loading anything."""
     folder = find_folder(project)
-    chosen = os.environ.get("GALLEY_HOME") or lake_setting(folder)
-    return (
-        (folder / Path(chosen).expanduser()).resolve() if chosen else (folder / ".galley").resolve()
-    )
+    return home_path(folder, lake_setting(folder))
 
 
 @dataclass(frozen=True)
@@ -134,5 +131,5 @@ def open_session(project: Path | None) -> Session:
     from galley import bootstrap
 
     folder = find_folder(project)
-    home = bootstrap.open_home(bootstrap.home_path(folder, lake_setting(folder)))
+    home = bootstrap.open_home(find_home(project))
     return Session(folder, home)

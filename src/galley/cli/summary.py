@@ -18,12 +18,11 @@ MOST_TESTS = 10
 SAMPLE = 5
 
 
-def print_run(facts: Facts, *, steps: bool = True) -> None:
-    """Everything that matters about a run that has ended (or has not)."""
+def print_run(facts: Facts, *, brief: bool = False) -> None:
+    """Everything that matters about a run; a brief one names tests that block nothing in a line."""
     console = screen.out()
-    if steps:
-        print_steps(facts["steps"])
-    print_tests(facts["tests"])
+    print_steps(facts["steps"])
+    print_tests(facts["tests"], brief=brief)
     for text in facts["warnings"]:
         _line(console, f"! {text}", "yellow")
     _verdict(console, facts)
@@ -57,15 +56,23 @@ def _why(step: Facts) -> str:
     return words.cut(said[0], 240) if said else ""
 
 
-def print_tests(tests: Sequence[Facts]) -> None:
+def print_tests(tests: Sequence[Facts], *, brief: bool = False) -> None:
     """Those tests that did not pass, with their evidence."""
     console = screen.out()
     bad = [test for test in tests if test["verdict"] != "pass"]
-    for test in bad[:MOST_TESTS]:
+    lines = [test for test in bad if brief and not (test["blocks"] or test["override"])]
+    full = [test for test in bad if test not in lines]
+    for test in full[:MOST_TESTS]:
         console.print()
         _print_test(console, test)
-    if len(bad) > MOST_TESTS:
-        console.print(f"… and {words.plural(len(bad) - MOST_TESTS, 'more test')}")
+    if lines:
+        console.print()
+    for test in lines[:MOST_TESTS]:
+        sign, what = words.glyph(test["verdict"]), f"{test['name']} on {test['table']}"
+        _line(console, f"{sign} {what}: {test['message']}", words.colour(test["verdict"]))
+    hidden = max(0, len(full) - MOST_TESTS) + max(0, len(lines) - MOST_TESTS)
+    if hidden:
+        console.print(f"… and {words.plural(hidden, 'more test')}")
 
 
 def _print_test(console: Console, test: Facts) -> None:
@@ -170,8 +177,13 @@ def _published(console: Console, facts: Facts) -> None:
     if facts["tests"]:
         said.append(tested(facts["tests"]))
     said.append(words.seconds(facts["seconds"]))
-    commit = f" as commit {words.short(facts['commit'])}" if facts["commit"] else ""
-    _line(console, f"✓ published to {facts['ref']}{commit}", "bold green")
+    stays = facts["commit"] == facts["base"]
+    commit = f" {'at' if stays else 'as'} commit {words.short(facts['commit'])}"
+    commit = commit if facts["commit"] else ""
+    if stays and commit:
+        _line(console, f"✓ nothing has changed: {facts['ref']} stays{commit}", "bold green")
+    else:
+        _line(console, f"✓ published to {facts['ref']}{commit}", "bold green")
     _line(console, f"  run {words.short(facts['run'])} · {' · '.join(said)}")
     if facts["cause"] != "promotion" and facts["ref"].startswith("kitchen/"):
         _line(console, '  next: galley sql "SELECT …" · galley promote', "cyan")

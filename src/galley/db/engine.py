@@ -13,11 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool, QueuePool
 
-from galley.errors import CorruptHomeError, MissingExtraError, StorageError, UnavailableError
+from galley.errors import (
+    CorruptHomeError,
+    MissingExtraError,
+    StorageError,
+    UnavailableError,
+    UsageError,
+)
 
 _BUSY_SECONDS = 30.0
 
@@ -71,8 +77,9 @@ def open_database(url: str) -> Database:
 
     Raises:
         MissingExtraError: the driver for PostgreSQL is not installed.
+        UsageError: it is the address of no such database.
     """
-    parsed = make_url(url)
+    parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
         return Database(_open_sqlite(url))
     try:
@@ -89,6 +96,19 @@ def open_database(url: str) -> Database:
             hint="pip install 'galley-dataops[postgres]'",
         ) from error
     return Database(engine)
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = None
+    if parsed is None or parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise UsageError(
+            "the address of the state database names no SQLite or PostgreSQL database",
+            hint="postgresql://USER@HOST/DATABASE, or leave GALLEY_DATABASE out for SQLite",
+        )
+    return parsed
 
 
 def sqlite_url(path: Path) -> str:

@@ -15,7 +15,7 @@ from galley.clock import iso
 from galley.errors import TableNotFoundError
 from galley.lake import commits, refs, trees, withdrawals
 from galley.lake.diff import TableDiff, diff
-from galley.lake.model import PRODUCTION, Commit, Ref, RefKind, Version
+from galley.lake.model import PRODUCTION, Commit, IntentKind, Ref, RefKind, Version
 from galley.lake.names import nearest
 from galley.lake.rollback import RollbackPlan
 from galley.runs import findings, keys, records
@@ -90,7 +90,10 @@ def _standing(
 def table_facts(
     version: Version, contents: Mapping[str, str], overrides: Iterable[Mapping[str, Any]]
 ) -> Facts:
-    """One version of a table. It is stale when it was made from other contents than the present."""
+    """One version of a table; stale when it was made from other contents than the present ones.
+
+    Of a table that grows window by window, `galley plan` knows which windows are stale.
+    """
     changed = [
         name
         for name, content in version.inputs.items()
@@ -107,7 +110,7 @@ def table_facts(
         "step": version.step,
         "run": version.made.get("run"),
         "untested": version.untested,
-        "stale": sorted(changed) if version.view_sql is None else [],
+        "stale": sorted(changed) if _whole(version) else [],
         "overrides": [
             {
                 "test": row["test"],
@@ -195,6 +198,14 @@ def ref_facts(connection: Connection, ref: Ref) -> Facts:
         "expires": iso(ref.expires_at),
         "held": sorted({hold.pipeline for hold in holds}),
     }
+
+
+def _whole(version: Version) -> bool:
+    """Whether the version was made at once, from the inputs that it names."""
+    return version.view_sql is None and version.intent.kind not in (
+        IntentKind.WINDOW,
+        IntentKind.APPEND,
+    )
 
 
 def _table_commit(commit: Commit, version: Version | None) -> Facts:

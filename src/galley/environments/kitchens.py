@@ -64,3 +64,25 @@ def _create(connection: Connection, project: str, name: str, actor: Actor, now: 
         after=source.head,
     )
     return ref
+
+
+def close(connection: Connection, ref: Ref, actor: Actor, now: int) -> None:
+    """Delete a kitchen; what was promoted from it stays.
+
+    Raises:
+        RefusedError: the actor may not do that.
+        StaleRefError: the kitchen has changed since it was read.
+    """
+    resource = Resource("ref", ref.name, ref.project, ref.protected)
+    decision = demand(actor, Action.COLLECT, resource)
+    refs.delete_ref(connection, ref, who=actor.name, why="closed", now=now)
+    record(
+        connection,
+        actor=actor,
+        action=Action.COLLECT,
+        resource=resource,
+        decision=decision,
+        now=now,
+        reason="closed",
+        before=ref.head,
+    )

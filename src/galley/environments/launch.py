@@ -20,6 +20,7 @@ from galley.lake.model import Ref, RefKind
 from galley.project import snapshot, windows
 from galley.project.codec import manifest_from_json, manifest_to_json
 from galley.project.model import Manifest
+from galley.project.names import hint_for
 from galley.project.variables import bind
 from galley.runs import records
 from galley.runs.finishing import refuse_held
@@ -183,4 +184,7 @@ def _windows(manifest: Manifest, request: RunRequest, text: str) -> tuple[str, s
 def _check_known(names: tuple[str, ...], manifest: Manifest) -> None:
     for name in names:
         if name not in manifest.steps:
-            raise NotFoundError(f"the project has no step {name!r} to rebuild")
+            raise NotFoundError(
+                f"the project has no step {name!r} to rebuild",
+                hint=hint_for(name, manifest.steps, "its steps"),
+            )

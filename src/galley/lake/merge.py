@@ -131,8 +131,7 @@ def _only_adds(intent: Intent) -> bool:
 
 
 def _cut_alike(change: Change) -> bool:
-    """Whether a table that is new on a side consists of windows, as the first batches of a
-    backfill make it."""
+    """Whether a new table consists of windows, as the first batches of a backfill make it."""
     return change.version is not None and _only_adds(change.version.intent) and bool(change.windows)
 
 

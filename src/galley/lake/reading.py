@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from galley.errors import TableNotFoundError
+from galley.errors import StorageError, TableNotFoundError
 from galley.lake import metadata, schema, spare, types
 from galley.lake.datafiles import DataFile, decode_bound, exact_bound
 from galley.lake.model import Format, IntentKind, Span, Version
@@ -156,6 +156,11 @@ def _mount_table(
         text = str(error).splitlines()[0]
         number = errno.ENOENT if "No files found" in text else errno_in(text)
         raise storage_error(f"reading table {key!r}", number, text) from error
+    except duckdb.InvalidInputException as error:
+        raise StorageError(
+            f"reading table {key!r}: a file is damaged: {str(error).splitlines()[0]}",
+            hint="restore the file from a backup, or make the table again with --rebuild",
+        ) from error
 
 
 def _needs_arrow(warehouse: Warehouse, version: Version) -> bool:

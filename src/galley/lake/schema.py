@@ -39,13 +39,13 @@ def check_names(fields: tuple[Field, ...], path: str = "") -> None:
     """Raise if two columns (or parts of a struct) differ at most in case, or one has no name."""
     seen: dict[str, str] = {}
     for field in fields:
-        other = seen.setdefault(field.name.lower(), field.name)
-        if other is not field.name:
+        if (other := seen.get(field.name.lower())) is not None:
             raise StepError(
                 f"two columns are named {path + other!r} and {path + field.name!r}; "
                 "names compare case-insensitively",
                 hint="give each column a name of its own with AS",
             )
+        seen[field.name.lower()] = field.name
         if not field.name:
             raise StepError("a column has an empty name", hint="name it with AS")
         if isinstance(field.type, types.Struct):

@@ -21,6 +21,11 @@ from galley.project.model import Json
 Path = tuple[str | int, ...]
 
 MOST_NODES = 50_000
+DEEPEST = 100
+SAFE_LENGTH = 20_000
+"""Characters that cannot nest deeper than the parser's own stack carries."""
+LONGEST_INTEGER = 38
+"""Digits that a decimal column holds."""
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _EXPONENT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")
@@ -67,12 +72,14 @@ def read_yaml(text: str, path: str, *, lines_before: int = 0) -> Document:
     """Parse one YAML document. ``lines_before`` shifts the lines of a text inside another file.
 
     Raises DefinitionError with the place for invalid YAML, duplicate keys, tags, merge keys and
-    documents that aliases blow up.
+    documents that aliases blow up or that nest too deeply.
     """
     try:
+        if len(text) > SAFE_LENGTH:
+            _refuse_depth(text, path, lines_before)
         node = yaml.compose(text, Loader=_LOADER)
     except yaml.YAMLError as error:
-        raise _invalid(error, path, lines_before) from None
+        raise _invalid(error, text, path, lines_before) from None
     document = Document(path, marks={(): (lines_before + 1, 1)})
     if node is not None:
         document.value = _Reader(document, lines_before).value(node, ())
@@ -88,11 +95,31 @@ def mapping(document: Document, what: str) -> Document:
     return document
 
 
-def _invalid(error: yaml.YAMLError, path: str, lines_before: int) -> DefinitionError:
+def _refuse_depth(text: str, path: str, lines_before: int) -> None:
+    """Look at a long text's nesting, event by event: composing it would recurse."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > DEEPEST:
+            mark: Any = event.start_mark
+            raise _too_deep(Where(path, mark.line + 1 + lines_before, mark.column + 1))
+
+
+def _too_deep(where: Where) -> DefinitionError:
+    return DefinitionError(f"the values are nested more than {DEEPEST} deep", where=where)
+
+
+def _invalid(error: yaml.YAMLError, text: str, path: str, lines_before: int) -> DefinitionError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     where = Where(path, mark.line + 1 + lines_before, mark.column + 1) if mark else Where(path)
     hint = None
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.encode()[: error.position].count(b"\n") + 1 + lines_before
+        where, problem = Where(path, line), "a control character"
     if "\\t" in problem or "cannot start any token" in problem:
         hint = "quote texts that start with a special character, and indent with spaces"
     elif "mapping values are not allowed" in problem:
@@ -120,6 +147,8 @@ class _Reader:
         self.count += 1
         if self.count > MOST_NODES or id(node) in self.open:
             raise self.refuse(node, "the document is too large once its aliases are followed")
+        if len(path) > DEEPEST:
+            raise _too_deep(Where(self.document.path, *self.mark(node)))
         self.document.marks.setdefault(path, self.mark(node))
         if isinstance(node, yaml.ScalarNode):
             return self.scalar(node)
@@ -158,6 +187,8 @@ class _Reader:
         if text.lower() in _WORDS:
             return _WORDS[text.lower()]
         if _INTEGER.fullmatch(text):
+            if len(text) > LONGEST_INTEGER:
+                raise self.refuse(node, f"{text[:20]}… is too large a number")
             return int(text)
         if _FLOAT.fullmatch(text) and not _LEADING_ZERO.fullmatch(text):
             number = float(text)

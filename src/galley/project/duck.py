@@ -39,12 +39,15 @@ def find(sql: str) -> Found:
         except duckdb.Error as error:
             raise _not_parsed(str(error)) from None
         row = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()
-    tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
-    if tree["error"]:
-        raise NotParsedError(tree.get("error_message") or "the statement is no SELECT")
     found = Found()
-    for statement in tree["statements"]:
-        _walk(statement["node"], frozenset(), found)
+    try:
+        tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
+        if tree["error"]:
+            raise NotParsedError("the statement is no SELECT")
+        for statement in tree["statements"]:
+            _walk(statement["node"], frozenset(), found)
+    except RecursionError:
+        raise NotParsedError("an expression is nested too deeply") from None
     return found
 
 

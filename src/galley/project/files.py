@@ -70,6 +70,12 @@ class Files:
                 # What Python warns of while parsing (an unknown escape) is for its own tools.
                 with warnings.catch_warnings(action="ignore"):
                     self._trees[path] = ast.parse(self.text(path), filename=path)
+            except (RecursionError, MemoryError):
+                raise DefinitionError(
+                    "Python that cannot be parsed: an expression is nested too deeply",
+                    where=Where(path),
+                    hint="split the longest expression, or move its data into a file",
+                ) from None
             except (SyntaxError, ValueError) as error:
                 line = getattr(error, "lineno", None)
                 raise DefinitionError(

@@ -56,7 +56,7 @@ def hint_for(name: str, known: Iterable[str], what: str = "") -> str | None:
 
 def suggestion(name: str) -> str:
     """A valid name that is close to what was written."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
     plain = re.sub(r"[^A-Za-z0-9_]+", "_", plain).strip("_").lower()[:LONGEST] or "name"
     if plain[0].isdigit():
         plain = f"t_{plain}"
@@ -81,8 +81,9 @@ def check_name(name: str, what: str, where: Where | None) -> str:
     reason = reason_against(name)
     if reason is None:
         return name
+    article = "an" if what[0] in "aeiou" else "a"
     raise DefinitionError(
-        f"'{name}' cannot be the name of a {what}: {reason}",
+        f"'{name}' cannot be the name of {article} {what}: {reason}",
         where=where,
         hint=f"a valid name: '{suggestion(name)}'",
     )

@@ -38,7 +38,7 @@ class Modules:
 
     def digest_of(self, path: str) -> str:
         """A module's identity: comments and layout do not count."""
-        return digest(path, ast.unparse(self.files.syntax(path)))
+        return digest(path, source(self.files.syntax(path), path, self.files))
 
     def _direct(self, path: str, home: str) -> tuple[str, ...]:
         key = f"{home}:{path}"
@@ -107,8 +107,18 @@ def function_hash(
     """
     tree = reduced(modules.files.syntax(path), name, others, decorators)
     return digest(
-        name, ast.unparse(tree), *(modules.digest_of(module) for module in modules.reached(path))
+        name,
+        source(tree, path, modules.files),
+        *(modules.digest_of(module) for module in modules.reached(path)),
     )
+
+
+def source(tree: ast.Module, path: str, files: Files) -> str:
+    """The code of a tree without layout; the whole file where it nests too deeply to be walked."""
+    try:
+        return ast.unparse(tree)
+    except RecursionError:
+        return files.text(path)
 
 
 def reduced(

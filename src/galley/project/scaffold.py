@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from galley.errors import InputDataError, UsageError
+from galley.errors import NotFoundError, StorageError, UsageError
 from galley.project.find import PROJECT_FILE
 from galley.project.formats import format_of
 from galley.project.names import check_name, hint_for, nearest, suggestion
@@ -22,7 +22,7 @@ def init_project(folder: Path, name: str) -> tuple[Path, ...]:
     """Write a small project that runs and passes its tests; returns the files written.
 
     Raises UsageError when a file is already there (nothing is written then), and DefinitionError
-    for a name that cannot be one.
+    for a name that cannot be one, StorageError where nothing can be written.
     """
     check_name(name, "project", None)
     files = {folder / path: text for path, text in starter_files(name.lower()).items()}
@@ -37,9 +37,14 @@ def init_project(folder: Path, name: str) -> tuple[Path, ...]:
             f"{folder} already holds {', '.join(taken)}; nothing was written",
             hint="choose an empty folder",
         )
-    for path, text in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+    try:
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+    except OSError as error:
+        raise StorageError(
+            f"{folder} cannot be written: {error.strerror}", hint="choose another folder"
+        ) from error
     return tuple(files)
 
 
@@ -48,7 +53,7 @@ def add_source(project: Path, pipeline: str | None, source: str, name: str | Non
 
     Returns its path. The step goes into ``pipeline``, by default the only one. A password never
     reaches a file: a secret takes its place and is declared in galley.yaml. Raises UsageError,
-    InputDataError or DefinitionError; nothing is written then.
+    NotFoundError or DefinitionError; nothing is written then.
     """
     found = _database(source) if "://" in source else _files(project, source)
     step = check_name(name or suggestion(found.name), "table", None).lower()
@@ -101,15 +106,15 @@ def _files(project: Path, source: str) -> _Source:
     elif _MAGIC & set(path.name):
         name = re.sub(r"[*?\[\]]+", "", name).strip("_-. ") or path.parent.name
         if not any(path.parent.glob(path.name)):
-            raise InputDataError(f"no file matches {path}")
+            raise NotFoundError(f"no file matches {path}")
     elif not path.is_file():
         near = path.parent.iterdir() if path.parent.is_dir() else ()
-        raise InputDataError(
+        raise NotFoundError(
             f"there is no file {path}", hint=hint_for(path.name, [one.name for one in near])
         )
     kind = format_of(path.name)
     if kind is None:
-        raise InputDataError(
+        raise UsageError(
             f"the format of {path.name} is not known",
             hint="galley add reads csv, tsv, json, jsonl, ndjson and parquet files",
         )
@@ -125,7 +130,7 @@ def _ending(folder: Path) -> str:
         if path.is_file() and format_of(path.name) is not None
     }
     if len(endings) != 1:
-        raise InputDataError(
+        raise UsageError(
             f"{folder} holds files of several formats" if endings else f"{folder} holds no data",
             hint=f"name the files: '{folder}/*.csv'",
         )

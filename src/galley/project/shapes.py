@@ -31,8 +31,10 @@ def one_or_many(value: object) -> object:
 
 def retries(value: object) -> object:
     """A number counts the tries after the first."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return {"attempts": value + 1}
+    if isinstance(value, str | int | float | list):
+        raise ValueError("write a number, or a mapping such as {attempts: 3, wait: 10s}")
     return value
 
 
@@ -184,6 +186,20 @@ class PipelineShape(Shape):
 
 S = TypeVar("S", bound=BaseModel)
 
+_EXPECTED = {
+    "string_type": "must be a text",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "dict_type": "must be a mapping of keys to values",
+    "model_type": "must be a mapping of keys to values",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+}
+"""What pydantic's errors mean in a file."""
+
 
 def read(shape: type[S], document: Document, what: str) -> S:
     """The document as a model; raises DefinitionErrors, one for each wrong key or value."""
@@ -218,7 +234,7 @@ def _translate(
     if error["type"] == "missing":
         return DefinitionError(f"{what} lacks the key '{'.'.join(map(str, path))}'", where=where)
     hint = None
-    message = str(error["msg"])
+    message = _EXPECTED.get(error["type"]) or str(error["msg"])
     if error["type"] == "value_error":
         message = str(error["ctx"]["error"])
     elif error["type"] in ("enum", "literal_error"):

@@ -115,6 +115,7 @@ def _find(words: list[Token], table: str) -> Token | None:
 
 def _only_statement(words: list[Token], path: str, first_line: int) -> list[Token]:
     found = statements(words)
+    _refuse_unclosed(words, path)
     if not found:
         raise DefinitionError(
             "the file holds no SELECT",
@@ -142,6 +143,17 @@ def _only_statement(words: list[Token], path: str, first_line: int) -> list[Toke
                 hint="write a variable as a parameter: $name",
             )
     return found[0]
+
+
+def _refuse_unclosed(words: list[Token], path: str) -> None:
+    """Only the last comment can be open: it runs to the end of the text."""
+    last = words[-1] if words else None
+    if last is None or last.kind != "comment" or not last.text.startswith("/*"):
+        return
+    if last.text.count("/*") > last.text.count("*/"):
+        raise DefinitionError(
+            "the comment that begins here is never closed", where=_where(last, path), hint="add */"
+        )
 
 
 def _parameters(statement: list[Token], path: str) -> tuple[str, ...]:

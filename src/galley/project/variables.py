@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -75,10 +76,8 @@ def _parsed(name: str, text: str, before: Json) -> Json:
             return word in TRUE
         raise _mistyped(name, text, before)
     try:
-        if isinstance(before, int):
-            return int(text) if word.lstrip("+-").isdigit() else float(text)
-        if isinstance(before, float):
-            return float(text)
+        if isinstance(before, int | float):
+            return _number(text, whole=isinstance(before, int))
         found = json.loads(text)
     except ValueError:
         if isinstance(before, list) and not word.startswith("["):
@@ -89,6 +88,16 @@ def _parsed(name: str, text: str, before: Json) -> Json:
     if type(found) is not type(before):
         raise _mistyped(name, text, before)
     return found
+
+
+def _number(text: str, *, whole: bool) -> float:
+    """A number that JSON and SQL can hold; raises ValueError for any other text."""
+    if whole and text.strip().lstrip("+-").isdecimal():
+        return int(text)
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
 
 
 def _element(name: str, text: str, before: list[Json]) -> Json:

@@ -229,6 +229,8 @@ def fail(
     drop_attempt(connection, live, attempt, failure.reason, now, error=failure.message)
     lost = failure.reason == Reason.LOST_WORKER.value
     losses = step_run.losses + (1 if lost else 0)
+    # Attempts that went under with their worker are on another budget.
+    own = max(step_run.attempts - losses, 1)
     detail = {
         "error": failure.error,
         "trace": failure.trace,
@@ -243,9 +245,9 @@ def fail(
     }
     if lost and losses < MOST_LOSSES:
         to = StepState.READY
-    elif step is not None and not lost and _again(step.retry, step_run.attempts, failure):
+    elif step is not None and not lost and _again(step.retry, own, failure):
         to = StepState.RETRY_WAIT
-        wait = min(step.retry.wait * 2 ** (step_run.attempts - 1), step.retry.longest)
+        wait = min(step.retry.wait * 2 ** (own - 1), step.retry.longest)
         values["not_before"] = now + int(wait * 1_000_000)
     else:
         to = StepState.FAILED

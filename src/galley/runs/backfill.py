@@ -55,7 +55,8 @@ def advance(connection: Connection, now: int) -> None:
         children = records.list_runs(connection, parent=parent.id, limit=100_000)
         if parent.intention is Intention.CANCEL:
             for child in children:
-                records.set_intention(connection, child.id, Intention.CANCEL, now)
+                if child.intention is not Intention.CANCEL:
+                    records.set_intention(connection, child.id, Intention.CANCEL, now)
         if all(child.state.terminal for child in children):
             _end(connection, parent, children, now)
 

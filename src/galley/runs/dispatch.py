@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from sqlalchemy import Connection
 
 from galley import faults
-from galley.errors import StaleRefError
+from galley.errors import InputDataError, StaleRefError
 from galley.lake import field_ids
 from galley.lake.model import Span
 from galley.runs import attempts, messages, queue, records, recovery, testing
@@ -111,7 +112,9 @@ class Dispatcher:
         node = live.node(attempt.step_run.name)
         probe = None
         if node.step is not None and node.step.load is not None:
-            probe = self.site.probe(node.step, str(live.folder))
+            # What is gone by now was loaded nevertheless; without a probe it is not used again.
+            with suppress(InputDataError):
+                probe = self.site.probe(node.step, str(live.folder))
         try:
             work = self._take(live, attempt, done, probe)
         except StaleRefError as error:

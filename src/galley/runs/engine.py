@@ -72,6 +72,7 @@ class Engine:
     def close(self) -> None:
         """Stop working; runs that are not finished go on at the next engine."""
         self.pool.close()
+        recovery.hand_over(self.site, self.live.values())
         with self.site.database.write() as connection:
             records.touch_session(connection, self.id, self.site.clock(), ended=True)
 
@@ -172,6 +173,8 @@ class Engine:
         if to is not None:
             with self.site.database.write() as connection:
                 queue.move_run(connection, found.id, to, now)
+            # Its last step may have ended meanwhile, and a paused run does not publish.
+            self._changed.add(found.id)
 
     def _dispatch(self) -> set[str]:
         running = [

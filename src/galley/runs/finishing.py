@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from galley.ids import digest
 from galley.lake import refs, withdrawals
+from galley.lake.model import Span
 from galley.project.model import Manifest
 from galley.runs import queue, records
 from galley.runs.live import LiveRun, Site
@@ -29,7 +30,7 @@ def collide(waiting: Run, live: Run) -> bool:
     mine, theirs = waiting.request.windows, live.request.windows
     if mine is None or theirs is None:
         return True
-    return mine[0] < theirs[1] and theirs[0] < mine[1]
+    return Span(*mine).overlaps(Span(*theirs))
 
 
 def settle(site: Site, live: LiveRun) -> bool:

@@ -31,6 +31,7 @@ def follow(
     is asked to stop, and the wait goes on until it has.
     """
     asked = False
+    engine = Engine(site, pool, slots)
     lock = EngineLock(site.home)
 
     def ended() -> bool:
@@ -39,13 +40,15 @@ def follow(
             asked = True
             with site.database.write() as connection:
                 records.set_intention(connection, run_id, Intention.CANCEL, site.clock())
+        if run_id in engine.live:
+            return False
         with site.database.read() as connection:
             return records.get_run(connection, run_id).state.terminal
 
     with lock:
         while not ended():
             if lock.acquire():
-                _work(Engine(site, pool, slots), ended, watch)
+                _work(engine, ended, watch)
             else:
                 watch()
                 time.sleep(POLL)

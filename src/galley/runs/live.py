@@ -100,6 +100,7 @@ def load_live(connection: Connection, site: Site, run: Run) -> LiveRun:
         windows=request.windows,
         rebuild=frozenset(request.rebuild),
         earlier=_earlier(connection, request.resumes),
+        base=run.base if request.resumes else None,
         unbounded=run.cause in (RunCause.PROMOTION, RunCause.BACKFILL),
     )
     graph = build_graph(manifest, request)

@@ -61,8 +61,8 @@ class Setting:
     """What a plan depends on besides the data.
 
     ``variables`` are bound values by pipeline. ``earlier`` maps steps of the run that is resumed
-    to (key, run id); ``probes`` steps that read the outside to what they saw there. ``unbounded``
-    lifts the limit on windows at once.
+    to (key, run id), ``base`` is the commit that both started from; ``probes`` maps steps that
+    read the outside to what they saw there. ``unbounded`` lifts the limit on windows at once.
     """
 
     project: str
@@ -72,6 +72,7 @@ class Setting:
     windows: tuple[str, str] | None = None
     rebuild: frozenset[str] = frozenset()
     earlier: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    base: str | None = None
     probes: Mapping[str, str | None] = field(default_factory=dict)
     unbounded: bool = False
 
@@ -156,7 +157,8 @@ def _plan_whole(scene: Scene, step: Step, setting: Setting, identity: str) -> St
     if step.name in setting.rebuild:
         return plan(Move.RUN, "a rebuild was asked for")
     earlier = setting.earlier.get(step.name)
-    if earlier is not None and earlier[0] == key:
+    same = (key, _key_before(scene, step, setting, identity, read))
+    if earlier is not None and earlier[0] in same:
         return plan(Move.REUSE, f"unchanged since run {earlier[1]}", from_run=earlier[1])
     if blocked is not None:
         return plan(Move.RUN, blocked)
@@ -167,6 +169,21 @@ def _plan_whole(scene: Scene, step: Step, setting: Setting, identity: str) -> St
             Move.REUSE, _same_as(results[0].run_id), results=results, from_run=results[0].run_id
         )
     return plan(Move.RUN, _why_run(scene, step, versions, read, setting))
+
+
+def _key_before(
+    scene: Scene, step: Step, setting: Setting, identity: str, read: Mapping[str, str]
+) -> str | None:
+    """The key that a step which builds on its own table had in the run that is resumed.
+
+    What it added there is on the run's ref already: adding it again would double the rows.
+    """
+    own = set(read) & set(step.outputs)
+    if setting.base is None or not own:
+        return None
+    there = trees.lookup(scene.connection, setting.base, own)
+    before = {name: there[name].content_id if name in there else "absent" for name in own}
+    return keys.table_key(identity, {**read, **before}, setting.probes.get(step.name))
 
 
 def _one_each(step: Step, found: list[findings.Result]) -> tuple[findings.Result, ...] | None:

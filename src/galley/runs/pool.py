@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from galley.errors import StorageError
 from galley.ids import new_id
 from galley.runs import processes
 from galley.runs.framing import Channel, ChannelClosedError, Frame, FramingError
@@ -103,11 +104,7 @@ class Pool:
         """Start the supervisor if there is none; the libraries load while the caller goes on."""
         if self._channel is not None:
             return
-        log_dir = self._settings.log_dir
-        log_dir.mkdir(parents=True, exist_ok=True)
-        log = log_dir / "supervisor.log"
-        if log.exists() and log.stat().st_size > _LOG_AT_MOST:
-            log.unlink()
+        log = _prepared(self._settings.log_dir / "supervisor.log")
         self._scratch = tempfile.mkdtemp(prefix="galley-work-")
         ours, theirs = socket.socketpair()
         arguments = (json.dumps(self._told()),)
@@ -258,6 +255,21 @@ class Pool:
             if name not in hidden and (not name.startswith("GALLEY_") or name in _KEPT)
         }
         return kept | {processes.MARK: self._mark}
+
+
+def _prepared(log: Path) -> Path:
+    """The supervisor's log, which can be appended to. Raises StorageError."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if log.exists() and log.stat().st_size > _LOG_AT_MOST:
+            log.unlink()
+        log.touch()
+    except OSError as error:
+        raise StorageError(
+            f"the home {log.parent.parent} cannot be written: {error.strerror}",
+            hint="choose another folder with GALLEY_HOME",
+        ) from error
+    return log
 
 
 def _event(frame: Frame) -> PoolEvent:

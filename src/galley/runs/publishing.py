@@ -352,7 +352,8 @@ def _succeed(
     connection: Connection, live: LiveRun, commit: Commit, plan: PublishPlan, now: int
 ) -> None:
     run = live.run
-    queue.move_run(connection, run.id, RunState.SUCCEEDED, now, commit_id=commit.id)
+    if not queue.move_run(connection, run.id, RunState.SUCCEEDED, now, commit_id=commit.id):
+        raise SupersededError(f"run {run.id} was ended by somebody else; {run.ref} is untouched")
     findings.bind_metrics(connection, run.id, commit.id)
     actor = Actor(run.actor)
     protected = plan.target.protected

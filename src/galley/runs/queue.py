@@ -57,6 +57,7 @@ def move_step(
     """Move a step to ``to`` under the epoch that the caller holds."""
     if to.terminal:
         values.setdefault("finished", now)
+    if not to.live:
         values.setdefault("lease_until", None)
     moved = connection.execute(
         update(step_run)
@@ -162,6 +163,9 @@ def claim(
             owner=owner,
             lease_until=now + lease,
             not_before=None,
+            reason=None,
+            message=None,
+            detail=None,
             started=func.coalesce(step_run.c.started, now),
         )
         .returning(step_run)

@@ -6,6 +6,7 @@ nothing it wrote counts.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, update
 from galley import faults
 from galley.lake import refs
 from galley.runs import processes, queue, records
-from galley.runs.attempts import MOST_LOSSES
+from galley.runs.attempts import MOST_LOSSES, attempt_ref
 from galley.runs.live import LiveRun, Site, load_live
 from galley.runs.model import Reason, RunState, StepRun, StepState
 from galley.runs.tables import step_run as step_table
@@ -50,6 +51,20 @@ def take_over(site: Site, engine: str) -> list[LiveRun]:
     return lives
 
 
+def hand_over(site: Site, lives: Iterable[LiveRun]) -> None:
+    """Give back what an engine that stops has under way: nobody's loss, and no try either."""
+    now = site.clock()
+    with site.database.write() as connection:
+        for live in lives:
+            for attempt in records.attempts_of(connection, live.run.id):
+                records.end_attempt(connection, attempt["id"], end="handed_over", now=now)
+            for step in queue.live_steps(connection, [live.run.id]):
+                if step.state is not StepState.STAGED:
+                    _drop(connection, live, step)
+                    tries = step.attempts - 1
+                    queue.move_step(connection, step, StepState.READY, now, attempts=tries)
+
+
 def _kill(attempt: dict[str, Any]) -> None:
     """Kill an orphan's process if it is still the one that was recorded."""
     pid, started = attempt["pid"], attempt["pid_started"]
@@ -68,7 +83,7 @@ def _requeue(connection: Connection, live: LiveRun, engine: str, now: int) -> No
 
 
 def _give_back(connection: Connection, live: LiveRun, step: StepRun, now: int) -> None:
-    refs.drop_attempt(connection, live.project, f"attempt/{step.id}/{step.epoch}")
+    _drop(connection, live, step)
     losses = step.losses + 1
     if losses >= MOST_LOSSES:
         moved = queue.move_step(
@@ -93,3 +108,7 @@ def _give_back(connection: Connection, live: LiveRun, step: StepRun, now: int) -
         reason=Reason.LOST_WORKER.value,
         message="the engine that worked on it was lost",
     )
+
+
+def _drop(connection: Connection, live: LiveRun, step: StepRun) -> None:
+    refs.drop_attempt(connection, live.project, attempt_ref(step))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from galley.bootstrap import ENTRY, PRELOAD
 from galley.runs.pool import PoolSettings
+from galley.settings import ENTRY, PRELOAD
 from tests.integration.engine.invariants import violations
 from tests.integration.engine.kit import SLOTS, WarmPool, Works
 

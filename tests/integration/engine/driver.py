@@ -16,7 +16,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from galley import bootstrap, faults
-from galley.runs import processes
+from galley.runs import processes, records
 from galley.runs.model import Run
 from tests.integration.engine.kit import SLOTS, Works, alive
 
@@ -32,9 +32,8 @@ def work(root: str, name: str, run: str, environ: dict[str, str]) -> None:
     works = Works(path, bootstrap.make_pool(path / "home", SLOTS), name)
     works.pool.start()
     with works.home.database.read() as conn:
-        from galley.runs import records
-
-        works.follow(records.get_run(conn, run))
+        found = records.get_run(conn, run)
+    works.follow(found)
 
 
 @dataclass

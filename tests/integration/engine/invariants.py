@@ -116,9 +116,9 @@ def _log(conn: Connection, commits: dict[str, Commit]) -> Iterator[str]:
         before = heads.get((row.project, row.name))
         if row.old is not None and row.old != before:
             yield f"{row.name} moved from {row.old} and stood at {before}"
-        if row.old is not None and row.new is not None and row.old != row.new:
-            if commits[row.new].parent != row.old:
-                yield f"{row.name} did not move to a child of its head"
+        moved = None not in (row.old, row.new) and row.old != row.new
+        if moved and commits[row.new].parent != row.old:
+            yield f"{row.name} did not move to a child of its head"
         heads[row.project, row.name] = row.new
 
 

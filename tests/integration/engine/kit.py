@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -115,9 +116,7 @@ class Works:
         """Queue a run."""
         with self.home.database.write() as conn:
             wanted = launch.Wish((pipeline,), ref, **wish)
-            ready = launch.prepare(
-                conn, self.home, self.manifest(), Checkout(self.folder), wanted
-            )
+            ready = launch.prepare(conn, self.home, self.manifest(), Checkout(self.folder), wanted)
             return self._noted(launch.launch(conn, self.home, ready))
 
     def launch_promotion(self, source: str | None = KITCHEN, target: str = PRODUCTION) -> Run:
@@ -272,17 +271,15 @@ def once(condition: Callable[[], bool], act: Callable[[], None]) -> Callable[[],
 def alive(mark: str) -> list[int]:
     """The processes, but for this one, whose environment bears a mark."""
     found = []
-    for name in os.listdir("/proc"):
+    for process in Path("/proc").iterdir():
         try:
-            environ = Path(f"/proc/{name}/environ").read_bytes() if name.isdecimal() else b""
+            environ = (process / "environ").read_bytes() if process.name.isdecimal() else b""
         except OSError:
             continue
-        if mark.encode() in environ and int(name) != os.getpid():
-            found.append(int(name))
+        if mark.encode() in environ and int(process.name) != os.getpid():
+            found.append(int(process.name))
     return found
 
 
 def _yaml(value: Any) -> str:
-    import json
-
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,7 +1,5 @@
 """kill -9 at every named point, with steps at work, and what the next command finds."""
 
-from pathlib import Path
-
 import pytest
 
 from galley.runs.model import RunState

@@ -126,7 +126,7 @@ def test_missing_and_unknown_outputs_are_named(bench: Bench, returned: str, said
 def test_a_failing_output_takes_the_others_along(bench: Bench) -> None:
     code = "def split():\n    return {'late': [{'a': 1}], 'early': 5}\n"
     failed = bench.fail(bench.python("split", code, outputs=("late", "early")))
-    assert "returned a int" in failed.message
+    assert "returned an int" in failed.message
 
 
 def test_a_file_is_a_version(bench: Bench) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from galley.errors import DefinitionError, GalleyError, InputDataError, UsageError
+from galley.errors import DefinitionError, GalleyError, NotFoundError, UsageError
 from galley.project.compile import compile_project
 from galley.project.find import find_project, lake_setting
 from galley.project.scaffold import add_source, init_project
@@ -80,10 +80,10 @@ def test_a_password_is_never_written(shop: Path, secrets: str) -> None:
 @pytest.mark.parametrize(
     ("source", "error"),
     [
-        ("missing.csv", InputDataError),
+        ("missing.csv", NotFoundError),
         ("mysql://h/db/t", UsageError),
         ("postgres://h/db", UsageError),
-        ("nothing-*.csv", InputDataError),
+        ("nothing-*.csv", NotFoundError),
     ],
 )
 def test_a_source_that_is_none_is_refused(

@@ -20,17 +20,22 @@ def bars(rows, *, unit):
 
 def lines(series, colours, *, unit):
     """A line for each name of ``series``, whose points are ``(day of the year, value)``."""
+    months = {1: "January", 91: "April", 182: "July", 274: "October"}
     values = [value for points in series.values() for _, value in points]
     top, bottom = max(values, default=1), min([0, *values])
-    scale = (HEIGHT - 40) / ((top - bottom) or 1)
+    scale = (HEIGHT - 48) / ((top - bottom) or 1)
 
     def y(value):
-        return HEIGHT - 20 - (value - bottom) * scale
+        return HEIGHT - 24 - (value - bottom) * scale
 
     parts = [
         f'<line x1="0" x2="{WIDTH}" y1="{y(level):.1f}" y2="{y(level):.1f}" stroke="#ddd"/>'
         f'<text x="0" y="{y(level) - 4:.1f}">{level:.0f} {unit}</text>'
         for level in (0, top / 2, top)
+    ]
+    parts += [
+        f'<text x="{day / 366 * WIDTH:.1f}" y="{HEIGHT - 2}">{month}</text>'
+        for day, month in months.items()
     ]
     for at, (name, points) in enumerate(series.items()):
         path = " ".join(f"{day / 366 * WIDTH:.1f},{y(value):.1f}" for day, value in points)

@@ -8,12 +8,8 @@ from typing import Annotated
 import typer
 
 from galley.cli import options
-from galley.cli.driving import drive, warm_pool
 from galley.cli.lazy import app_of
-from galley.cli.session import find_home, open_session
-from galley.cli.wishes import wish_for
-from galley.environments.launch import launch, prepare
-from galley.runs.model import RunCause
+from galley.cli.warming import warm_pool
 
 BATCH = 31
 
@@ -35,7 +31,14 @@ def backfill(
 
     Windows that are there stay; what fails can be asked for again, and only that is made.
     """
-    with warm_pool(find_home(project)) as pool:
+    with warm_pool(project) as pool:
+        # The workers load their libraries while these are imported.
+        from galley.cli.driving import drive
+        from galley.cli.session import open_session
+        from galley.cli.wishes import wish_for
+        from galley.environments.launch import launch, prepare
+        from galley.runs.model import RunCause
+
         session = open_session(project)
         manifest = session.manifest
         wish = wish_for(session, manifest, pipeline, ref, select, window, var, rebuild)

@@ -11,6 +11,7 @@ from galley.cli.lazy import new_app
 from galley.cli.session import open_session
 from galley.environments.inspect import ref_facts
 from galley.environments.kitchens import PREFIX, open_ref
+from galley.environments.kitchens import close as delete
 from galley.errors import ConflictError, UsageError
 from galley.lake import refs
 from galley.lake.model import RefKind
@@ -91,9 +92,7 @@ def close(
     if not screen.confirmed(question, yes=yes or as_json, refusal=_unasked):
         raise typer.Exit(1)
     with session.home.database.write() as connection:
-        refs.delete_ref(
-            connection, ref, who=session.home.actor.name, why="closed", now=session.now()
-        )
+        delete(connection, ref, session.home.actor, session.now())
     if as_json:
         screen.print_json({"ref": full, "closed": True})
         return

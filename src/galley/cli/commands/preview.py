@@ -8,10 +8,11 @@ import typer
 
 from galley import bootstrap
 from galley.cli import complete, options, screen, words
-from galley.cli.driving import interrupts, warm_pool
+from galley.cli.driving import interrupts
 from galley.cli.lazy import app_of
-from galley.cli.session import find_home, open_session
+from galley.cli.session import open_session
 from galley.cli.summary import fitting_table
+from galley.cli.warming import warm_pool
 from galley.cli.wishes import parse_variables
 from galley.environments import preview as previewing
 from galley.environments.launch import Wish, prepare
@@ -31,7 +32,7 @@ def preview(
     as_json: options.Json = False,
 ) -> None:
     """Show the first rows that a step makes of the tables that are there; nothing is written."""
-    with warm_pool(find_home(project)) as pool:
+    with warm_pool(project) as pool:
         session = open_session(project)
         manifest = session.manifest
         owner = manifest.steps.get(step) or manifest.maker(step.lower())

@@ -9,9 +9,9 @@ import typer
 from galley.cli import complete, options, screen, words
 from galley.cli.commands.diff import print_diff
 from galley.cli.commands.plan import print_steps
-from galley.cli.driving import drive, warm_pool
 from galley.cli.lazy import app_of
-from galley.cli.session import Session, find_home, open_session
+from galley.cli.session import Session, open_session
+from galley.cli.warming import warm_pool
 from galley.environments.inspect import Facts, diff_facts
 from galley.environments.plan import Plan, plan_launch
 from galley.environments.promotion import Promotion, plan_promotion
@@ -58,7 +58,9 @@ def promote(
         if as_json:
             screen.print_json(facts)
         return
-    with warm_pool(find_home(project)) as pool:
+    with warm_pool(project) as pool:
+        from galley.cli.driving import drive
+
         session = open_session(project)
         promotion, _ = _planned(session, source, target, as_json)
         if not screen.confirmed(f"Promote to {target}?", yes=yes, refusal=_unasked):

@@ -7,11 +7,8 @@ from typing import Annotated
 import typer
 
 from galley.cli import complete, options, screen, words
-from galley.cli.driving import drive, warm_pool
 from galley.cli.lazy import app_of
-from galley.cli.session import find_home, open_session
-from galley.environments import resume as resuming
-from galley.environments.inspect_runs import find_run
+from galley.cli.warming import warm_pool
 
 
 def resume(
@@ -31,7 +28,13 @@ def resume(
 
     In a kitchen the present code runs, so that a fix counts.
     """
-    with warm_pool(find_home(project)) as pool:
+    with warm_pool(project) as pool:
+        # The workers load their libraries while these are imported.
+        from galley.cli.driving import drive
+        from galley.cli.session import open_session
+        from galley.environments import resume as resuming
+        from galley.environments.inspect_runs import find_run
+
         session = open_session(project)
         with session.home.database.read() as connection:
             found = (

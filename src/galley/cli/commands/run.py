@@ -5,11 +5,8 @@ from __future__ import annotations
 import typer
 
 from galley.cli import options
-from galley.cli.driving import drive, warm_pool
 from galley.cli.lazy import app_of
-from galley.cli.session import find_home, open_session
-from galley.cli.wishes import wish_for
-from galley.environments.launch import launch, prepare
+from galley.cli.warming import warm_pool
 
 
 def run(
@@ -27,7 +24,13 @@ def run(
     A kitchen that is new is opened from production. Ctrl-C asks the run to stop; twice leaves at
     once.
     """
-    with warm_pool(find_home(project)) as pool:
+    with warm_pool(project) as pool:
+        # The workers load their libraries while these are imported.
+        from galley.cli.driving import drive
+        from galley.cli.session import open_session
+        from galley.cli.wishes import wish_for
+        from galley.environments.launch import launch, prepare
+
         session = open_session(project)
         manifest = session.manifest
         wish = wish_for(session, manifest, pipeline, ref, select, window, var, rebuild)

@@ -10,9 +10,9 @@ import typer
 
 from galley.cli import complete, options, screen, words
 from galley.cli.commands.show import show as show_run
-from galley.cli.driving import drive, warm_pool
 from galley.cli.lazy import new_app
-from galley.cli.session import find_home, open_session
+from galley.cli.session import open_session
+from galley.cli.warming import warm_pool
 from galley.environments import inspect_runs, resume
 from galley.environments.inspect import Facts
 from galley.errors import UsageError
@@ -87,7 +87,9 @@ def publish(
     The tables carry the mark until it expires, and the audit trail for ever.
     """
     length = parse_duration(expires)
-    with warm_pool(find_home(project)) as pool:
+    with warm_pool(project) as pool:
+        from galley.cli.driving import drive
+
         session = open_session(project)
         manifest, checkout = session.manifest, session.checkout
         with session.home.database.write() as connection:

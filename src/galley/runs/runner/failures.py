@@ -74,7 +74,10 @@ def _message(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"the step called sys.exit({error.code!r})"
     text = str(error).strip()
-    return text or type(error).__name__
+    # DuckDB's texts begin with their kind; alone, another's may be as little as 'x'.
+    if is_a(error, "duckdb", "Error") or not text:
+        return text or type(error).__name__
+    return f"{type(error).__name__}: {text}"
 
 
 def _hint(error: BaseException) -> str | None:
@@ -126,7 +129,7 @@ def _lines(error: BaseException, task: StepTask) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         lines.append(f"{_relative(error.filename, task)}:{error.lineno}")
         lines.append(f"    {(error.text or '').strip()}")
-    return "\n".join([*lines, f"{_qualified(type(error))}: {_message(error)}"])
+    return "\n".join([*lines, f"{_qualified(type(error))}: {error}".removesuffix(": ")])
 
 
 def _user_frames(error: BaseException, task: StepTask) -> list[traceback.FrameSummary]:

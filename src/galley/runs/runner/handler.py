@@ -27,7 +27,7 @@ def attempt(task: StepTask, field_ids: FieldIds) -> StepDone | TaskFailed:
     """Run a step; what goes wrong, ``sys.exit`` in the user's code included, is an answer."""
     try:
         return run_step(task, field_ids)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  recorded as the answer
+    except BaseException as error:  # noqa: BLE001  recorded as the answer
         return failed(error, task)
 
 

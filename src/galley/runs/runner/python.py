@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from galley.runs.protocol import StepTask
 from galley.runs.runner.arguments import has_value, keyword
 from galley.runs.runner.code import project_code
 from galley.runs.runner.inputs import Inputs
-from galley.runs.runner.results import ACCEPTED, batches_of, described, is_table
+from galley.runs.runner.results import ACCEPTED, batches_of, check_columns, described, is_table
 from galley.runs.runner.session import session
 from galley.runs.runner.sink import Sink
 from galley.runs.runner.stored import file_change
@@ -49,10 +50,36 @@ def run_python(task: StepTask, sink: Sink) -> tuple[str, ...]:
             results = _Results(task, sink)
             for span in task.spans or (None,):
                 arguments, keywords = _arguments(function, task, inputs, span)
-                results.take(function(*arguments, **keywords), span)
+                with _one_process():
+                    value = function(*arguments, **keywords)
+                results.take(value, span)
             results.settle()
         code.note()
         return tuple(path for path in code.loaded() if path not in known)
+
+
+@contextmanager
+def _one_process() -> Iterator[None]:
+    """End a process that the user's code forked and that came back: only one may answer."""
+    process = os.getpid()
+    try:
+        yield
+    finally:
+        if os.getpid() != process:
+            with suppress(OSError, ValueError):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(0)
+
+
+def _produced(batches: Iterator[Any]) -> Iterator[Any]:
+    """The batches, which a generator of the user may still be making."""
+    while True:
+        with _one_process():
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
 
 
 @contextmanager
@@ -129,11 +156,12 @@ class _Results:
         if isinstance(value, Table):
             self._sink.query(output, value.connection, value.query, value.parameters, span)
             return
-        batches = batches_of(value, self._who)
+        batches = _produced(batches_of(value, self._who))
         first = next(batches, None)
         if first is None:
             self._empty.append((output, span))
             return
+        check_columns(first.schema.names, self._who)
         self._schemas.setdefault(output, first.schema)
         second = next(batches, None)
         rows = [first] if second is None else chain((first, second), batches)

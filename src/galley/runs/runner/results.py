@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from galley.errors import DataTypeError, ResultError
@@ -33,6 +33,28 @@ def batches_of(value: Any, who: str) -> Iterator[pa.RecordBatch | pa.Table]:
         DataTypeError: its values fit no column.
     """
     return _Converter(who).convert(value)
+
+
+def check_columns(names: Sequence[str], who: str) -> None:
+    """Refuse what a table cannot hold apart, which DuckDB would rename in silence.
+
+    Raises:
+        ResultError: there is no column, or two whose names differ at most in case.
+    """
+    if not names:
+        raise ResultError(
+            f"{who} returned a table without columns",
+            hint="return at least one column, even if it has no rows",
+        )
+    seen: dict[str, str] = {}
+    for name in names:
+        if (other := seen.get(name.lower())) is not None:
+            raise ResultError(
+                f"{who} returned two columns named {other!r} and {name!r}; names compare "
+                "case-insensitively",
+                hint="rename one of them",
+            )
+        seen[name.lower()] = name
 
 
 class _Converter:
@@ -196,9 +218,10 @@ def described(value: Any) -> str:
     kind = type(value)
     package = kind.__module__.partition(".")[0]
     name = kind.__qualname__ if package == "builtins" else f"{package}.{kind.__qualname__}"
+    article = "an" if name[0].lower() in "aeiou" else "a"
     if isinstance(value, list | tuple) and value:
-        return f"a {name} of {type(value[0]).__name__}"
-    return f"a {name}"
+        return f"{article} {name} of {type(value[0]).__name__}"
+    return f"{article} {name}"
 
 
 def _hint(value: Any) -> str:

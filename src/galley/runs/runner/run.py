@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from galley import faults
-from galley.errors import InternalError
+from galley.errors import InternalError, StepError, Where
 from galley.lake.schema import FieldIds
 from galley.project.model import StepKind
 from galley.runs.protocol import StepDone, StepTask
@@ -73,7 +73,20 @@ def _run(task: StepTask, sink: Sink) -> Ran:
     runner = _RUNNERS.get(task.step.kind)
     if runner is None:
         raise InternalError(f"no runner for steps of kind {task.step.kind}")
+    _check_inputs(task)
     return runner(task, sink)
+
+
+def _check_inputs(task: StepTask) -> None:
+    """A step that is run alone may read what was never made."""
+    step = task.step
+    for name in step.inputs:
+        if name not in task.inputs and name not in step.outputs:
+            raise StepError(
+                f"the step {step.name} reads {name}, and there is no table {name} yet",
+                where=Where(step.source.path, step.source.line),
+                hint=f"run the step that makes {name} first, or both together",
+            )
 
 
 def _sql(task: StepTask, sink: Sink) -> Ran:

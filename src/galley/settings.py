@@ -1,0 +1,45 @@
+"""What the environment says: read here, without importing anything that takes time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from galley.errors import UsageError
+
+ENTRY = "galley.worker_entry:handlers"
+"""What a worker process runs."""
+
+PRELOAD = (
+    "duckdb",
+    "pyarrow.parquet",
+    "pyiceberg.manifest",
+    "pyiceberg.partitioning",
+    "galley.worker_entry",
+)
+"""What worker processes load before there is work."""
+
+
+def home_path(project: Path, lake: str | None = None) -> Path:
+    """Where a project's home is: ``GALLEY_HOME``, ``lake:`` of galley.yaml, or ``.galley/``."""
+    chosen = os.environ.get("GALLEY_HOME") or lake
+    if chosen:
+        return (project / Path(chosen).expanduser()).resolve()
+    return (project / ".galley").resolve()
+
+
+def slots() -> int:
+    """How many steps run side by side: ``GALLEY_SLOTS``, or one for each core.
+
+    Raises:
+        UsageError: the variable holds no number above zero.
+    """
+    text = os.environ.get("GALLEY_SLOTS", "").strip()
+    if not text:
+        return os.cpu_count() or 1
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(
+            f"GALLEY_SLOTS is {text!r}, which is no number of steps",
+            hint="export GALLEY_SLOTS=2, or leave it out for one step a core",
+        )
+    return int(text)

@@ -1,0 +1,134 @@
+"""Three races, each of which one guard decides. Every function fails if its guard is missing.
+
+They need no worker: what an attempt would have made is made up. ``python -m`` runs one by name.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from galley.environments.home import Home
+from galley.errors import StaleRefError, WithdrawnError
+from galley.lake import refs
+from galley.lake.model import PRODUCTION, Change
+from galley.lake.publish import PublishPlan, apply_publish, plan_publish, prepare
+from galley.lake.trees import tree
+from galley.lake.withdrawals import withdraw
+from galley.runs import attempts, findings, queue, recovery
+from galley.runs.attempts import Attempt
+from galley.runs.claiming import LEASE
+from galley.runs.live import LiveRun
+from galley.runs.model import StepRun
+from galley.runs.planning import Move, StepPlan
+from galley.runs.pool import PoolSettings
+from galley.runs.protocol import StepDone
+from galley.runs.starting import start_run
+from tests.integration.engine.kit import WarmPool, Works
+from tests.lake_cast import Shop, change, version
+
+NO_WORKERS = PoolSettings(slots=1, log_dir=Path("unused"), entry="none:none")
+
+
+def a_zombie_finishes(root: Path) -> None:
+    """A step was given to somebody else; the first owner's work must not count."""
+    works, live = _started(root)
+    home = works.home
+    with home.database.write() as conn:
+        first = _begin(conn, home, live)
+        recovery._requeue(conn, live, "next", home.clock())
+        second = _begin(conn, home, live)
+        assert second.step_run.epoch == first.step_run.epoch + 1
+    with home.database.write() as conn:
+        assert _finish(conn, home, live, first, "zombie") is None
+        assert _finish(conn, home, live, second, "owner") is not None
+        head = refs.get_ref(conn, works.name, live.run.ref_name).head
+        assert tree(conn, head)["one"].content_id == "owner"
+
+
+def two_publish_at_once(root: Path) -> None:
+    """Both plan on one head; the second must plan again, or the first one's table is lost."""
+    with Works(root, _pool()).home.database.write() as conn:
+        shop = Shop(conn)
+        one, two = _proposed(shop, "one"), _proposed(shop, "two")
+        apply_publish(conn, one, actor="ana", now=shop.tick())
+        with suppress(StaleRefError), conn.begin_nested():
+            apply_publish(conn, two, actor="ben", now=shop.tick())
+        assert set(tree(conn, shop.ref().head)) == {"one"}, "a publish was lost"
+
+
+def what_was_withdrawn_is_asked_for(root: Path) -> None:
+    """A version that a rollback took back is neither found again nor published."""
+    with Works(root, _pool()).home.database.write() as conn:
+        shop = Shop(conn)
+        found = findings.Result("key", "one", "bad", "run", "one", {})
+        findings.save_results(conn, "shop", [found], shop.tick())
+        assert findings.find_results(conn, "shop", ["key"])
+        head = shop.ref().head
+        withdraw(conn, "shop", ["bad"], commit=head, by="ana", reason="x", now=shop.tick())
+        assert findings.find_results(conn, "shop", ["key"]) == {}, "found again"
+        try:
+            shop.publish(change("one", "bad"))
+        except WithdrawnError:
+            return
+        raise AssertionError("published again")
+
+
+def _pool() -> WarmPool:
+    """Workers that are never started."""
+    return WarmPool(NO_WORKERS)
+
+
+def _started(root: Path) -> tuple[Works, LiveRun]:
+    works = Works(root, _pool())
+    works.python("one", "@step\ndef one():\n    return []")
+    run = works.launch()
+    with works.home.database.write() as conn:
+        return works, start_run(conn, works.site, run, "engine", works.home.clock())
+
+
+def _begin(conn: Connection, home: Home, live: LiveRun) -> Attempt:
+    now = home.clock()
+    claimed: list[StepRun] = queue.claim(
+        conn, owner="engine", runs=[live.run.id], limit=1, now=now, lease=LEASE
+    )
+    plan = StepPlan("one", Move.RUN, "", "key", False, "identity")
+    found = attempts.begin(conn, live, claimed[0], plan, live.scene(conn), now)
+    assert found is not None
+    return found
+
+
+def _finish(
+    conn: Connection, home: Home, live: LiveRun, attempt: Attempt, content: str
+) -> tuple[Change, ...] | None:
+    made = Change("one", version("one", content))
+    done = StepDone("step_done", (made,), 1, 1, 0.1)
+    return attempts.finish(conn, live, attempt, done, probe=None, now=home.clock())
+
+
+def _proposed(shop: Shop, table: str) -> PublishPlan:
+    run = shop.start()
+    shop.step(run, change(table, "new"))
+    assert run.fork_point is not None
+    proposal = plan_publish(
+        shop.conn,
+        "shop",
+        source_head=shop.ref(run.name).head,
+        fork_point=run.fork_point,
+        target_ref=PRODUCTION,
+    )
+    return prepare(proposal, run_id=run.name, message=table)
+
+
+RACES = {
+    one.__name__: one
+    for one in (a_zombie_finishes, two_publish_at_once, what_was_withdrawn_is_asked_for)
+}
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        RACES[sys.argv[1]](Path(folder))

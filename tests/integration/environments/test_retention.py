@@ -1,0 +1,94 @@
+"""What has expired goes; what is in use, or was a while ago, stays."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from galley import bootstrap, clock
+from galley.environments import retention
+from galley.environments.home import Home
+from galley.lake import refs
+from galley.lake.model import PRODUCTION, RefKind
+from galley.runs import queue
+from tests.cli_cast import shop
+
+DAY = 24 * 3600 * 1_000_000
+
+
+def opened(path: Path) -> Home:
+    home = bootstrap.open_home(path)
+    with home.database.write() as connection:
+        refs.ensure_project(connection, "shop", actor="ana", now=home.clock())
+    return home
+
+
+def branch(home: Home, name: str, kind: RefKind, expires: int | None) -> None:
+    with home.database.write() as connection:
+        head = refs.get_ref(connection, "shop", PRODUCTION).head
+        now = home.clock()
+        refs.create_ref(
+            connection, "shop", name, kind, head, owner="ana", now=now, expires_at=expires
+        )
+
+
+def expired(home: Home) -> retention.Expired:
+    with home.database.read() as connection:
+        return retention.plan_retention(connection, home, "shop")
+
+
+def test_refs_past_their_time_are_removed(tmp_path: Path) -> None:
+    home = opened(tmp_path / "home")
+    branch(home, "kitchen/old", RefKind.KITCHEN, home.clock() - 1)
+    branch(home, "kitchen/new", RefKind.KITCHEN, home.clock() + DAY)
+    branch(home, "run/gone", RefKind.RUN, home.clock() - 1)
+    branch(home, "tag/kept", RefKind.TAG, None)
+    found = expired(home)
+    assert [ref.name for ref in found.refs] == ["kitchen/old", "run/gone"]
+    with home.database.write() as connection:
+        retention.apply_retention(connection, home, "shop", found)
+    with home.database.read() as connection:
+        left = [ref.name for ref in refs.list_refs(connection, "shop")]
+    assert left == ["kitchen/new", PRODUCTION, "tag/kept"]
+    assert expired(home).refs == ()
+
+
+def test_old_events_and_logs_are_removed(tmp_path: Path) -> None:
+    home = opened(tmp_path / "home")
+    now = home.clock()
+    for name, at in (("old", now - retention.KEPT - DAY), ("new", now)):
+        folder = home.path / "logs" / name
+        folder.mkdir()
+        (folder / "step.1.out").write_text("printed")
+        os.utime(folder, (at / 1e6, at / 1e6))
+        with home.database.write() as connection:
+            queue.emit(connection, name, "run.queued", at)
+    found = expired(home)
+    assert (found.events, len(found.logs), found.log_bytes) == (1, 1, len("printed"))
+    with home.database.write() as connection:
+        retention.apply_retention(connection, home, "shop", found)
+    assert [path.name for path in (home.path / "logs").iterdir()] == ["new"]
+    assert expired(home).events == 0
+
+
+def test_it_is_due_once_a_day(tmp_path: Path) -> None:
+    home = opened(tmp_path / "home")
+    assert retention.due(home)
+    with home.database.write() as connection:
+        retention.apply_retention(connection, home, "shop", expired(home))
+    assert not retention.due(home)
+    assert retention.due(replace(home, clock=lambda: clock.now() + DAY + 1))
+
+
+def test_only_files_that_nothing_shows_are_unreferenced(tmp_path: Path) -> None:
+    ana = shop(tmp_path)
+    ana.galley("run")
+    ana.galley("run", "--var", "best=2")
+    ana.galley("promote", "--yes")
+    home = bootstrap.open_home(ana.folder / ".galley")
+    stray = next(Path(home.warehouse).glob("shop/orders-*/data")) / "stray-0.parquet"
+    stray.write_bytes(b"12345")
+    with home.database.read() as connection:
+        found = retention.find_unreferenced(connection, home, "shop")
+    assert [Path(name).name for name in found.files] == ["stray-0.parquet"]
+    assert found.bytes == 5
+    assert found.reachable > 0
