@@ -55,6 +55,18 @@ class Session:
         """The project's name, also when its other definitions are broken."""
         return declared_name(self.folder) or self.manifest.project
 
+    def runnable(self, flag: str | None) -> Manifest:
+        """What a run in a ref runs: an environment's activated version, else the working tree.
+
+        A working tree that does not compile must not keep an environment from running. Raises
+        DefinitionErrors.
+        """
+        from galley.environments.launch import activated_in
+
+        with self.home.database.read() as connection:
+            found = activated_in(connection, self.project, self.ref_name(flag))
+        return found or self.manifest
+
     @cached_property
     def checkout(self) -> Checkout:
         """The folder as git knows it."""

@@ -19,13 +19,15 @@ from galley.lake import commits, refs
 from galley.lake.model import Ref, RefKind
 from galley.project import snapshot, windows
 from galley.project.codec import manifest_from_json, manifest_to_json
-from galley.project.model import Manifest
+from galley.project.model import Manifest, WindowUnit
 from galley.project.names import hint_for
 from galley.project.variables import bind
 from galley.runs import records
 from galley.runs.finishing import refuse_held
 from galley.runs.graph import selected_steps
 from galley.runs.model import Intention, Run, RunCause, RunRequest, RunState
+
+_FINEST = (WindowUnit.KEY, WindowUnit.HOUR, WindowUnit.DAY, WindowUnit.WEEK, WindowUnit.MONTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,16 @@ def keep_definition(
     )
 
 
+def activated_in(connection: Connection, project: str, name: str) -> Manifest | None:
+    """The activated version of an environment; ``None`` for another ref, or where there is none."""
+    ref = refs.find_ref(connection, project, name)
+    if ref is None or ref.kind is not RefKind.ENVIRONMENT:
+        return None
+    if commits.get_commit(connection, ref.head).code_version is None:
+        return None
+    return activated(connection, ref)[0]
+
+
 def activated(connection: Connection, ref: Ref) -> tuple[Manifest, Checkout]:
     """The project version that runs in an environment.
 
@@ -178,7 +190,7 @@ def _windows(manifest: Manifest, request: RunRequest, text: str) -> tuple[str, s
             f"no step of {', '.join(request.pipelines)} is windowed, so --window means nothing",
             hint="leave --window out",
         )
-    return windows.parse_range(text, specs[0])
+    return windows.parse_range(text, min(specs, key=lambda spec: _FINEST.index(spec.by)))
 
 
 def _check_known(names: tuple[str, ...], manifest: Manifest) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from galley.errors import DataTypeError, StepError
@@ -30,6 +30,31 @@ class Query:
     sql: str
     parameters: Mapping[str, object]
     columns: tuple[tuple[str, DuckDBPyType], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A query that was bound once and runs for many windows: only the values differ."""
+
+    connection: duckdb.DuckDBPyConnection
+    text: str
+    first: Query
+
+    def alike(
+        self, connection: duckdb.DuckDBPyConnection, text: str, values: Mapping[str, object]
+    ) -> bool:
+        """Whether another call is the same query with values of the same types."""
+        if connection is not self.connection or text != self.text:
+            return False
+        return all(
+            type(values.get(name)) is type(value) for name, value in self.first.parameters.items()
+        )
+
+    def query(self, values: Mapping[str, object]) -> Query:
+        """The query with other values."""
+        return replace(
+            self.first, parameters={name: values[name] for name in self.first.parameters}
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,4 +44,6 @@ def _open() -> duckdb.DuckDBPyConnection:
         },
     )
     con.execute("SET GLOBAL TimeZone = 'UTC'")
+    # It would go to stdout, between the rows that somebody reads.
+    con.execute("SET enable_progress_bar = false")
     return con

@@ -46,6 +46,7 @@ class TableWrite:
         self._fields: tuple[Field, ...] | None = None
         self._parts: list[Part] = []
         self._calls = 0
+        self._bound: tuple[copying.Bound, bool] | None = None
         self._streaming: duckdb.DuckDBPyConnection | None = None
 
     def write_query(
@@ -60,8 +61,11 @@ class TableWrite:
         Raises ``StepError`` for a query that does not run, ``DataTypeError`` and
         ``SchemaChangeError`` for columns the table cannot take, ``StorageError`` for the disk.
         """
-        query = copying.describe(con, sql, parameters)
-        return self._write(con, query, span, rolling=copying.large(con, query))
+        if self._bound is None or not self._bound[0].alike(con, sql, parameters):
+            described = copying.describe(con, sql, parameters)
+            self._bound = copying.Bound(con, sql, described), copying.large(con, described)
+        bound, rolling = self._bound
+        return self._write(con, bound.query(parameters), span, rolling=rolling)
 
     def write_batches(
         self,

@@ -35,6 +35,7 @@ OPTIONS: dict[str, frozenset[str]] = {
     ),
     "postgres": frozenset({"columns", "where", "schema", "types"}),
 }
+_ONE_CHARACTER = frozenset({"delimiter", "quote", "escape", "decimal_separator"})
 SCHEMES = ("postgres", "postgresql")
 
 
@@ -167,5 +168,14 @@ def _options(shape: LoadShape, kind: str, document: Document) -> dict[str, objec
                 f"{kind} has no option '{name}'",
                 where=document.where("options", name),
                 hint=hint_for(name, OPTIONS[kind]),
+            )
+        value = shape.options[name]
+        may_be_none = name in ("quote", "escape") and value == ""
+        one = isinstance(value, str) and len(value) == 1
+        if name in _ONE_CHARACTER and not (one or may_be_none):
+            raise DefinitionError(
+                f"{name}: {value!r} is not one character",
+                where=document.where("options", name),
+                hint=f"for instance `{name}: ';'`; a tab is \"\\t\"",
             )
     return dict(shape.options)

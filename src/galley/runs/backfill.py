@@ -48,11 +48,11 @@ def start_backfill(connection: Connection, site: Site, run: Run, engine: str, no
 
 def advance(connection: Connection, now: int) -> None:
     """End the backfills whose children have all ended; pass a wish to stop on to the children."""
-    parents = records.list_runs(connection, states=(RunState.RUNNING,), limit=1000)
+    parents = records.list_runs(connection, states=(RunState.RUNNING,), limit=records.MOST_LIVE)
     for parent in parents:
         if parent.request.batch is None:
             continue
-        children = records.list_runs(connection, parent=parent.id, limit=100_000)
+        children = records.list_runs(connection, parent=parent.id, limit=records.MOST_LIVE)
         if parent.intention is Intention.CANCEL:
             for child in children:
                 if child.intention is not Intention.CANCEL:

@@ -67,7 +67,7 @@ class Claimer:
                 return lambda: self._adopt(live, step_run, plan, share)
             return self._begin(connection, live, step_run, plan, scene, share)
         except GalleyError as error:
-            self._refuse(connection, live, step_run, Reason.USER_ERROR, str(error), {})
+            self._refuse(connection, live, step_run, Reason.USER_ERROR, *_told(error))
         except DBAPIError:
             raise
         except Exception as error:  # noqa: BLE001
@@ -133,7 +133,7 @@ class Claimer:
             adopting.adopt(self.site, live, step, plan)
         except GalleyError as error:
             with self.site.database.write() as connection:
-                self._refuse(connection, live, step_run, Reason.CONFLICT, str(error), {})
+                self._refuse(connection, live, step_run, Reason.CONFLICT, *_told(error))
             return
         except Exception as error:  # noqa: BLE001
             with self.site.database.write() as connection:
@@ -163,6 +163,11 @@ class Claimer:
 
 def _nothing() -> None:
     """The step needs nothing more."""
+
+
+def _told(error: GalleyError) -> tuple[str, dict[str, Any]]:
+    detail = {"hint": error.hint, "where": str(error.where) if error.where else None}
+    return error.message, {key: value for key, value in detail.items() if value}
 
 
 def _defect(error: Exception) -> tuple[Reason, str, dict[str, Any]]:

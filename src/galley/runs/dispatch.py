@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from galley import faults
-from galley.errors import InputDataError, StaleRefError
+from galley.errors import GalleyError, InputDataError, StaleRefError
 from galley.lake import field_ids
 from galley.lake.model import Span
 from galley.runs import attempts, messages, queue, records, recovery, testing
@@ -47,7 +49,7 @@ class Dispatcher:
             if event.kind == "started":
                 started.append(event)
             elif event.kind == "message":
-                self._message(event.task_id, job, event.payload or b"")
+                self._hear(event, job)
             elif event.kind in ("exited", "lost"):
                 self._exited(event)
             touched.add(job.live.run.id)
@@ -85,6 +87,18 @@ class Dispatcher:
                     pid_started=event.pid_started,
                     boot_id=recovery.boot_id(),
                 )
+
+    def _hear(self, event: PoolEvent, job: Job) -> None:
+        """Act on one message. One run's trouble must not stop the engine for all others."""
+        try:
+            self._message(event.task_id, job, event.payload or b"")
+        except (GalleyError, DBAPIError):
+            raise
+        except Exception as error:  # noqa: BLE001 - kept with the step
+            said = f"a defect of Galley: {error!r}"
+            internal = Reason.INTERNAL.value
+            name = type(error).__name__
+            self._failed(job, TaskFailed("failed", internal, name, said, traceback.format_exc()))
 
     def _message(self, task_id: str, job: Job, payload: bytes) -> None:
         answer = messages.decode_answer(payload)

@@ -103,7 +103,7 @@ class Engine:
         with self.site.database.read() as connection:
             current = {
                 run.id: run
-                for run in records.list_runs(connection, states=ACTIVE, limit=1000)
+                for run in records.list_runs(connection, states=ACTIVE, limit=records.MOST_LIVE)
                 if run.id in self.live
             }
         for run_id, live in list(self.live.items()):
@@ -212,6 +212,8 @@ class Engine:
         with self.site.database.write(durable=False) as connection:
             queue.beat(connection, self.id, now, LEASE)
             records.touch_session(connection, self.id, now)
+            for live in self.live.values():
+                recovery.sweep(connection, live)
 
     def _forget(self, run_id: str) -> None:
         self.live.pop(run_id, None)

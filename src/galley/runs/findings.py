@@ -119,7 +119,7 @@ def save_verdicts(
     """Keep verdicts; each comes with its key and the run it was reused from, if it was."""
     rows = [
         {
-            "id": new_id(),
+            "id": f"{position:05d}{new_id()}",
             "project": project,
             "run_id": run_id,
             "step": step,
@@ -132,7 +132,7 @@ def save_verdicts(
             "reused_from": reused_from,
             "at": now,
         }
-        for key, item, reused_from in verdicts
+        for position, (key, item, reused_from) in enumerate(verdicts)
     ]
     if rows:
         connection.execute(insert(verdict), rows)

@@ -14,6 +14,9 @@ from galley.runs.pool import Pool
 from galley.runs.protocol import StepTask, TestTask
 from galley.runs.testing import TestWork
 
+TEST_TIMEOUT = 3600.0
+"""Seconds after which the tests of one step are given up; a hanging test must not hang a run."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -86,7 +89,7 @@ class Jobs:
             code_dir=task.code_dir,
             log_name=log_name,
             secrets=(),
-            timeout=None,
+            timeout=TEST_TIMEOUT,
             memory=None,
         )
         self._jobs[task_id] = job

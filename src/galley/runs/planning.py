@@ -287,7 +287,8 @@ def _wanted(
     """The windows that the run is about: those asked for, or all complete ones since the start."""
     if setting.windows is not None:
         start, end = setting.windows
-        return tuple(Span(*pair) for pair in calendar.spans(window, start, end))
+        asked = tuple(Span(*pair) for pair in calendar.spans(window, start, end))
+        return _declared(window, asked, ledger)
     if window.by is WindowUnit.KEY or window.start is None:
         if ledger:
             return tuple(sorted(ledger))
@@ -305,6 +306,27 @@ def _wanted(
             hint="run again when the first window is over, or give --window",
         )
     return tuple(Span(*pair) for pair in calendar.spans(window, window.start, until))
+
+
+def _declared(
+    window: WindowSpec, asked: tuple[Span, ...], ledger: Mapping[Span, WindowEntry]
+) -> tuple[Span, ...]:
+    """The windows asked for that lie between the step's declared start and end.
+
+    A table that would have none yet gets its first one, so that its readers find a table.
+    """
+    if window.by is WindowUnit.KEY:
+        return asked
+    first = calendar.parse_range(window.start, window)[0] if window.start else None
+    last = calendar.parse_range(window.end, window)[0] if window.end else None
+    found = tuple(
+        span
+        for span in asked
+        if (first is None or span.start >= first) and (last is None or span.start < last)
+    )
+    if found or ledger or first is None:
+        return found
+    return (Span(first, calendar.shift(window, first, 1)),)
 
 
 def _span_keys(

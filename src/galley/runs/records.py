@@ -15,6 +15,9 @@ from galley.runs.model import Intention, Reason, Run, RunCause, RunRequest, RunS
 from galley.runs.queue import emit
 from galley.runs.tables import attempt, definition, event, run, session
 
+MOST_LIVE = 1_000_000
+"""More runs than a home ever has under way at once."""
+
 
 def save_definition(
     connection: Connection,
@@ -87,6 +90,16 @@ def get_run(connection: Connection, run_id: str) -> Run:
     if row is None:
         raise NotFoundError(f"there is no run {run_id}", hint="see `galley runs`")
     return read_run(row)
+
+
+def resumed(connection: Connection, of: Run) -> list[str]:
+    """A run and all those that it went on from, newest first."""
+    chain = [of.id]
+    earlier = of.request.resumes
+    while earlier is not None:
+        chain.append(earlier)
+        earlier = get_run(connection, earlier).request.resumes
+    return chain
 
 
 def find_runs(connection: Connection, project: str, prefix: str) -> list[str]:

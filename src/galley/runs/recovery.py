@@ -33,7 +33,9 @@ def take_over(site: Site, engine: str) -> list[LiveRun]:
     """Make every run that is under way this engine's own."""
     with site.database.read() as connection:
         active = (RunState.RUNNING, RunState.PAUSED, RunState.PUBLISHING)
-        runs = records.list_runs(connection, states=active, limit=1000, oldest_first=True)
+        runs = records.list_runs(
+            connection, states=active, limit=records.MOST_LIVE, oldest_first=True
+        )
         orphans = records.open_attempts(connection)
     if not runs and not orphans:
         return []
@@ -49,6 +51,15 @@ def take_over(site: Site, engine: str) -> list[LiveRun]:
             records.set_run(connection, live.run.id, engine=engine)
             _requeue(connection, live, engine, now)
     return lives
+
+
+def sweep(connection: Connection, live: LiveRun) -> None:
+    """The safety net under the counters: a step whose inputs are all there is ready."""
+    steps = {step.name: step for step in queue.steps_of(connection, live.run.id)}
+    good = {name for name, step in steps.items() if step.state.good}
+    waiting = [name for name, step in steps.items() if step.state is StepState.WAITING]
+    ready = [name for name in waiting if live.node(name).upstream <= good]
+    queue.sweep_waiting(connection, live.run.id, ready)
 
 
 def hand_over(site: Site, lives: Iterable[LiveRun]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,13 +12,13 @@ from sqlalchemy import Connection
 
 from galley.lake.model import Span, Version
 from galley.project.model import Step, TestSpec
-from galley.runs import findings, queue
+from galley.runs import findings, queue, records
 from galley.runs.graph import Node
 from galley.runs.live import LiveRun, Site, memory_share
 from galley.runs.model import Reason, StepRun, StepState
 from galley.runs.planning import Scene
 from galley.runs.protocol import TestTask
-from galley.runs.verdict import Verdict
+from galley.runs.verdict import Outcome, Verdict
 
 _VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 
@@ -67,9 +67,37 @@ def work_for(
     known = tuple(
         (key, _as_now(verdict, wanted[key]), run_id) for key, (verdict, run_id) in found.items()
     )
-    judged = {wanted[key].name + "\0" + wanted[key].table for key in found}
-    todo = tuple(test for test in node.tests if test.name + "\0" + test.table not in judged)
+    known += tuple(_waiting(live, node, contents, spans))
+    judged = {(verdict.test, verdict.table) for _, verdict, _ in known}
+    todo = tuple(test for test in node.tests if (test.name, test.table) not in judged)
     return TestWork(versions, contents, spans, known, todo)
+
+
+def _waiting(
+    live: LiveRun, node: Node, contents: Mapping[str, str], spans: tuple[Span, ...]
+) -> Iterator[tuple[str, Verdict, str]]:
+    """Tests that a run of selected steps leaves for later: a table they read is not there yet."""
+    if not live.run.request.select:
+        return
+    for test in node.tests:
+        missing = [name for name in (test.table, *test.reads) if name not in contents]
+        if missing:
+            yield (
+                key_of(live, test, contents, spans),
+                Verdict(
+                    test=test.name,
+                    test_hash=test.hash,
+                    type=test.type,
+                    table=test.table,
+                    stage=test.stage.value,
+                    outcome=Outcome.NOT_EVALUATED,
+                    severity=test.severity.value,
+                    blocking=test.blocking,
+                    reason="disabled",
+                    message=f"{', '.join(missing)} is not there yet, and was not selected",
+                ),
+                "",
+            )
 
 
 def key_of(
@@ -162,8 +190,7 @@ def _blocking(
     blocking = [verdict for verdict in verdicts if verdict.blocks]
     if not blocking:
         return []
-    chain = [live.run.id] + ([live.run.request.resumes] if live.run.request.resumes else [])
-    allowed = findings.overrides(connection, chain, now)
+    allowed = findings.overrides(connection, records.resumed(connection, live.run), now)
     return [one for one in blocking if (one.test, one.table) not in allowed]
 
 

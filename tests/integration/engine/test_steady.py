@@ -185,7 +185,6 @@ def test_a_home_is_read_while_an_engine_writes(all_kinds: Works) -> None:
     assert int(done.stdout) == 2, KITCHEN
 
 
-@pytest.mark.xfail(strict=True, reason="no runner heeds `cursor` yet: every run appends all rows")
 def test_a_cursor_appends_only_what_is_new(works: Works) -> None:
     works.load("raw", "id\n1\n2\n")
     works.sql("log", "SELECT id FROM raw", materialize="append", cursor="id")

@@ -203,7 +203,7 @@ def test_an_error_shows_the_users_frames_only(bench: Bench) -> None:
         "        raise RuntimeError('no luck') from error\n"
     )
     failed = bench.fail(bench.python("broken", code), secrets={"x": "s3cret-value"})
-    assert (failed.error, failed.message) == ("RuntimeError", "no luck")
+    assert (failed.error, failed.message) == ("RuntimeError", "RuntimeError: no luck")
     assert failed.where == "pipelines/p/broken.py:6"
     assert failed.bases == ("Exception", "BaseException", "RuntimeError")
     assert failed.trace.splitlines() == [

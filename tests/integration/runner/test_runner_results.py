@@ -60,7 +60,7 @@ def test_the_input_itself(numbers: Bench, returned: str) -> None:
 
 
 REFUSED = {
-    "number": ("5", "a int", "return an Arrow table"),
+    "number": ("5", "an int", "return an Arrow table"),
     "nothing": ("None", "nothing (None)", "none"),
     "text": ("'rows'", "a str", "return an Arrow table"),
     "list of numbers": ("[1, 2]", "a list of int", "return an Arrow table"),
@@ -77,7 +77,7 @@ REFUSED = {
     "unequal columns": ("{'a': [1], 'b': [1, 2]}", "dict", "return an Arrow table"),
     "dict of values": ("{'a': 1}", "dict", "return an Arrow table"),
     "no rows, no columns": ("[]", "no rows", "columns"),
-    "stream of numbers": ("iter([1])", "a int", "return an Arrow table"),
+    "stream of numbers": ("iter([1])", "an int", "return an Arrow table"),
     "stream of streams": ("iter([iter([])])", "iterator", "return an Arrow table"),
 }
 

@@ -40,7 +40,7 @@ def backfill(
         from galley.runs.model import RunCause
 
         session = open_session(project)
-        manifest = session.manifest
+        manifest = session.runnable(ref)
         wish = wish_for(session, manifest, pipeline, ref, select, window, var, rebuild)
         wish = replace(wish, batch=batch, cause=RunCause.BACKFILL)
         with session.home.database.write() as connection:

@@ -25,7 +25,7 @@ def plan(
 ) -> None:
     """Show what `galley run` would do to each step, and why; nothing is run or written."""
     session = open_session(project)
-    manifest = session.manifest
+    manifest = session.runnable(ref)
     wish = wish_for(session, manifest, pipeline, ref, select, window, var, rebuild)
     with session.home.database.write() as connection:
         found = plan_wish(

@@ -32,7 +32,7 @@ def run(
         from galley.environments.launch import launch, prepare
 
         session = open_session(project)
-        manifest = session.manifest
+        manifest = session.runnable(ref)
         wish = wish_for(session, manifest, pipeline, ref, select, window, var, rebuild)
         with session.home.database.write() as connection:
             wanted = prepare(connection, session.home, manifest, session.checkout, wish)

@@ -17,6 +17,10 @@ from galley.quality.scope import Scope, scope_of
 _DURATIONS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
+ROUNDING = Decimal("1e-9")
+"""The share by which two sums of the same doubles may differ."""
+
+
 def row_count(scene: Scene) -> Check:
     """The number of rows lies within bounds: the one test that judges an empty table."""
     judge = partial(_judge_rows, params=scene.params)
@@ -168,7 +172,7 @@ def _judge_totals(values: Values, params: dict[str, Any]) -> Judgement:
         message = f"{rule} is null on both sides: nothing to compare"
         return Judgement(shown, message, rows=values["rows"], reason=NO_VALUES)
     difference = _difference(own, other)
-    holds = difference is not None and difference <= _allowed(other, params)
+    holds = difference is not None and difference <= _allowed(own, other, params)
     said = "equals" if holds else "differs from"
     apart = f" by {number(difference)}" if difference else ""
     return Judgement(
@@ -193,8 +197,12 @@ def _exact(value: Any) -> Decimal:
     return value if isinstance(value, Decimal) else Decimal(str(value))
 
 
-def _allowed(other: Any, params: dict[str, Any]) -> Decimal:
+def _allowed(own: Any, other: Any, params: dict[str, Any]) -> Decimal:
+    """The tolerance; a sum of doubles also depends on the order in which it was added up."""
     tolerance = _exact(params.get("tolerance", 0))
-    if params.get("relative") and isinstance(other, int | float | Decimal):
-        return tolerance * abs(_exact(other))
+    numbers = isinstance(own, int | float | Decimal) and isinstance(other, int | float | Decimal)
+    if params.get("relative") and numbers:
+        tolerance *= abs(_exact(other))
+    if numbers and (isinstance(own, float) or isinstance(other, float)):
+        tolerance += ROUNDING * max(abs(_exact(own)), abs(_exact(other)))
     return tolerance

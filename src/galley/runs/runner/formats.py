@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-_JSON_PLACE = re.compile(r'in file "([^"]+)", at byte (\d+) in (?:line|record/value) (\d+): (.*)')
+_JSON_PLACE = re.compile(r'in file "([^"]+)", at byte \d+ in (line|record/value) (\d+): (.*)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,9 @@ class Source:
         place = _JSON_PLACE.search(text)
         if place:
             name = self.shown(place[1])
+            at = f":{place[3]}" if place[2] == "line" else ""
             return InputDataError(
-                f"{name}:{place[3]}: this is no JSON: {place[4].strip()}",
+                f"{name}{at}: this is no JSON: {place[4].strip()}",
                 where=where_of(self.task),
                 hint="correct the file; nothing was loaded",
             )

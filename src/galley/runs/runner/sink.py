@@ -11,6 +11,7 @@ from galley.lake.schema import FieldIds
 from galley.lake.warehouse import Warehouse
 from galley.lake.writing import TableWrite, WriteJob
 from galley.runs.protocol import StepTask
+from galley.runs.runner import cursor
 from galley.runs.runner.stored import remove_files
 
 if TYPE_CHECKING:
@@ -64,13 +65,15 @@ class Staging:
         span: Span | None,
     ) -> None:
         """Write the rows of a query."""
-        self.rows += self._write(output).write_query(connection, sql, parameters, span)
+        text, values = cursor.newer(self._task, self._warehouse, output, sql, parameters)
+        self.rows += self._write(output).write_query(connection, text, values, span)
 
     def batches(
         self, output: str, batches: Iterable[pa.RecordBatch | pa.Table], span: Span | None
     ) -> None:
         """Write rows batch by batch."""
-        self.rows += self._write(output).write_batches(batches, span)
+        with cursor.newer_batches(self._task, self._warehouse, output, batches) as wanted:
+            self.rows += self._write(output).write_batches(wanted, span)
 
     def add(self, change: Change) -> None:
         """Keep a view's or a file's change."""
