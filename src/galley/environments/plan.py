@@ -86,6 +86,7 @@ def plan_launch(connection: Connection, home: Home, launch: Launch, probe: Probe
         toolchain=manifest.toolchain,
         now=home.clock(),
         windows=request.windows,
+        source=request.source,
         rebuild=frozenset(request.rebuild),
         unbounded=True,
     )

@@ -79,9 +79,15 @@ def plan_promotion(
     before = _present(connection, present)
     pipelines = tuple(manifest.pipelines)
     refuse_held(connection, manifest, target, pipelines)
-    request = RunRequest(pipelines=pipelines, ref=target, activates=True, expected_code=present)
-    request = with_variables(manifest, request, Wish(pipelines, target))
     found = refs.find_ref(connection, manifest.project, source) if source else None
+    request = RunRequest(
+        pipelines=pipelines,
+        ref=target,
+        activates=True,
+        expected_code=present,
+        source=found.head if found else None,
+    )
+    request = with_variables(manifest, request, Wish(pipelines, target))
     return Promotion(
         launch=Launch(manifest, checkout, ref, request, RunCause.PROMOTION),
         source=found,

@@ -120,7 +120,7 @@ def _invalid(error: yaml.YAMLError, text: str, path: str, lines_before: int) -> 
     if isinstance(error, yaml.reader.ReaderError):
         line = text.encode()[: error.position].count(b"\n") + 1 + lines_before
         where, problem = Where(path, line), "a control character"
-    if "\\t" in problem or "cannot start any token" in problem:
+    if any(sign in problem for sign in ("\\t", "tab character", "cannot start any token")):
         hint = "quote texts that start with a special character, and indent with spaces"
     elif "mapping values are not allowed" in problem:
         hint = "quote a text that holds ': '"

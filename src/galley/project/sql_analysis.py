@@ -115,7 +115,7 @@ def _find(words: list[Token], table: str) -> Token | None:
 
 def _only_statement(words: list[Token], path: str, first_line: int) -> list[Token]:
     found = statements(words)
-    _refuse_unclosed(words, path)
+    refuse_unclosed(words, path)
     if not found:
         raise DefinitionError(
             "the file holds no SELECT",
@@ -145,8 +145,8 @@ def _only_statement(words: list[Token], path: str, first_line: int) -> list[Toke
     return found[0]
 
 
-def _refuse_unclosed(words: list[Token], path: str) -> None:
-    """Only the last comment can be open: it runs to the end of the text."""
+def refuse_unclosed(words: list[Token], path: str) -> None:
+    """Raise DefinitionError for an open comment: it can only be the last word of a text."""
     last = words[-1] if words else None
     if last is None or last.kind != "comment" or not last.text.startswith("/*"):
         return

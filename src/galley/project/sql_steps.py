@@ -8,7 +8,7 @@ from galley.project.document import Document, mapping, read_yaml
 from galley.project.drafts import Draft, Origin, Setting, draft_step, draft_tests, stem
 from galley.project.model import Source, StepKind
 from galley.project.shapes import StepShape, read
-from galley.project.sql_analysis import place
+from galley.project.sql_analysis import place, refuse_unclosed
 from galley.project.sqltext import Token, tokens
 
 MARK = "@galley"
@@ -60,6 +60,7 @@ def read_sql_step(path: str, analyses: Analyses, setting: Setting) -> Draft:
 def header(text: str, path: str) -> Document:
     """The options of a SQL file, empty without a header; raises DefinitionError."""
     words = list(tokens(text))
+    refuse_unclosed(words, path)
     first = next((word for word in words if word.kind != "comment"), None)
     marked = [word for word in words if word.kind == "comment" and _body(word).startswith(MARK)]
     if not marked:

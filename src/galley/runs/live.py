@@ -98,6 +98,7 @@ def load_live(connection: Connection, site: Site, run: Run) -> LiveRun:
         toolchain=manifest.toolchain,
         now=run.created,
         windows=request.windows,
+        source=request.source,
         rebuild=frozenset(request.rebuild),
         earlier=_earlier(connection, request.resumes),
         base=run.base if request.resumes else None,

@@ -129,7 +129,8 @@ class RunRequest:
     taken over.
     A run that ``activates`` makes its definition the target's code version, provided that the
     target still runs ``expected_code``. A run with a ``batch`` is the parent of a backfill: it has
-    no steps of its own but child runs of that many windows each.
+    no steps of its own but child runs of that many windows each. ``source`` is the commit that a
+    promotion brings over: of windowed tables its windows are made, and those that are there.
     """
 
     pipelines: tuple[str, ...]
@@ -144,6 +145,7 @@ class RunRequest:
     parent: str | None = None
     expected_code: str | None = None
     batch: int | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ class Setting:
     ``variables`` are bound values by pipeline. ``earlier`` maps steps of the run that is resumed
     to (key, run id), ``base`` is the commit that both started from; ``probes`` maps steps that
     read the outside to what they saw there. ``unbounded`` lifts the limit on windows at once.
+    ``source`` is the commit whose windows a promotion brings over.
     """
 
     project: str
@@ -75,6 +76,7 @@ class Setting:
     base: str | None = None
     probes: Mapping[str, str | None] = field(default_factory=dict)
     unbounded: bool = False
+    source: str | None = None
 
     def values(self, step: Step) -> Mapping[str, Any]:
         """The bound variables of the step's pipeline."""
@@ -250,7 +252,7 @@ def _plan_windows(
     versions = scene.versions((*step.inputs, *step.outputs))
     own = versions.get(step.outputs[0])
     ledger = scene.ledger(own.table_id) if own else {}
-    wanted = _wanted(step, window, setting, ledger)
+    wanted = _promoted(scene, step, setting, ledger) or _wanted(step, window, setting, ledger)
     span_keys = _span_keys(scene, step, window, setting, identity, versions, wanted)
     rebuild = step.name in setting.rebuild
     reusable = keys.unusable(step, setting.probes.get(step.name)) is None
@@ -279,6 +281,19 @@ def _plan_windows(
         adopted=adopted,
         from_run=adopted[0].run_id if adopted and not stale else None,
     )
+
+
+def _promoted(
+    scene: Scene, step: Step, setting: Setting, ledger: Mapping[Span, WindowEntry]
+) -> tuple[Span, ...]:
+    """The windows a promotion is about: those the target has and those its source has."""
+    if setting.source is None:
+        return ()
+    there = trees.lookup(scene.connection, setting.source, step.outputs[:1])
+    found = set(ledger)
+    for version in there.values():
+        found |= set(trees.ledger(scene.connection, setting.source, version.table_id))
+    return tuple(sorted(found))
 
 
 def _wanted(
