@@ -56,6 +56,9 @@ def open_home(path: Path) -> Home:
     try:
         for name in ("warehouse", "code", "logs", "scratch", "cache"):
             (path / name).mkdir(parents=True, exist_ok=True)
+        # The project's git repository has no business with what Galley keeps here.
+        if not (ignore := path / ".gitignore").exists():
+            ignore.write_text("*\n", "utf-8")
     except OSError as error:
         raise StorageError(
             f"the home {path} cannot be written: {error.strerror}",

@@ -152,6 +152,7 @@ class Assembly:
         sync(written.paths)
         faults.point("write.metadata.synced")
         files = self._all_files(added, removed)
+        reading.remember(job.warehouse.absolute(written.location), files)
         columns = schema.columns_to_json(fields)
         mark = fingerprint(columns)
         return Version(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -236,9 +235,21 @@ def _mapping(fields: tuple[Field, ...]) -> str:
     )
 
 
-@lru_cache(maxsize=16)
+def remember(path: str, files: tuple[DataFile, ...]) -> None:
+    """Keep what the metadata file ``path`` describes: who wrote it need not read it again."""
+    _recent[path] = files
+    while len(_recent) > _MOST_RECENT:
+        _recent.pop(next(iter(_recent)))
+
+
 def _described(path: str) -> tuple[DataFile, ...]:
-    return metadata.files(metadata.read_metadata(path))
+    if path not in _recent:
+        remember(path, metadata.files(metadata.read_metadata(path)))
+    return _recent[path]
+
+
+_MOST_RECENT = 16
+_recent: dict[str, tuple[DataFile, ...]] = {}
 
 
 def _statistics(file: DataFile, field: Field) -> ColumnStatistics:

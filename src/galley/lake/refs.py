@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from galley.clock import iso
 from galley.errors import (
@@ -117,14 +117,21 @@ def open_attempt(
     """Create the private ref of one attempt. Its epoch makes the name unique; it is not logged."""
     check_name(RefKind.ATTEMPT, name)
     ref = Ref(project, name, RefKind.ATTEMPT, head, 1, owner, head, fork_ref, None, False, now)
-    conn.execute(insert(t.ref), _ref_row(ref))
+    conn.execute(_OPEN_ATTEMPT, _ref_row(ref))
 
 
 def drop_attempt(conn: Connection, project: str, name: str) -> bool:
     """Discard an attempt's ref whole; whether it was still there."""
-    r = t.ref.c
-    mine = (r.project == project) & (r.name == name) & (r.kind == RefKind.ATTEMPT.value)
-    return conn.execute(delete(t.ref).where(mine)).rowcount > 0
+    mine = {"own_project": project, "own_name": name}
+    return conn.execute(_DROP_ATTEMPT, mine).rowcount > 0
+
+
+_OPEN_ATTEMPT = insert(t.ref)
+_DROP_ATTEMPT = delete(t.ref).where(
+    t.ref.c.project == bindparam("own_project"),
+    t.ref.c.name == bindparam("own_name"),
+    t.ref.c.kind == RefKind.ATTEMPT.value,
+)
 
 
 def find_ref(conn: Connection, project: str, name: str) -> Ref | None:

@@ -12,23 +12,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import duckdb
 
-MOST = 2
-"""A step uses one for its query and one to measure what it made."""
-
-_kept: dict[int, list[duckdb.DuckDBPyConnection]] = {}
+_kept: dict[int, duckdb.DuckDBPyConnection] = {}
 
 
 def keep() -> None:
-    """Open databases for the next calls of ``take``, unless they are there."""
-    mine = _kept.setdefault(os.getpid(), [])
-    while len(mine) < MOST:
-        mine.append(_open())
+    """Open a database for the next ``take``, unless one is there."""
+    if os.getpid() not in _kept:
+        _kept[os.getpid()] = _open()
 
 
 def take() -> duckdb.DuckDBPyConnection:
     """A fresh in-memory database: UTC, no extensions by themselves, no Python variables."""
-    mine = _kept.get(os.getpid())
-    return mine.pop() if mine else _open()
+    return _kept.pop(os.getpid(), None) or _open()
 
 
 def _open() -> duckdb.DuckDBPyConnection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from galley.errors import GalleyError
 from galley.lake import reading
 from galley.lake.model import Format, Version
 from galley.lake.reading import FileInfo
+from galley.lake.types import quote
 from galley.lake.warehouse import Warehouse
 from galley.quality.literals import CheckError, parameters
 from galley.quality.verdicts import plain
@@ -86,15 +88,52 @@ class Desk:
 @contextmanager
 def desk(task: TestTask) -> Iterator[Desk]:
     """A desk on the task's versions, closed at the end."""
-    Path(task.scratch).mkdir(parents=True, exist_ok=True)
-    con = reading.connect(threads=task.threads, memory=task.memory, scratch=task.scratch)
-    try:
+    with _connection(task) as con:
         warehouse = Warehouse(task.warehouse)
         broken = _mount(con, warehouse, task)
-        reading.lock(con, read=(task.warehouse,), write=(task.scratch,))
         yield Desk(con, warehouse, task.versions, known_values(task), broken)
-    finally:
+
+
+@contextmanager
+def _connection(task: TestTask) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A locked database, kept by the process and emptied between tasks.
+
+    Tests in Python, whose code gets hold of the connection, have one of their own.
+    """
+    fresh = any(test.type == "python" for test in task.tests)
+    key = (os.getpid(), task.warehouse, task.threads, task.memory)
+    con = None if fresh else _kept.pop(key, None)
+    if con is None:
+        Path(task.scratch).mkdir(parents=True, exist_ok=True)
+        con = reading.connect(threads=task.threads, memory=task.memory, scratch=task.scratch)
+        reading.lock(con, read=(task.warehouse,), write=(task.scratch,))
+    try:
+        yield con
+    except BaseException:
         con.close()
+        raise
+    if fresh:
+        con.close()
+    else:
+        _empty(con)
+        _kept[key] = con
+
+
+_kept: dict[tuple[int, str, int, int], duckdb.DuckDBPyConnection] = {}
+
+
+def _empty(con: duckdb.DuckDBPyConnection) -> None:
+    """Take away whatever the last task mounted."""
+    views = con.execute(
+        "SELECT schema_name, view_name FROM duckdb_views() WHERE NOT internal"
+    ).fetchall()
+    for schema, view in views:
+        con.execute(f"DROP VIEW IF EXISTS {quote(schema)}.{quote(view)} CASCADE")
+    schemas = con.execute(
+        "SELECT schema_name FROM duckdb_schemas() WHERE NOT internal AND schema_name <> 'main'"
+    ).fetchall()
+    for (schema,) in schemas:
+        con.execute(f"DROP SCHEMA IF EXISTS {quote(schema)} CASCADE")
 
 
 def _fetched(relation: duckdb.DuckDBPyRelation) -> Rows:

@@ -7,9 +7,11 @@ the caller must stop. The event of a change is written in the same transaction.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, func, insert, select, update
+from sqlalchemy import Connection, Row, Update, and_, bindparam, case, func, insert, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from galley.lake.model import Span
 from galley.runs.model import LIVE, Reason, RunState, StepRun, StepState, StepType
@@ -27,7 +29,9 @@ def emit(
     body: dict[str, Any] | None = None,
 ) -> None:
     """Append one event to the outbox."""
-    connection.execute(insert(event).values(run_id=run_id, step=step, kind=kind, body=body, at=now))
+    connection.execute(
+        _EMIT, {"run_id": run_id, "step": step, "kind": kind, "body": body, "at": now}
+    )
 
 
 def move_run(connection: Connection, run_id: str, to: RunState, now: int, **values: Any) -> bool:
@@ -59,14 +63,9 @@ def move_step(
         values.setdefault("finished", now)
     if not to.live:
         values.setdefault("lease_until", None)
+    given = {f"new_{name}": value for name, value in values.items()}
     moved = connection.execute(
-        update(step_run)
-        .where(
-            step_run.c.id == step.id,
-            step_run.c.epoch == step.epoch,
-            step_run.c.state.in_([s.value for s in step_sources(to)]),
-        )
-        .values(state=to.value, **values)
+        _move(to, tuple(sorted(values))), {"own_id": step.id, "own_epoch": step.epoch, **given}
     ).rowcount
     if moved:
         shown: dict[str, Any] = {
@@ -81,6 +80,24 @@ def move_step(
             body={**shown, **(body or {})} or None,
         )
     return bool(moved)
+
+
+@cache
+def _move(to: StepState, names: tuple[str, ...]) -> Update:
+    """The statement of a move: building it costs more than running it, so it is built once."""
+    sources = [source.value for source in step_sources(to)]
+    values: dict[str, Any] = {
+        name: bindparam(f"new_{name}", type_=step_run.c[name].type) for name in names
+    }
+    return (
+        update(step_run)
+        .where(
+            step_run.c.id == bindparam("own_id"),
+            step_run.c.epoch == bindparam("own_epoch"),
+            step_run.c.state.in_(sources),
+        )
+        .values(state=to.value, **values)
+    )
 
 
 def release_consumers(
@@ -145,32 +162,46 @@ def claim(
     """
     if limit <= 0 or not runs:
         return []
+    given = {"runs": sorted(runs), "most": limit, "holder": owner, "until": now + lease, "at": now}
+    rows = connection.execute(_claim(connection.dialect.name), given).all()
+    return sorted((read_step(row) for row in rows), key=lambda step: step.position)
+
+
+@cache
+def _claim(dialect: str) -> ReturningUpdate[Any]:
     chosen = (
         select(step_run.c.id)
-        .where(step_run.c.state == StepState.READY.value, step_run.c.run_id.in_(sorted(runs)))
+        .where(
+            step_run.c.state == StepState.READY.value,
+            step_run.c.run_id.in_(bindparam("runs", expanding=True)),
+        )
         .order_by(step_run.c.priority.desc(), step_run.c.position)
-        .limit(limit)
+        .limit(bindparam("most"))
     )
-    if connection.dialect.name == "postgresql":
+    if dialect == "postgresql":
         chosen = chosen.with_for_update(skip_locked=True)
-    rows = connection.execute(
+    return (
         update(step_run)
         .where(step_run.c.id.in_(chosen.scalar_subquery()))
         .values(
             state=StepState.CLAIMED.value,
             epoch=step_run.c.epoch + 1,
             attempts=step_run.c.attempts + 1,
-            owner=owner,
-            lease_until=now + lease,
+            owner=bindparam("holder"),
+            lease_until=bindparam("until"),
             not_before=None,
             reason=None,
             message=None,
             detail=None,
-            started=func.coalesce(step_run.c.started, now),
+            started=func.coalesce(
+                step_run.c.started, bindparam("at", type_=step_run.c.started.type)
+            ),
         )
         .returning(step_run)
-    ).all()
-    return sorted((read_step(row) for row in rows), key=lambda step: step.position)
+    )
+
+
+_EMIT = insert(event)
 
 
 def beat(connection: Connection, owner: str, now: int, lease: int) -> None:

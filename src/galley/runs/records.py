@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from galley.errors import NotFoundError
 from galley.runs.model import Intention, Reason, Run, RunCause, RunRequest, RunState
@@ -173,7 +173,7 @@ def events_since(
 
 def start_attempt(connection: Connection, values: dict[str, Any]) -> None:
     """Record that an attempt was claimed."""
-    connection.execute(insert(attempt).values(**values))
+    connection.execute(_START_ATTEMPT, values)
 
 
 def end_attempt(
@@ -181,10 +181,16 @@ def end_attempt(
 ) -> None:
     """Record how an attempt ended; the first end stands."""
     connection.execute(
-        update(attempt)
-        .where(attempt.c.id == attempt_id, attempt.c.end.is_(None))
-        .values(end=end, finished=now, error=error)
+        _END_ATTEMPT, {"own_id": attempt_id, "new_end": end, "at": now, "new_error": error}
     )
+
+
+_START_ATTEMPT = insert(attempt)
+_END_ATTEMPT = (
+    update(attempt)
+    .where(attempt.c.id == bindparam("own_id"), attempt.c.end.is_(None))
+    .values(end=bindparam("new_end"), finished=bindparam("at"), error=bindparam("new_error"))
+)
 
 
 def set_attempt(connection: Connection, attempt_id: str, **values: Any) -> None:

@@ -273,6 +273,8 @@ class _Home:
         """What a task left that cannot be undone; the process must not be used again."""
         if len(sys._current_frames()) > 1:
             return "threads"
+        if any(stream is not None and stream.closed for stream in self.streams):
+            return "closed streams"
         if processes.children(os.getpid()):
             return "child processes"
         if tuple(map(signal.getsignal, _SIGNALS)) != self.handlers:

@@ -164,7 +164,7 @@ def test_json(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('{"a": 1}\n{"a": 2\n{"a": 3}\n', "a.json:3: this is no JSON"),
+        ('{"a": 1}\n{"a": 2\n{"a": 3}\n', "a.json:2: this is no JSON"),
         ("[1, 2]", "a.json holds no objects"),
         ("[]", "a.json holds no objects"),
         ("", "a.json is empty"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +50,7 @@ class Source:
         place = _JSON_PLACE.search(text)
         if place:
             name = self.shown(place[1])
-            at = f":{place[3]}" if place[2] == "line" else ""
+            at = f":{_bad_line(place[1], int(place[3]))}" if place[2] == "line" else ""
             return InputDataError(
                 f"{name}{at}: this is no JSON: {place[4].strip()}",
                 where=where_of(self.task),
@@ -59,6 +61,18 @@ class Source:
         said = first.replace(named, self.shown(named)) if named else first
         prefix = "" if named is None or self.shown(named) in said else f"{self.shown(named)}: "
         return InputDataError(prefix + said, where=where_of(self.task))
+
+
+def _bad_line(path: str, told: int) -> int:
+    """The first line around ``told`` that is no JSON: DuckDB 2.0 counts one too many."""
+    first = max(told - 1, 1)
+    with Path(path).open("rb") as lines:
+        for number, line in enumerate(islice(lines, first - 1, told), first):
+            try:
+                json.loads(line.strip() or b"0")
+            except ValueError:
+                return number
+    return told
 
 
 def where_of(task: StepTask) -> Where:
