@@ -1,4 +1,4 @@
-"""The command inside the test's own process, where a process of its own would prove nothing more."""
+"""The command inside the test's own process, where one of its own would prove nothing more."""
 
 from __future__ import annotations
 
@@ -39,7 +39,6 @@ class Inside:
         """Every ref with the commit it shows."""
         refs: list[dict[str, Any]] = json.loads(self.galley("kitchen", "--json").out)["refs"]
         return {ref["ref"]: ref["head"] for ref in refs}
-
 
 
 def write(folder: Path, files: dict[str, str | bytes]) -> Path:

@@ -80,7 +80,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran]:
     steps["server.yaml"] = "kind: load\nurl: postgres://127.0.0.1:1/db\ntable: t\n"
     for name, (sql, *_) in {**SELECTED, **MADE}.items():
         steps[f"{name}.sql"] = sql
-    folder = write(tmp_path_factory.mktemp("data"), {**steps, "books.sql": BOOKS, "titles.sql": TITLES})
+    folder = write(
+        tmp_path_factory.mktemp("data"), {**steps, "books.sql": BOOKS, "titles.sql": TITLES}
+    )
     return folder, Shell(folder).galley("run", "--json", expect=1)
 
 

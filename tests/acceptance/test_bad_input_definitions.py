@@ -125,7 +125,11 @@ WRONG: dict[str, tuple[dict[str, str | bytes], str, str]] = {
         "a.sql:1:15: read_csv() reads from outside",
         "galley add",
     ),
-    "SQL in another encoding": ({"a.sql": b"SELECT 1\nAS \xe9"}, "a.sql:2: the file is not", "UTF-8"),
+    "SQL in another encoding": (
+        {"a.sql": b"SELECT 1\nAS \xe9"},
+        "a.sql:2: the file is not",
+        "UTF-8",
+    ),
     "parameter": (
         {"a.sql": "SELECT $largst AS x", "galley.yaml": "name: a\nvariables: {largest: 1}\n"},
         "a.sql:1:8: the variable 'largst' is defined nowhere",
@@ -173,7 +177,11 @@ WRONG: dict[str, tuple[dict[str, str | bytes], str, str]] = {
         "a.sql:3:32: window.timezone: there is no time zone",
         "Europe/Zurich",
     ),
-    "append twice": ({"a.sql": header("materialize: append")}, "a.sql:2:1: materialize: append", ""),
+    "append twice": (
+        {"a.sql": header("materialize: append")},
+        "a.sql:2:1: materialize: append",
+        "",
+    ),
     "merge without key": ({"a.sql": header("materialize: merge")}, "a.sql:2:1:", "add `key:"),
     "test": (
         {"a.sql": header("tests: [{uniqe: fee}]")},

@@ -105,7 +105,7 @@ def test_a_home_that_is_read_only(ana: Inside) -> None:
 
 
 def test_a_home_elsewhere(ana: Inside, tmp_path: Path) -> None:
-    place = tmp_path / "hö'me \"two\" $x"
+    place = tmp_path / 'hö\'me "two" $x'
     shell = Shell(ana.folder)
     ran = shell.galley("run", "--json", GALLEY_HOME=str(place)).follows("run")
     assert ran["published"]

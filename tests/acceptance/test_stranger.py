@@ -1,15 +1,12 @@
 """A newcomer with a table of their own, far from where the authors work."""
 
 import csv
-import os
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
-import typer
 
-from galley.cli.main import app
+from galley.cli.lazy import COMMANDS, load
 from tests.acceptance.inside import Inside
 from tests.cli_cast import Shell
 
@@ -114,7 +111,7 @@ def test_from_below_and_with_a_home_elsewhere(ana: Shell, tmp_path: Path) -> Non
     assert not (ana.folder / ".galley").exists()
     assert (home / "galley.db").is_file()
     tables = below.galley("tables", "--json", GALLEY_HOME=str(home)).follows("tables")["tables"]
-    assert {"loans", "owed"} <= {table["table"] for table in tables}
+    assert {"loans", "owed"} <= {table["name"] for table in tables}
     from_afar = Shell(tmp_path)
     where = str(ana.folder)
     listed = from_afar.galley("runs", "--project", where, "--json", GALLEY_HOME=str(home))
@@ -155,22 +152,19 @@ def test_every_answer_is_for_programs_too(ana: Shell) -> None:
     assert (ran.status, ran.follows("error")["error"]["hint"]) == (2, "did you mean loans?")
 
 
-def commands(command: click.Command, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """Every command and group below one, by its words."""
-    found = [path]
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for name in command.list_commands(context):
-            inner = command.get_command(context, name)
-            assert inner is not None
-            found += commands(inner, (*path, name))
+def commands() -> list[tuple[str, ...]]:
+    """Every command, and those below it, by its words."""
+    found = []
+    for name in COMMANDS:
+        below = getattr(load(name), "commands", {})
+        found += [(name,), *((name, inner) for inner in below)]
     return found
 
 
 def test_every_command_explains_itself(tmp_path: Path) -> None:
     nowhere = Inside(tmp_path)
-    every = commands(typer.main.get_command(app))
-    assert len(every) > 25
+    every = commands()
+    assert {("tables", "history"), ("runs", "publish"), ("kitchen", "open")} <= set(every)
     for path in every:
         ran = nowhere.galley(*path, "--help")
         assert ran.status == 0
@@ -183,4 +177,4 @@ def test_every_command_explains_itself(tmp_path: Path) -> None:
 def test_without_a_project_the_way_to_one_is_told(command: str, tmp_path: Path) -> None:
     ran = Inside(tmp_path).galley(*command.split())
     assert (ran.status, "galley.yaml" in ran.err, "galley init" in ran.err) == (2, True, True)
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []

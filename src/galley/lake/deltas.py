@@ -112,18 +112,27 @@ def fold(first: Change, then: Change) -> Change:
     )
 
 
+_WHOLE = (IntentKind.REPLACE, IntentKind.DROP)
+"""The kinds of writes that make everything before them irrelevant."""
+
+
 def combine(intents: Sequence[Intent]) -> Intent:
     """Several intents in order as one; of mixed kinds the one that promises least.
 
     A replace or a drop makes what came before it irrelevant, and what follows is part of it.
     """
+    whole = [at for at, one in enumerate(intents) if one.kind in _WHOLE]
+    replaced = bool(whole) and intents[whole[-1]].kind is IntentKind.REPLACE
+    intents = intents[whole[-1] :] if whole else intents
     kinds = {intent.kind for intent in intents}
     files = _united(intent.files for intent in intents)
     removed = _united(intent.removed for intent in intents)
     spans: tuple[Span, ...] = _united(intent.spans for intent in intents)
     if intents[-1].kind is IntentKind.DROP:
         return Intent(IntentKind.DROP)
-    if kinds <= {IntentKind.APPEND} or kinds <= {IntentKind.WINDOW}:
+    if whole and not replaced:
+        kind = IntentKind.REPLACE
+    elif kinds <= {IntentKind.APPEND} or kinds <= {IntentKind.WINDOW}:
         kind = intents[-1].kind
     elif kinds <= {IntentKind.MERGE, IntentKind.APPEND, IntentKind.WINDOW}:
         kind = IntentKind.MERGE

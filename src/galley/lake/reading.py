@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from galley.errors import StorageError, TableNotFoundError
 from galley.lake import metadata, schema, spare, types
 from galley.lake.datafiles import DataFile, decode_bound, exact_bound
-from galley.lake.model import Format, IntentKind, Span, Version
+from galley.lake.model import Format, IntentKind, Span, Version, content_of
 from galley.lake.types import Field, literal, quote
 from galley.lake.warehouse import Warehouse, errno_in, storage_error, storage_errors
 
@@ -70,9 +70,17 @@ def file_paths(warehouse: Warehouse, version: Version) -> tuple[str, ...]:
     """The absolute paths of a version's data files, without opening manifests where possible."""
     if version.format is Format.FILE:
         return (warehouse.absolute(version.location),)
-    if version.intent.kind is IntentKind.REPLACE and version.format is Format.ICEBERG:
+    if _lists_all(version):
         return tuple(warehouse.absolute(path) for path in version.intent.files)
     return tuple(file.path for file in described_files(warehouse, version))
+
+
+def _lists_all(version: Version) -> bool:
+    """Whether the intent names exactly the version's files: the content id proves it."""
+    intent = version.intent
+    if intent.kind is not IntentKind.REPLACE or version.format is not Format.ICEBERG:
+        return False
+    return content_of(version.schema_fingerprint, intent.files) == version.content_id
 
 
 def connect(*, threads: int, memory: int, scratch: str | None) -> duckdb.DuckDBPyConnection:
@@ -164,7 +172,7 @@ def _mount_table(
 
 def _needs_arrow(warehouse: Warehouse, version: Version) -> bool:
     """Whether files that other engines wrote take rows away, which ``read_parquet`` cannot see."""
-    if version.intent.kind is IntentKind.REPLACE and version.intent.files:
+    if _lists_all(version):
         return False
     return metadata.has_deletes(metadata.read_metadata(warehouse.absolute(version.location)))
 
@@ -178,7 +186,7 @@ def _arrow(path: str) -> pa.Table:
 def version_sql(warehouse: Warehouse, version: Version) -> str:
     """What to select from to read one version."""
     paths = file_paths(warehouse, version)
-    alike = version.intent.kind is IntentKind.REPLACE
+    alike = _lists_all(version)
     return scan_sql(paths, schema.columns_of(version), uniform=alike)
 
 

@@ -55,7 +55,8 @@ def replay(
     Raises ``MergeConflictError`` where ``source`` did more than add, or the columns do not join.
     Field ids need no new numbers: both sides drew theirs from one counter.
     """
-    _Side.check(source)
+    if not windows:
+        _Side.check(source)
     other = _Side.read(warehouse, source)
     sides = _Sides(
         warehouse, _Side.read(warehouse, target) if target else _Side.empty(source), other
@@ -173,7 +174,7 @@ def _rewritten(source: Version, path: str) -> MergeConflictError:
 def _removed(
     sides: _Sides, window: WindowColumn | None, windows: tuple[WindowEntry, ...]
 ) -> tuple[DataFile, ...]:
-    if window is None or not windows or sides.source.version.intent.kind is not IntentKind.WINDOW:
+    if window is None or not windows or sides.source.version.intent.kind is IntentKind.APPEND:
         return ()
     spans = tuple(one.span for one in windows)
 
@@ -205,8 +206,9 @@ def _version(
     source, target = sides.source.version, sides.target.version
     columns = schema.columns_to_json(draft.fields)
     mark = fingerprint(columns)
+    kind = source.intent.kind if source.intent.kind in _REPLAYABLE else IntentKind.WINDOW
     intent = Intent(
-        kind=source.intent.kind,
+        kind=kind,
         spans=tuple(one.span for one in windows) or source.intent.spans,
         files=tuple(relative(file.path) for file in draft.added),
         removed=tuple(relative(file.path) for file in removed),

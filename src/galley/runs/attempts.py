@@ -62,7 +62,7 @@ def begin(
         now,
         key=plan.key,
         why=plan.why,
-        spans=[[s.start, s.end] for s in plan.spans] or None,
+        spans=[[s.start, s.end] for s in plan.tested] or None,
         body={"why": plan.why, "attempt": id},
     )
     if not moved:
@@ -153,7 +153,7 @@ def take_over(
         why=plan.why,
         reused_from=plan.from_run or live.run.id,
         rows=sum(there.values()) if there else None,
-        spans=[[s.start, s.end] for s in plan.kept] or None,
+        spans=[[s.start, s.end] for s in plan.tested] or None,
         body={"why": plan.why, "reused_from": plan.from_run},
     )
     if moved and changes:
@@ -328,6 +328,7 @@ def _stamped(
         "toolchain": live.setting.toolchain,
         "probe": probe,
         "run": live.run.id,
+        "read": {n: c for n, c in attempt.contents.items() if n not in step.outputs},
     }
     inputs = {name: attempt.contents.get(name, "absent") for name in step.inputs}
     return replace(

@@ -109,7 +109,7 @@ class Claimer:
         changes = attempts.reused_changes(present, plan)
         if not attempts.take_over(connection, live, step_run, plan, changes, present, now):
             return _nothing
-        staged = replace(step_run, reused_from=plan.from_run or live.run.id, spans=plan.kept)
+        staged = replace(step_run, reused_from=plan.from_run or live.run.id, spans=plan.tested)
         after = live.scene(connection) if changes else scene
         return self._tests(connection, live, staged, after)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from galley import faults
-from galley.errors import GalleyError, InputDataError, StaleRefError
+from galley.errors import InputDataError, StaleRefError, UnavailableError
 from galley.lake import field_ids
 from galley.lake.model import Span
 from galley.runs import attempts, messages, queue, records, recovery, testing
@@ -92,7 +92,8 @@ class Dispatcher:
         """Act on one message. One run's trouble must not stop the engine for all others."""
         try:
             self._message(event.task_id, job, event.payload or b"")
-        except (GalleyError, DBAPIError):
+        except (UnavailableError, DBAPIError):
+            # The home itself is in trouble: nothing could be recorded.
             raise
         except Exception as error:  # noqa: BLE001 - kept with the step
             said = f"a defect of Galley: {error!r}"
@@ -152,7 +153,7 @@ class Dispatcher:
             )
             if changes is None or plain:
                 return None
-            work = self._work(connection, live, step_run, attempt.plan.spans)
+            work = self._work(connection, live, step_run, attempt.plan.tested)
             if work.needed:
                 return work
             testing.conclude(connection, live, step_run, work, (), now)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from galley.errors import GalleyError
+from sqlalchemy.exc import DBAPIError
+
+from galley.errors import GalleyError, UnavailableError
 from galley.ids import new_id
 from galley.runs import backfill, finishing, queue, records, recovery
 from galley.runs.claiming import LEASE, Claimer
@@ -134,20 +136,24 @@ class Engine:
                     backfill.start_backfill(connection, self.site, run, self.id, now)
                     return
                 live = start_run(connection, self.site, run, self.id, now)
-        except GalleyError as error:
-            with self.site.database.write() as connection:
-                queue.move_run(
-                    connection,
-                    run.id,
-                    RunState.FAILED,
-                    now,
-                    reason=Reason.CONFLICT.value,
-                    message=str(error),
-                )
+        except (UnavailableError, DBAPIError):
+            raise
+        except Exception as error:  # noqa: BLE001 - kept with the run
+            self._refuse(run, error, now)
             return
         prime_probes(live, self.site)
         self.live[run.id] = live
         self._changed.add(run.id)
+
+    def _refuse(self, run: Run, error: Exception, now: int) -> None:
+        """The run cannot start; that must not stop the engine for all others."""
+        known = isinstance(error, GalleyError)
+        reason = Reason.CONFLICT if known else Reason.INTERNAL
+        message = str(error) if known else f"a defect of Galley: {error!r}"
+        with self.site.database.write() as connection:
+            queue.move_run(
+                connection, run.id, RunState.FAILED, now, reason=reason.value, message=message
+            )
 
     def _cancel_queued(self, run: Run, now: int) -> None:
         with self.site.database.write() as connection:

@@ -223,10 +223,17 @@ def save_override(
     now: int,
     expires_at: int,
 ) -> None:
-    """Record that a named person lets a run publish over a test."""
+    """Record that a named person lets a run publish over the newest verdict of a test."""
+    judged = (
+        select(verdict.c.key)
+        .where(verdict.c.run_id == run_id, verdict.c.test == test, verdict.c.table_key == table)
+        .order_by(verdict.c.at.desc(), verdict.c.id.desc())
+        .limit(1)
+    )
     connection.execute(
         insert(override).values(
             id=new_id(),
+            key=connection.execute(judged).scalar() or "",
             run_id=run_id,
             test=test,
             table_key=table,
@@ -238,10 +245,23 @@ def save_override(
     )
 
 
+def overridden(connection: Connection, run_ids: Collection[str], now: int) -> frozenset[str]:
+    """The keys of the verdicts that standing overrides of the given runs let pass.
+
+    An override holds for the very verdict it was given for: this test on these contents.
+    """
+    rows = connection.execute(
+        select(override.c.key).where(
+            override.c.run_id.in_(sorted(run_ids)), override.c.expires_at > now
+        )
+    )
+    return frozenset(rows.scalars())
+
+
 def overrides(
     connection: Connection, run_ids: Collection[str], now: int
 ) -> dict[tuple[str, str], dict[str, Any]]:
-    """The overrides of the given runs that have not expired, by (test, table)."""
+    """The overrides of the given runs that have not expired, by (test, table), for display."""
     rows = connection.execute(
         select(override).where(override.c.run_id.in_(sorted(run_ids)), override.c.expires_at > now)
     )
@@ -275,8 +295,13 @@ def verdict_keys(connection: Connection, run_id: str) -> frozenset[str]:
 
 def latest_blocking(connection: Connection, run_id: str) -> list[Verdict]:
     """The tests whose newest verdict in the run keeps a publish back."""
+    return list(blocking_by_key(connection, run_id).values())
+
+
+def blocking_by_key(connection: Connection, run_id: str) -> dict[str, Verdict]:
+    """The tests whose newest verdict in the run keeps a publish back, by the verdict's key."""
     rows = connection.execute(
         select(verdict).where(verdict.c.run_id == run_id).order_by(verdict.c.at, verdict.c.id)
     )
     newest = {(row.test, row.table_key): row for row in rows}
-    return [codec.from_plain(Verdict, row.body) for row in newest.values() if row.blocks]
+    return {row.key: codec.from_plain(Verdict, row.body) for row in newest.values() if row.blocks}

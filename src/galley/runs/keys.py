@@ -29,6 +29,7 @@ def step_identity(step: Step, variables: Mapping[str, Any], toolchain: str) -> s
         step.materialize.value,
         ",".join(step.outputs),
         ",".join(step.key),
+        step.cursor or "",
         f"{window.column}/{window.by}/{window.timezone}/{window.lookback}" if window else "",
     )
 
@@ -54,6 +55,9 @@ def unusable(step: Step, probe: str | None) -> str | None:
     """Why a step's result can never be reused whatever its key, or ``None`` if it can."""
     if step.volatile:
         return f"its result can change by itself: {step.volatile[0]}"
+    outside = sorted({"context", "now"} & set(step.wants))
+    if outside and not step.stable:
+        return f"it asks for {outside[0]}, which differs from run to run"
     if step.secrets or step.connections:
         return "it uses a connection or secret"
     if step.materialize is Materialize.NONE:

@@ -101,7 +101,7 @@ def load_live(connection: Connection, site: Site, run: Run) -> LiveRun:
         source=request.source,
         rebuild=frozenset(request.rebuild),
         earlier=_earlier(connection, request.resumes),
-        base=run.base if request.resumes else None,
+        earlier_head=_earlier_head(connection, run),
         unbounded=run.cause in (RunCause.PROMOTION, RunCause.BACKFILL),
     )
     graph = build_graph(manifest, request)
@@ -142,6 +142,15 @@ def _earlier(connection: Connection, run_id: str | None) -> Mapping[str, tuple[s
         for step in queue.steps_of(connection, run_id)
         if step.key is not None and step.state in usable
     }
+
+
+def _earlier_head(connection: Connection, run: Run) -> str | None:
+    """Where the run that is resumed left its staged tables."""
+    if run.request.resumes is None:
+        return None
+    earlier = records.get_run(connection, run.request.resumes)
+    left = refs.find_ref(connection, run.project, earlier.ref_name)
+    return left.head if left else None
 
 
 def memory_share(site: Site, slots: int) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from galley import codec
 from galley.clock import iso
 from galley.errors import WindowError
 from galley.ids import digest
@@ -55,13 +56,20 @@ class StepPlan:
     results: tuple[findings.Result, ...] = ()
     from_run: str | None = None
 
+    @property
+    def tested(self) -> tuple[Span, ...]:
+        """The windows whose tests are due: those made or adopted now, else those that are there."""
+        taken = (result.body["window"]["span"] for result in self.adopted)
+        new = {*self.spans, *(Span(span["start"], span["end"]) for span in taken)}
+        return tuple(sorted(new)) or self.kept
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What a plan depends on besides the data.
 
     ``variables`` are bound values by pipeline. ``earlier`` maps steps of the run that is resumed
-    to (key, run id), ``base`` is the commit that both started from; ``probes`` maps steps that
+    to (key, run id), ``earlier_head`` is where that left its tables; ``probes`` maps steps that
     read the outside to what they saw there. ``unbounded`` lifts the limit on windows at once.
     ``source`` is the commit whose windows a promotion brings over.
     """
@@ -73,7 +81,7 @@ class Setting:
     windows: tuple[str, str] | None = None
     rebuild: frozenset[str] = frozenset()
     earlier: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    base: str | None = None
+    earlier_head: str | None = None
     probes: Mapping[str, str | None] = field(default_factory=dict)
     unbounded: bool = False
     source: str | None = None
@@ -159,9 +167,11 @@ def _plan_whole(scene: Scene, step: Step, setting: Setting, identity: str) -> St
     if step.name in setting.rebuild:
         return plan(Move.RUN, "a rebuild was asked for")
     earlier = setting.earlier.get(step.name)
-    same = (key, _key_before(scene, step, setting, identity, read))
-    if earlier is not None and earlier[0] in same:
-        return plan(Move.REUSE, f"unchanged since run {earlier[1]}", from_run=earlier[1])
+    if earlier is not None and earlier[0] == key:
+        left = _left(scene, step, setting, earlier[1])
+        if {result.table for result in left} == set(step.outputs):
+            why = f"unchanged since run {earlier[1]}"
+            return plan(Move.REUSE, why, results=tuple(left), from_run=earlier[1])
     if blocked is not None:
         return plan(Move.RUN, blocked)
     found = findings.find_results(scene.connection, setting.project, [key]).get(key, [])
@@ -173,19 +183,15 @@ def _plan_whole(scene: Scene, step: Step, setting: Setting, identity: str) -> St
     return plan(Move.RUN, _why_run(scene, step, versions, read, setting))
 
 
-def _key_before(
-    scene: Scene, step: Step, setting: Setting, identity: str, read: Mapping[str, str]
-) -> str | None:
-    """The key that a step which builds on its own table had in the run that is resumed.
-
-    What it added there is on the run's ref already: adding it again would double the rows.
-    """
-    own = set(read) & set(step.outputs)
-    if setting.base is None or not own:
-        return None
-    there = trees.lookup(scene.connection, setting.base, own)
-    before = {name: there[name].content_id if name in there else "absent" for name in own}
-    return keys.table_key(identity, {**read, **before}, setting.probes.get(step.name))
+def _left(scene: Scene, step: Step, setting: Setting, run_id: str) -> list[findings.Result]:
+    """What the run that is resumed staged for a step, as results to take over."""
+    if setting.earlier_head is None:
+        return []
+    there = trees.lookup(scene.connection, setting.earlier_head, step.outputs)
+    return [
+        findings.Result("", name, version.content_id, run_id, step.name, codec.to_plain(version))
+        for name, version in there.items()
+    ]
 
 
 def _one_each(step: Step, found: list[findings.Result]) -> tuple[findings.Result, ...] | None:
@@ -258,8 +264,11 @@ def _plan_windows(
     reusable = keys.unusable(step, setting.probes.get(step.name)) is None
     stale, kept = _sort_out(step, wanted, span_keys, ledger, rebuild)
     adopted: tuple[findings.Result, ...] = ()
-    if stale and not rebuild and reusable:
-        adopted = _adoptable(scene, setting, step, [span_keys[str(span)] for span in stale])
+    if stale and not rebuild:
+        wanted_keys = [span_keys[str(span)] for span in stale]
+        adopted = _left_windows(scene, setting, step, wanted_keys)
+        if reusable:
+            adopted = adopted or _adoptable(scene, setting, step, wanted_keys)
         taken = {result.key for result in adopted}
         stale = tuple(span for span in stale if span_keys[str(span)] not in taken)
     if len(stale) > MOST_WINDOWS and setting.windows is None and not setting.unbounded:
@@ -415,6 +424,26 @@ def _sort_out(
             kept.append(span)
     there = set(kept)
     return tuple(span for span in wanted if span not in there), tuple(kept)
+
+
+def _left_windows(
+    scene: Scene, setting: Setting, step: Step, wanted: list[str]
+) -> tuple[findings.Result, ...]:
+    """The windows with these keys that the run which is resumed has made."""
+    if setting.earlier_head is None or len(step.outputs) != 1:
+        return ()
+    there = trees.lookup(scene.connection, setting.earlier_head, step.outputs)
+    found: dict[str, findings.Result] = {}
+    for name, version in there.items():
+        body = codec.to_plain(version)
+        ledger = trees.ledger(scene.connection, setting.earlier_head, version.table_id)
+        for entry in ledger.values():
+            pair = {"version": body, "window": codec.to_plain(entry)}
+            run_id = str(version.made.get("run", ""))
+            found[entry.key] = findings.Result(
+                entry.key, name, entry.content_id, run_id, step.name, pair
+            )
+    return tuple(found[key] for key in wanted if key in found)
 
 
 def _adoptable(

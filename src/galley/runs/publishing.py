@@ -18,6 +18,7 @@ from galley.errors import (
     GalleyError,
     GateError,
     InternalError,
+    InterruptedRunError,
     StaleRefError,
     SupersededError,
     WithdrawnError,
@@ -35,7 +36,7 @@ from galley.runs import adopting, findings, queue, records, testing
 from galley.runs.finishing import end_run, refuse_held
 from galley.runs.graph import tested_tables
 from galley.runs.live import LiveRun, Site
-from galley.runs.model import Reason, RunState, StepType
+from galley.runs.model import Intention, Reason, RunState, StepType
 from galley.runs.planning import Scene
 from galley.runs.protocol import TaskFailed, TestDone, TestTask
 from galley.runs.testing import TestWork
@@ -106,6 +107,8 @@ class Publisher:
     def _try(self, publication: _Publication, slots: int) -> TestTask | None:
         live = publication.live
         with self.site.database.read() as connection:
+            if records.get_run(connection, live.run.id).intention is Intention.CANCEL:
+                raise InterruptedRunError("cancelled before it was published")
             proposal = self._propose(connection, live)
         replayed = self._replay(publication, proposal)
         with self.site.database.read() as connection:
@@ -149,9 +152,12 @@ class Publisher:
         faults.point("publish.before")
         now = self.site.clock()
         with self.site.database.write() as connection:
-            if records.get_run(connection, live.run.id).state.terminal:
-                live.run = records.get_run(connection, live.run.id)
+            present = records.get_run(connection, live.run.id)
+            if present.state.terminal:
+                live.run = present
                 return
+            if present.intention is Intention.CANCEL:
+                raise InterruptedRunError("cancelled before it was published")
             _check_code(connection, live, proposal)
             _check_gate(connection, live, proposal, now)
             _check_holds(connection, live)
@@ -160,7 +166,7 @@ class Publisher:
                 run_id=live.run.id,
                 message=_message(live),
                 replayed=replayed,
-                code_version=live.run.definition,
+                code_version=_code_after(live, proposal),
                 kind=CommitKind.PROMOTE if live.run.request.activates else CommitKind.PUBLISH,
             )
             plan = replace(plan, changes=_marked(live, plan))
@@ -172,6 +178,11 @@ class Publisher:
 
     def _end(self, live: LiveRun, error: GalleyError) -> None:
         now = self.site.clock()
+        if isinstance(error, InterruptedRunError):
+            with self.site.database.write() as connection:
+                said = "cancelled; nothing was published"
+                end_run(connection, live, RunState.CANCELLED, Reason.CANCELLED, said, now=now)
+            return
         superseded = isinstance(error, SupersededError | WithdrawnError)
         state = RunState.SUPERSEDED if superseded else RunState.FAILED
         reason = Reason.TEST_FAILED if isinstance(error, GateError) else Reason.CONFLICT
@@ -273,8 +284,14 @@ def _check_code(connection: Connection, live: LiveRun, proposal: Proposal) -> No
                 hint="plan again with `galley promote`",
             )
         return
-    if head.code_version == live.run.definition or head.code_version is None:
+    if head.code_version == live.run.definition:
         return
+    if head.code_version is None:
+        raise SupersededError(
+            f"nothing runs in {target.name} any more: it was rolled back to before its first "
+            "promotion; nothing was published",
+            hint="bring a version there with `galley promote`",
+        )
     present = manifest_from_json(records.definition_row(connection, head.code_version)["body"])
     for node in live.graph.nodes.values():
         step = node.step
@@ -288,10 +305,20 @@ def _check_code(connection: Connection, live: LiveRun, proposal: Proposal) -> No
             )
 
 
+def _code_after(live: LiveRun, proposal: Proposal) -> str | None:
+    """The target's code version after the publish; ``None`` keeps what it has.
+
+    Only a promotion changes what runs in an environment, however old the run is that publishes.
+    """
+    if live.run.request.activates or proposal.target.kind is not RefKind.ENVIRONMENT:
+        return live.run.definition
+    return None
+
+
 def _check_gate(connection: Connection, live: LiveRun, proposal: Proposal, now: int) -> None:
-    verdicts = findings.latest_blocking(connection, live.run.id)
-    allowed = findings.overrides(connection, records.resumed(connection, live.run), now)
-    stopping = [one for one in verdicts if (one.test, one.table) not in allowed]
+    verdicts = findings.blocking_by_key(connection, live.run.id)
+    allowed = findings.overridden(connection, records.resumed(connection, live.run), now)
+    stopping = [one for key, one in verdicts.items() if key not in allowed]
     if stopping:
         listed = "; ".join(f"{v.test} on {v.table}: {v.message or v.outcome}" for v in stopping[:3])
         raise GateError(
@@ -316,16 +343,22 @@ def _check_holds(connection: Connection, live: LiveRun) -> None:
 def _check_inputs(connection: Connection, live: LiveRun, plan: PublishPlan) -> None:
     """Nothing is published that was made from what a rollback has taken back since."""
     versions = [change.version for change in plan.changes if change.version is not None]
-    read = {content for version in versions for content in version.inputs.values()}
+    read = {content for version in versions for content in _beneath(version).values()}
     gone = withdrawals.withdrawn(connection, live.project, read)
     for version in versions:
-        for table, content in version.inputs.items():
+        for table, content in _beneath(version).items():
             if content in gone:
                 raise SupersededError(
                     f"{version.table} was made from a version of {table} that "
                     f"{gone[content].by} has taken back ({gone[content].reason})",
                     hint=f"run again with `galley run {live.run.pipeline} --in {live.run.ref}`",
                 )
+
+
+def _beneath(version: Version) -> dict[str, str]:
+    """The contents a version was made from, those under the views it read included."""
+    below: dict[str, str] = version.made.get("read", {})
+    return {**below, **version.inputs}
 
 
 def _marked(live: LiveRun, plan: PublishPlan) -> tuple[Change, ...]:
@@ -341,8 +374,8 @@ def _marked(live: LiveRun, plan: PublishPlan) -> tuple[Change, ...]:
 
 def _write(connection: Connection, live: LiveRun, plan: PublishPlan, now: int) -> Commit:
     head = commits.get_commit(connection, plan.target.head)
-    same_code = head.code_version == live.run.definition
-    if not plan.changes and (same_code or plan.target.kind is not RefKind.ENVIRONMENT):
+    activates = live.run.request.activates and head.code_version != live.run.definition
+    if not plan.changes and not activates:
         return head
     return publish.apply_publish(connection, plan, actor=live.run.actor, now=now)
 

@@ -45,7 +45,11 @@ def start_run(connection: Connection, site: Site, run: Run, engine: str, now: in
 
 
 def _fork(connection: Connection, run: Run, now: int) -> tuple[str, int]:
-    """Create the run's ref at the target's head, or where the resumed run left its own."""
+    """Create the run's ref at the target's head, or where the resumed run had started.
+
+    Only what is unchanged is taken over from the resumed run, step by step: nothing that it staged
+    is there by itself.
+    """
     target = refs.get_ref(connection, run.project, run.ref)
     head = base = target.head
     generation = target.generation
@@ -57,7 +61,7 @@ def _fork(connection: Connection, run: Run, now: int) -> tuple[str, int]:
                 f"run {earlier.id} can no longer be resumed: its staged tables have expired",
                 hint=f"start again with `galley run {run.pipeline}`",
             )
-        head, base = left.head, left.fork_point
+        head = base = left.fork_point
     refs.create_ref(
         connection,
         run.project,

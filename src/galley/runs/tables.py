@@ -180,6 +180,7 @@ override = Table(
     Column("run_id", String(32), nullable=False),
     Column("test", String(256), nullable=False),
     Column("table_key", String(256), nullable=False),
+    Column("key", String(64), nullable=False),
     Column("by", String(128), nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", Instant, nullable=False),

@@ -22,6 +22,12 @@ from galley.runs.verdict import Outcome, Verdict
 
 _VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 
+_TIMELY = re.compile(
+    r"\$now\b|\b(now|random|uuid|gen_random_uuid|today|get_current_timestamp)\s*\("
+    r"|\bcurrent_(date|time|timestamp)\b|\blocal(time|timestamp)\b",
+    re.IGNORECASE,
+)
+
 NEVER_REUSED = frozenset({"freshness", "python"})
 """Verdicts of these types depend on more than the contents they read."""
 
@@ -61,7 +67,7 @@ def work_for(
     contents = scene.contents(versions)
     wanted = {}
     for test in node.tests:
-        if test.type not in NEVER_REUSED:
+        if _lasting(test):
             wanted[key_of(live, test, contents, spans)] = test
     found = findings.find_verdicts(connection, live.project, wanted)
     known = tuple(
@@ -106,9 +112,10 @@ def key_of(
     """The key of a verdict of ``test`` on these contents, with the variables that it names."""
     read = {name: contents.get(name, "absent") for name in (test.table, *test.reads)}
     values = _values(live, live.manifest.maker(test.table))
-    text = json.dumps(test.params, sort_keys=True) + (test.where or "")
-    named = {name: values[name] for name in _VARIABLE.findall(text) if name in values}
-    return findings.verdict_key(test, read, spans if test.scope == "window" else (), named)
+    names = set(_VARIABLE.findall(_text(test)))
+    named = {name: values[name] for name in sorted(names) if name in values}
+    windowed = test.scope == "window" or names & {"start", "end"}
+    return findings.verdict_key(test, read, spans if windowed else (), named)
 
 
 def task_for(site: Site, live: LiveRun, node: Node, work: TestWork, slots: int) -> TestTask:
@@ -151,7 +158,7 @@ def conclude(
     for verdict in verdicts:
         spec = specs[(verdict.test, verdict.table)]
         judged.append((key_of(live, spec, work.contents, work.spans), verdict, ""))
-    blocking = _blocking(connection, live, [verdict for _, verdict, _ in judged], now)
+    blocking = _blocking(connection, live, judged, now)
     to = _outcome(step_run, bool(blocking))
     values: dict[str, Any] = {}
     if blocking:
@@ -170,6 +177,15 @@ def conclude(
     return to
 
 
+def _lasting(test: TestSpec) -> bool:
+    """Whether a verdict still holds later on the same contents."""
+    return test.type not in NEVER_REUSED and not _TIMELY.search(_text(test))
+
+
+def _text(test: TestSpec) -> str:
+    return json.dumps(test.params, sort_keys=True) + (test.where or "")
+
+
 def requested_spans(live: LiveRun) -> tuple[Span, ...]:
     """The windows that the run was asked for, as one span."""
     asked = live.setting.windows
@@ -185,13 +201,13 @@ def _outcome(step_run: StepRun, blocked: bool) -> StepState:
 
 
 def _blocking(
-    connection: Connection, live: LiveRun, verdicts: list[Verdict], now: int
+    connection: Connection, live: LiveRun, judged: Iterable[tuple[str, Verdict, str]], now: int
 ) -> list[Verdict]:
-    blocking = [verdict for verdict in verdicts if verdict.blocks]
+    blocking = {key: verdict for key, verdict, _ in judged if verdict.blocks}
     if not blocking:
         return []
-    allowed = findings.overrides(connection, records.resumed(connection, live.run), now)
-    return [one for one in blocking if (one.test, one.table) not in allowed]
+    allowed = findings.overridden(connection, records.resumed(connection, live.run), now)
+    return [verdict for key, verdict in blocking.items() if key not in allowed]
 
 
 def _summary(blocking: list[Verdict]) -> str:

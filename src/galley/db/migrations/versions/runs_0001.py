@@ -159,6 +159,7 @@ def _create_run_override() -> None:
         sa.Column("run_id", sa.String(length=32), nullable=False),
         sa.Column("test", sa.String(length=256), nullable=False),
         sa.Column("table_key", sa.String(length=256), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("by", sa.String(length=128), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
