@@ -13,7 +13,7 @@ from galley.environments.home import Home
 from galley.environments.kitchens import personal
 from galley.environments.reading import Reader as Reader
 from galley.environments.reading import find_target
-from galley.errors import StorageError
+from galley.errors import CorruptHomeError, StorageError
 from galley.governance import secrets
 from galley.governance import tables as governance_tables
 from galley.governance.model import Actor
@@ -64,9 +64,20 @@ def open_home(path: Path) -> Home:
             f"the home {path} cannot be written: {error.strerror}",
             hint="choose another folder with GALLEY_HOME",
         ) from error
+    _refuse_emptied(path)
     database = _database(path)
     schema.prepare(database)
     return Home(path, database, str(path / "warehouse"), actor(), clock.now)
+
+
+def _refuse_emptied(path: Path) -> None:
+    """A database that was cut to nothing is no new home: its tables' files are still there."""
+    database = path / "galley.db"
+    if database.exists() and not database.stat().st_size and any((path / "warehouse").iterdir()):
+        raise CorruptHomeError(
+            f"the state database {database} is empty although the warehouse holds tables",
+            hint="restore galley.db from a backup; the warehouse's files were not touched",
+        )
 
 
 def make_site(home: Home, slots: int) -> Site:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from galley.environments import kitchens
 from galley.environments.home import Checkout, Home
-from galley.errors import NotFoundError, RefNotFoundError, WindowError
+from galley.errors import NotFoundError, RefNotFoundError, UsageError, WindowError
 from galley.governance.audit import record
 from galley.governance.decide import demand
 from galley.governance.model import Action, Resource
@@ -19,7 +19,7 @@ from galley.lake import commits, refs
 from galley.lake.model import Ref, RefKind
 from galley.project import snapshot, windows
 from galley.project.codec import manifest_from_json, manifest_to_json
-from galley.project.model import Manifest, WindowUnit
+from galley.project.model import Manifest, WindowSpec, WindowUnit
 from galley.project.names import hint_for
 from galley.project.variables import bind
 from galley.runs import records
@@ -82,6 +82,11 @@ def prepare(
     )
     selected_steps(manifest, request)
     _check_known(wish.rebuild, manifest)
+    if wish.batch is not None and not any(s.window for s in selected_steps(manifest, request)):
+        raise UsageError(
+            f"no step of {', '.join(wish.pipelines)} is windowed: there is nothing to backfill",
+            hint=f"galley run {wish.pipelines[0]}",
+        )
     if wish.window is not None:
         request = replace(request, windows=_windows(manifest, request, wish.window))
     return Launch(manifest, checkout, ref, with_variables(manifest, request, wish), wish.cause)
@@ -190,7 +195,23 @@ def _windows(manifest: Manifest, request: RunRequest, text: str) -> tuple[str, s
             f"no step of {', '.join(request.pipelines)} is windowed, so --window means nothing",
             hint="leave --window out",
         )
-    return windows.parse_range(text, min(specs, key=lambda spec: _FINEST.index(spec.by)))
+    found = windows.parse_range(text, min(specs, key=lambda spec: _FINEST.index(spec.by)))
+    if all(_outside(spec, found) for spec in specs):
+        spec = specs[0]
+        raise WindowError(
+            f"{text} lies outside of every step's windows "
+            f"({spec.start or 'the beginning'}..{spec.end or 'now'})",
+            hint="choose windows between a step's `start` and `end`",
+        )
+    return found
+
+
+def _outside(spec: WindowSpec, asked: tuple[str, str]) -> bool:
+    """Whether no window of the step lies in the range that was asked for."""
+    if spec.by is WindowUnit.KEY:
+        return False
+    before = spec.start is not None and asked[1] <= spec.start
+    return before or (spec.end is not None and asked[0] >= spec.end)
 
 
 def _check_known(names: tuple[str, ...], manifest: Manifest) -> None:

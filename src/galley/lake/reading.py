@@ -186,7 +186,8 @@ def _arrow(path: str) -> pa.Table:
 def version_sql(warehouse: Warehouse, version: Version) -> str:
     """What to select from to read one version."""
     paths = file_paths(warehouse, version)
-    alike = _lists_all(version)
+    # Several files may come from writes with different columns.
+    alike = len(paths) == 1 and _lists_all(version)
     return scan_sql(paths, schema.columns_of(version), uniform=alike)
 
 

@@ -18,7 +18,7 @@ from galley.lake.deltas import changed_content, fork_of, restoring
 from galley.lake.entries import RESET
 from galley.lake.model import Commit, CommitKind, Ref, RefKind
 from galley.lake.names import nearest
-from galley.lake.refs import commit_in, get_ref, move_ref, resolve
+from galley.lake.refs import commit_in, get_ref, list_refs, move_ref, resolve
 from galley.lake.rows import NAMES, batches
 from galley.lake.trees import chain, contents, ledgers, lookup, table_names
 from galley.lake.withdrawals import clear, withdraw
@@ -103,6 +103,8 @@ def plan_rollback(
     bad |= _windows_made(conn, taken, names)
     shown = _windows_shown(conn, goal, names)
     bad -= live.union(shown, (entry.after for entry in returns if entry.after))
+    if target.kind is RefKind.KITCHEN:
+        bad -= _in_environments(conn, project, names)
     return RollbackPlan(
         project=project,
         ref=target,
@@ -271,6 +273,15 @@ def _windows_made(
             .where(w.commit_id.in_(some), w.span_start != RESET, e.table_key.in_(sorted(names)))
         )
         found.update(conn.scalars(made))
+    return found
+
+
+def _in_environments(conn: Connection, project: str, names: Collection[str]) -> set[str]:
+    """What the environments show of some tables: no kitchen takes that away from them."""
+    found: set[str] = set()
+    for ref in list_refs(conn, project, (RefKind.ENVIRONMENT,)):
+        head = get_commit(conn, ref.head)
+        found |= set(contents(conn, head.id, names).values()) | _windows_shown(conn, head, names)
     return found
 
 

@@ -17,6 +17,7 @@ from galley.environments.plan import Plan, plan_launch
 from galley.environments.promotion import Promotion, plan_promotion
 from galley.environments.promotion import promote as queue_promotion
 from galley.errors import UsageError
+from galley.lake import refs
 from galley.lake.model import PRODUCTION
 from galley.runs.planning import Move
 
@@ -77,6 +78,9 @@ def _planned(
 ) -> tuple[Promotion, Facts]:
     manifest, checkout = session.manifest, session.checkout
     kitchen = session.ref_name(source)
+    if source is not None:
+        with session.home.database.read() as connection:
+            refs.get_ref(connection, session.project, source)
     session.ensure()
     with session.home.database.write() as connection:
         promotion = plan_promotion(
