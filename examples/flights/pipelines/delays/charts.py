@@ -29,7 +29,8 @@ def lines(series, colours, *, unit):
         return HEIGHT - 24 - (value - bottom) * scale
 
     parts = [
-        f'<line x1="0" x2="{WIDTH}" y1="{y(level):.1f}" y2="{y(level):.1f}" stroke="#ddd"/>'
+        f'<line x2="{WIDTH}" y1="{y(level):.1f}" y2="{y(level):.1f}" stroke="currentColor"'
+        ' opacity="0.15"/>'
         f'<text x="0" y="{y(level) - 4:.1f}">{level:.0f} {unit}</text>'
         for level in (0, top / 2, top)
     ]

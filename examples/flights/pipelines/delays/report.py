@@ -11,9 +11,10 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <title>Flights from New York City, 2013</title>
 <style>
-  body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 3rem auto; color: #222 }}
+  :root {{ color-scheme: light dark }}
+  body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 3rem auto }}
   h2 {{ margin-top: 2.5rem }}
-  svg text {{ font: 12px system-ui, sans-serif; fill: #444 }}
+  svg text {{ font: 12px system-ui, sans-serif; fill: currentColor }}
 </style>
 <h1>Flights from New York City, 2013</h1>
 <p>{summary}</p>
