@@ -24,6 +24,9 @@ year later) in `~/.cache/galley-bench`, or in `GALLEY_BENCH_DATA`. Values are me
 rounds. Ratios compare with what stands beside them, measured in turns in the same minutes, with
 the same files, codec and number of threads. Whole commands are new processes with byte code in
 place, as after any first call. A benchmark never fails on a time.
+
+`rounds` are the shortest and the longest round. Where they lie far apart other programs used the
+machine meanwhile, and the line says little, kept or over; CPU times in the notes hardly change.
 """
 _ELSEWHERE = Path(__file__).parent / "elsewhere.md"
 """What the design measured of others; not measured here."""

@@ -65,6 +65,13 @@ class Record:
         return "—" if self.value is None else f"{digits(self.value)} {self.unit}"
 
     @property
+    def spread_text(self) -> str:
+        """The shortest and the longest round: far apart where others used the machine."""
+        if len(self.rounds) < 2:
+            return ""
+        return f"{digits(min(self.rounds))}–{digits(max(self.rounds))}"
+
+    @property
     def ratio_text(self) -> str:
         """The ratio, or nothing."""
         return "" if self.ratio is None else f"{self.ratio:.2f}x"

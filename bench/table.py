@@ -9,7 +9,7 @@ from rich.table import Table
 from bench.record import Outcome, Record
 
 _STYLES = {Outcome.OK: "green", Outcome.OVER: "yellow", Outcome.MISSING: "dim"}
-COLUMNS = ("what", "value", "budget", "ratio", "beside", "")
+COLUMNS = ("what", "value", "rounds", "budget", "ratio", "beside", "")
 
 
 def cells(record: Record) -> tuple[str, ...]:
@@ -17,6 +17,7 @@ def cells(record: Record) -> tuple[str, ...]:
     return (
         record.what,
         record.value_text,
+        record.spread_text,
         record.budget_text,
         record.ratio_text,
         record.rival,
@@ -28,7 +29,9 @@ def rich_table(records: Iterable[Record]) -> Table:
     """The table for a terminal."""
     table = Table(box=None, pad_edge=False)
     for name in COLUMNS:
-        table.add_column(name, justify="right" if name in ("value", "budget", "ratio") else "left")
+        table.add_column(
+            name, justify="right" if name in ("value", "rounds", "budget", "ratio") else "left"
+        )
     for record in records:
         table.add_row(*cells(record), style=_STYLES[record.outcome])
     return table

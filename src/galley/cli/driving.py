@@ -101,14 +101,15 @@ def tidy(session: Session) -> None:
         return
     with home.database.read() as connection:
         expired = retention.plan_retention(connection, home, session.project)
-    for ref in expired.refs:
-        if ref.kind is RefKind.KITCHEN:
-            screen.note(f"! {ref.name} of {ref.owner} was not used for a week and is removed")
     try:
         with home.database.write() as connection:
-            retention.apply_retention(connection, home, session.project, expired)
+            gone = retention.apply_retention(connection, home, session.project, expired)
     except ConflictError as error:
         screen.note(f"! nothing old was removed: {error.message}")
+        return
+    for ref in gone.refs:
+        if ref.kind is RefKind.KITCHEN:
+            screen.note(f"! {ref.name} of {ref.owner} was not used for a week and is removed")
 
 
 def exit_status(run: Run) -> int:

@@ -1,4 +1,4 @@
-"""Asking a run that is at work to stop or to pause."""
+"""Asking a run that is at work to stop, to pause or to go on."""
 
 from __future__ import annotations
 
@@ -45,17 +45,28 @@ def pause(connection: Connection, home: Home, run: Run) -> Run:
     return _ask(connection, home, run, Intention.PAUSE)
 
 
+def go_on(connection: Connection, home: Home, run: Run) -> Run:
+    """Ask a paused run to start its further steps.
+
+    Raises:
+        UsageError: the run has ended already.
+        RefusedError: the actor may not run it.
+    """
+    return _ask(connection, home, run, Intention.GO)
+
+
 def _ask(connection: Connection, home: Home, run: Run, wish: Intention) -> Run:
     if run.state.terminal:
         raise UsageError(f"run {run.id} has ended already: {run.state}", hint="galley runs")
     now = home.clock()
     resource = Resource("run", run.id, run.project)
-    decision = demand(home.actor, Action.CANCEL, resource)
+    action = Action.RUN if wish is Intention.GO else Action.CANCEL
+    decision = demand(home.actor, action, resource)
     records.set_intention(connection, run.id, wish, now)
     record(
         connection,
         actor=home.actor,
-        action=Action.CANCEL,
+        action=action,
         resource=resource,
         decision=decision,
         now=now,

@@ -12,12 +12,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from galley.clock import iso
+from galley.environments.home import Home
 from galley.errors import TableNotFoundError
 from galley.lake import commits, refs, trees, withdrawals
 from galley.lake.diff import TableDiff, diff
 from galley.lake.model import PRODUCTION, Commit, IntentKind, Ref, RefKind, Version
 from galley.lake.names import nearest
 from galley.lake.rollback import RollbackPlan
+from galley.lake.warehouse import Warehouse
 from galley.runs import findings, keys, records
 from galley.runs.model import RunState
 
@@ -55,13 +57,16 @@ def base_of(connection: Connection, ref: Ref) -> Base:
     return Base(ref.fork_ref or PRODUCTION, origin.id, origin.created, behind)
 
 
-def tables_at(connection: Connection, project: str, ref: str, commit: str, now: int) -> list[Facts]:
+def tables_at(
+    connection: Connection, home: Home, project: str, ref: str, commit: str
+) -> list[Facts]:
     """Every table at a commit of a ref, with its marks."""
     tree = trees.tree(connection, commit)
     contents = keys.effective_contents(tree)
-    overrides = _standing(connection, project, ref, list(tree), now)
+    overrides = _standing(connection, project, ref, list(tree), home.clock())
+    warehouse = Warehouse(home.warehouse)
     return [
-        table_facts(version, contents, overrides.get(name, ()))
+        table_facts(version, contents, overrides.get(name, ()), warehouse)
         for name, version in sorted(tree.items())
     ]
 
@@ -75,12 +80,13 @@ def _standing(
         return {}
     here = refs.find_ref(connection, project, ref)
     names = {ref, here.fork_ref if here and here.fork_ref else ref}
-    published: set[str | None] = set()
+    published: set[str] = set()
     for name in names:
         done = records.list_runs(
             connection, project, states=(RunState.SUCCEEDED,), ref=name, limit=FAR
         )
-        published |= {run.id for run in done} | {run.request.resumes for run in done}
+        for run in done:
+            published.update(records.resumed(connection, run))
     return {
         table: list({row["test"]: row for row in rows if row["run_id"] in published}.values())
         for table, rows in found.items()
@@ -88,7 +94,10 @@ def _standing(
 
 
 def table_facts(
-    version: Version, contents: Mapping[str, str], overrides: Iterable[Mapping[str, Any]]
+    version: Version,
+    contents: Mapping[str, str],
+    overrides: Iterable[Mapping[str, Any]],
+    warehouse: Warehouse,
 ) -> Facts:
     """One version of a table; stale when it was made from other contents than the present ones.
 
@@ -105,7 +114,7 @@ def table_facts(
         "bytes": version.bytes,
         "columns": [{"name": c["name"], "type": c["type"]} for c in version.schema],
         "content_id": version.content_id,
-        "location": version.location or None,
+        "location": location_of(warehouse, version),
         "format": version.format.value,
         "step": version.step,
         "run": version.made.get("run"),
@@ -121,6 +130,11 @@ def table_facts(
             for row in overrides
         ],
     }
+
+
+def location_of(warehouse: Warehouse, version: Version) -> str | None:
+    """The absolute path at which others open a version; a view has none."""
+    return warehouse.absolute(version.location) if version.location else None
 
 
 def history_facts(connection: Connection, found: Sequence[Commit]) -> list[Facts]:
@@ -150,7 +164,7 @@ def diff_facts(connection: Connection, before: str, after: str) -> list[Facts]:
 
 
 def table_history(
-    connection: Connection, project: str, ref: Ref, head: str, table: str, limit: int
+    connection: Connection, home: Home, ref: Ref, head: str, table: str, limit: int
 ) -> list[Facts]:
     """The commits that changed a table, newest first.
 
@@ -159,11 +173,12 @@ def table_history(
     """
     line = commits.walk(connection, head, FAR)
     changes = commits.changes_by_commit(connection, [commit.id for commit in line])
+    warehouse = Warehouse(home.warehouse)
     found: list[Facts] = []
     for commit in line:
         for change in changes[commit.id]:
             if change.table == table and len(found) < limit:
-                found.append(_table_commit(commit, change.version))
+                found.append(_table_commit(commit, change.version, warehouse))
     if not found:
         raise missing_table(connection, head, ref.name, table)
     return found
@@ -208,7 +223,7 @@ def _whole(version: Version) -> bool:
     )
 
 
-def _table_commit(commit: Commit, version: Version | None) -> Facts:
+def _table_commit(commit: Commit, version: Version | None, warehouse: Warehouse) -> Facts:
     return {
         "commit": commit.id,
         "kind": commit.kind.value,
@@ -220,7 +235,7 @@ def _table_commit(commit: Commit, version: Version | None) -> Facts:
         "rows": version.rows if version else None,
         "bytes": version.bytes if version else None,
         "content_id": version.content_id if version else None,
-        "location": (version.location or None) if version else None,
+        "location": location_of(warehouse, version) if version else None,
         "intent": version.intent.kind.value if version else None,
         "windows": [str(span) for span in version.intent.spans] if version else [],
         "columns": len(version.schema) if version else None,

@@ -9,10 +9,12 @@ from sqlalchemy import Connection, select
 
 from galley import codec
 from galley.clock import iso
-from galley.environments.inspect import Facts
+from galley.environments.home import Home
+from galley.environments.inspect import Facts, location_of
 from galley.errors import NotFoundError, UsageError
 from galley.lake import refs, trees
 from galley.lake.names import nearest
+from galley.lake.warehouse import Warehouse
 from galley.runs import findings, queue, records
 from galley.runs.model import Run, RunState, StepRun, StepType
 from galley.runs.tables import verdict as verdict_table
@@ -75,7 +77,7 @@ def run_facts(connection: Connection, run: Run) -> Facts:
     }
 
 
-def run_details(connection: Connection, run: Run, log_folder: str) -> Facts:
+def run_details(connection: Connection, home: Home, run: Run) -> Facts:
     """A run as ``galley show --json`` prints it: its facts and how each came about."""
     definition = records.definition_row(connection, run.definition)
     request = run.request
@@ -92,8 +94,8 @@ def run_details(connection: Connection, run: Run, log_folder: str) -> Facts:
         "rebuild": list(request.rebuild),
         "variables": variable_facts(request.variables, request.origins),
         "pins": run.pins,
-        "attempts": [_attempt_facts(row, names, log_folder) for row in attempts],
-        "tables": _made_by(connection, run),
+        "attempts": [_attempt_facts(row, names, str(home.path / "logs")) for row in attempts],
+        "tables": _made_by(connection, Warehouse(home.warehouse), run),
     }
 
 
@@ -115,8 +117,7 @@ def variable_facts(
 
 def tests_of(connection: Connection, run: Run) -> list[Facts]:
     """The newest verdict of every test of a run, those that did not pass first."""
-    chain = [run.id] + ([run.request.resumes] if run.request.resumes else [])
-    allowed = findings.overrides(connection, chain, run.created)
+    allowed = findings.overrides(connection, records.resumed(connection, run), run.created)
     rows = connection.execute(
         select(verdict_table)
         .where(verdict_table.c.run_id == run.id)
@@ -241,7 +242,7 @@ def _children(connection: Connection, run: Run) -> list[Run]:
     return records.list_runs(connection, run.project, parent=run.id, limit=1000, oldest_first=True)
 
 
-def _made_by(connection: Connection, run: Run) -> list[Facts]:
+def _made_by(connection: Connection, warehouse: Warehouse, run: Run) -> list[Facts]:
     """The versions that a run made, on its own ref or in the commit that published it."""
     staged = refs.find_ref(connection, run.project, run.ref_name)
     head = run.commit or (staged.head if staged else None)
@@ -255,7 +256,7 @@ def _made_by(connection: Connection, run: Run) -> list[Facts]:
             "content_id": version.content_id,
             "rows": version.rows,
             "bytes": version.bytes,
-            "location": version.location or None,
+            "location": location_of(warehouse, version),
             "made_by": version.made.get("run"),
             "inputs": dict(version.inputs),
         }

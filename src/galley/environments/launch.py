@@ -130,9 +130,10 @@ def launch(connection: Connection, home: Home, wanted: Launch) -> Run:
         definition=manifest.hash,
         request=request,
         actor=home.actor.name,
+        on_behalf_of=home.actor.on_behalf_of,
         created=now,
     )
-    records.insert_run(connection, run, on_behalf_of=home.actor.on_behalf_of)
+    records.insert_run(connection, run)
     record(
         connection,
         actor=home.actor,
@@ -184,7 +185,16 @@ def activated(connection: Connection, ref: Ref) -> tuple[Manifest, Checkout]:
             f"nothing runs in {ref.name} yet: no version of {ref.project} was promoted to it",
             hint="run the pipeline in your kitchen, then `galley promote`",
         )
-    row = records.definition_row(connection, version)
+    return kept_code(connection, version)
+
+
+def kept_code(connection: Connection, definition: str) -> tuple[Manifest, Checkout]:
+    """A project version that the home keeps.
+
+    Raises:
+        NotFoundError: no such definition.
+    """
+    row = records.definition_row(connection, definition)
     return manifest_from_json(row["body"]), Checkout(Path(row["folder"]), row["git_commit"])
 
 

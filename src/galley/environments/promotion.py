@@ -120,9 +120,10 @@ def promote(connection: Connection, home: Home, promotion: Promotion) -> Run:
         definition=wanted.manifest.hash,
         request=wanted.request,
         actor=home.actor.name,
+        on_behalf_of=home.actor.on_behalf_of,
         created=now,
     )
-    records.insert_run(connection, run, on_behalf_of=home.actor.on_behalf_of)
+    records.insert_run(connection, run)
     record(
         connection,
         actor=home.actor,

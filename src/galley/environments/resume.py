@@ -8,20 +8,25 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from galley.environments import asking
 from galley.environments.home import Checkout, Home
-from galley.environments.launch import Launch, Wish, launch, prepare
+from galley.environments.launch import Launch, Wish, kept_code, launch, prepare
 from galley.environments.promotion import plan_promotion, promote, renewed
-from galley.errors import NotFoundError, UsageError
+from galley.errors import ConflictError, NotFoundError, UsageError
 from galley.governance.audit import record
 from galley.governance.decide import demand
 from galley.governance.model import Action, Resource
 from galley.lake import refs
 from galley.project.model import Manifest
-from galley.runs import findings, records
-from galley.runs.model import Intention, Run, RunCause, RunState
+from galley.project.variables import convert
+from galley.runs import findings, queue, records
+from galley.runs.model import Intention, Run, RunCause, RunRequest, RunState, StepState
 from galley.runs.verdict import Verdict
 
-DAY = 24 * 3600 * 1_000_000
+_DONE = frozenset(
+    {StepState.SUCCEEDED, StepState.REUSED, StepState.BLOCKED, StepState.STAGED}
+)
+"""The states of steps whose tables a run has staged."""
 
 
 def resumable(run: Run) -> bool:
@@ -30,12 +35,14 @@ def resumable(run: Run) -> bool:
 
 
 def find_resumable(connection: Connection, project: str) -> Run:
-    """The newest run that can be resumed.
+    """The newest run that can be resumed; of a backfill's runs, the backfill.
 
     Raises:
         NotFoundError: there is none.
     """
     for run in records.list_runs(connection, project, limit=50):
+        if run.request.parent is not None:
+            run = records.get_run(connection, run.request.parent)
         waiting = not run.state.terminal and run.intention is Intention.PAUSE
         if waiting or resumable(run):
             return run
@@ -47,18 +54,18 @@ def resume(
 ) -> Run:
     """Queue a run that goes on where ``run`` stopped; a paused run itself goes on.
 
-    In a kitchen the working tree's code runs, so that a fix counts; steps whose code and inputs did
-    not change keep what they made.
+    The request stays the same. In a kitchen the given code runs, so that a fix counts; steps whose
+    code and inputs did not change keep what they made.
 
     Raises:
         UsageError: the run was published, or is at work.
-        RefNotFoundError: what the run staged has expired.
+        VariableError: a value of the run does not fit the given code.
+        ConflictError: the run is a promotion, and others have promoted since.
     """
     if not run.state.terminal:
         if run.intention is Intention.GO:
             raise UsageError(f"run {run.id} is at work already", hint=f"galley show {run.id}")
-        records.set_intention(connection, run.id, Intention.GO, home.clock())
-        return run
+        return asking.go_on(connection, home, run)
     if not resumable(run):
         raise UsageError(
             f"run {run.id} was published; there is nothing to resume",
@@ -67,6 +74,27 @@ def resume(
     if run.request.activates:
         return _promote_again(connection, home, manifest, checkout, run)
     return launch(connection, home, _relaunch(connection, home, manifest, checkout, run))
+
+
+def resume_same(connection: Connection, home: Home, run: Run) -> Run:
+    """Like ``resume``, with the code that ``run`` had: what was seen is what may be published.
+
+    Raises:
+        ConflictError: the environment runs other code by now.
+    """
+    manifest, checkout = kept_code(connection, run.definition)
+    if not run.state.terminal or not resumable(run) or run.request.activates:
+        return resume(connection, home, manifest, checkout, run)
+    wanted = _relaunch(connection, home, manifest, checkout, run)
+    if wanted.manifest.hash != run.definition:
+        raise ConflictError(
+            f"{run.ref} runs other code since run {run.id}, so that code cannot go on there",
+            hint=f"go on with the present code: galley resume {run.id}",
+        )
+    # A step that was rebuilt once is taken over, not made again.
+    done = {step.name for step in queue.steps_of(connection, run.id) if step.state in _DONE}
+    left = tuple(name for name in wanted.request.rebuild if name not in done)
+    return launch(connection, home, replace(wanted, request=replace(wanted.request, rebuild=left)))
 
 
 def override(
@@ -128,32 +156,55 @@ def override(
 def _relaunch(
     connection: Connection, home: Home, manifest: Manifest, checkout: Checkout, run: Run
 ) -> Launch:
+    """The run's own request on the given code.
+
+    A backfill staged nothing itself: it begins anew and makes only what is still missing.
+    """
     request = run.request
     wish = Wish(
         pipelines=request.pipelines,
         ref=run.ref,
         select=request.select,
-        window=_window(request.windows),
         variables=_flags(request.variables, request.origins),
-        resumes=run.id,
-        cause=RunCause.RESUME,
+        rebuild=request.rebuild,
+        resumes=run.id if request.batch is None else None,
+        batch=request.batch,
+        cause=RunCause.BACKFILL if run.cause is RunCause.BACKFILL else RunCause.RESUME,
     )
-    return prepare(connection, home, manifest, checkout, wish)
+    ready = prepare(connection, home, manifest, checkout, wish)
+    # The windows are those that were understood then: half-open, never read as typed again.
+    same = replace(_same_values(ready.request, request), windows=request.windows)
+    return replace(ready, request=same)
 
 
 def _promote_again(
     connection: Connection, home: Home, manifest: Manifest, checkout: Checkout, run: Run
 ) -> Run:
     promotion = plan_promotion(connection, home, manifest, checkout, source=None, target=run.ref)
-    request = replace(promotion.launch.request, resumes=run.id)
+    if promotion.present != run.request.expected_code:
+        raise ConflictError(
+            f"the code of {run.ref} has changed since run {run.id} was asked for",
+            hint=f"look at the change again: galley promote --to {run.ref}",
+        )
+    same = _same_values(promotion.launch.request, run.request)
+    request = replace(same, resumes=run.id, source=run.request.source)
     return promote(connection, home, renewed(promotion, request))
 
 
-def _window(windows: tuple[str, str] | None) -> str | None:
-    if windows is None:
-        return None
-    start, end = windows
-    return start if start == end else f"{start}..{end}"
+def _same_values(request: RunRequest, earlier: RunRequest) -> RunRequest:
+    """The request with the values that the variables had then; new variables keep their own.
+
+    Raises:
+        VariableError: a variable is of another type now.
+    """
+    variables = {pipeline: dict(bound) for pipeline, bound in request.variables.items()}
+    origins = {pipeline: dict(bound) for pipeline, bound in request.origins.items()}
+    for pipeline, bound in variables.items():
+        for name, value in earlier.variables.get(pipeline, {}).items():
+            if name in bound:
+                bound[name] = convert(name, value, bound[name])
+                origins[pipeline][name] = earlier.origins[pipeline][name]
+    return replace(request, variables=variables, origins=origins)
 
 
 def _flags(

@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Connection, delete, func, select
@@ -24,6 +24,7 @@ from galley.lake import tables as lake
 from galley.lake.model import Ref, RefKind
 from galley.lake.rows import NAMES, batches
 from galley.lake.warehouse import Warehouse
+from galley.runs.model import RunState
 from galley.runs.tables import attempt, event, run
 
 DAY = 24 * 3600 * 1_000_000
@@ -76,21 +77,21 @@ def plan_retention(connection: Connection, home: Home, project: str) -> Expired:
     return Expired(over, connection.scalar(old) or 0, logs, sum(map(_folder_bytes, logs)))
 
 
-def apply_retention(connection: Connection, home: Home, project: str, expired: Expired) -> None:
-    """Remove what ``plan_retention`` found; a ref that was used meanwhile stays.
+def apply_retention(connection: Connection, home: Home, project: str, expired: Expired) -> Expired:
+    """Remove what ``plan_retention`` found and say what went; a ref that was used meanwhile stays.
 
     Raises:
         RefusedError: the actor may not collect.
-        StaleRefError: a ref has changed since the plan.
     """
     now = home.clock()
     resource = Resource("home", project, project)
     decision = demand(home.actor, Action.COLLECT, resource)
-    for ref in expired.refs:
+    over = tuple(ref for ref in expired.refs if _still_over(connection, ref, now))
+    for ref in over:
         refs.delete_ref(connection, ref, who=home.actor.name, why="expired", now=now)
     if expired.events:
         connection.execute(delete(event).where(event.c.at < now - KEPT))
-    if expired.refs or expired.events:
+    if over or expired.events:
         record(
             connection,
             actor=home.actor,
@@ -98,11 +99,12 @@ def apply_retention(connection: Connection, home: Home, project: str, expired: E
             resource=resource,
             decision=decision,
             now=now,
-            detail={"refs": [ref.name for ref in expired.refs], "events": expired.events},
+            detail={"refs": [ref.name for ref in over], "events": expired.events},
         )
     for folder in expired.logs:
         shutil.rmtree(folder, ignore_errors=True)
     (home.path / STAMP).write_text(str(now), "ascii")
+    return replace(expired, refs=over)
 
 
 def find_unreferenced(connection: Connection, home: Home, project: str) -> Unreferenced:
@@ -183,16 +185,28 @@ def _companions(location: str) -> set[str]:
     return {f"{attempt_id}-m0.avro", f"{attempt_id}-m1.avro", f"snap-{attempt_id}.avro"}
 
 
+def _still_over(connection: Connection, planned: Ref, now: int) -> bool:
+    """Whether a ref may go in this transaction: a renewal since the plan moves nothing but its end.
+
+    The ref is kept from being renewed until the transaction ends.
+    """
+    ref = refs.find_ref(connection, planned.project, planned.name, lock=True)
+    if ref is None or ref.expires_at is None or ref.expires_at > now:
+        return False
+    unmoved = (ref.head, ref.generation) == (planned.head, planned.generation)
+    return unmoved and not _at_work(connection, ref)
+
+
 def _at_work(connection: Connection, ref: Ref) -> bool:
-    """Whether a run that is not over belongs to the ref, or publishes to it."""
-    ended = ("succeeded", "failed", "cancelled", "superseded")
-    mine = run.c.ref == ref.name
-    if ref.kind is not RefKind.KITCHEN:
-        mine = run.c.id == ref.name.split("/")[1]
-    return (
-        connection.scalar(select(run.c.id).where(mine, run.c.state.not_in(ended)).limit(1))
-        is not None
+    """Whether a run that is not over belongs to the ref, publishes to it or goes on from it."""
+    ended = [state.value for state in RunState if state.terminal]
+    query = select(run.c.id, run.c.ref, run.c.request).where(
+        run.c.project == ref.project, run.c.state.not_in(ended)
     )
+    if ref.kind is RefKind.KITCHEN:
+        return any(row.ref == ref.name for row in connection.execute(query))
+    owner = ref.name.split("/")[1]
+    return any(owner in (row.id, row.request.get("resumes")) for row in connection.execute(query))
 
 
 def _old_logs(folder: Path, before: int) -> Iterator[str]:

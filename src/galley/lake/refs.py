@@ -134,9 +134,9 @@ _DROP_ATTEMPT = delete(t.ref).where(
 )
 
 
-def find_ref(conn: Connection, project: str, name: str) -> Ref | None:
-    """The ref with that name, if there is one."""
-    return _find(conn, project, name, lock=False)
+def find_ref(conn: Connection, project: str, name: str, *, lock: bool = False) -> Ref | None:
+    """The ref with that name, if there is one; locked, as ``lock_ref`` does, if asked."""
+    return _find(conn, project, name, lock=lock)
 
 
 def get_ref(conn: Connection, project: str, name: str) -> Ref:
@@ -200,9 +200,13 @@ def set_fork_point(
 
 
 def set_expiry(conn: Connection, ref: Ref, expires_at: int | None) -> Ref:
-    """Renew a ref, or let it live for ever; not a move, so nobody's work goes stale."""
+    """Renew a ref, or let it live for ever; not a move, so nobody's work goes stale.
+
+    Raises StaleRefError if it is gone.
+    """
     here = (t.ref.c.project == ref.project) & (t.ref.c.name == ref.name)
-    conn.execute(update(t.ref).where(here).values(expires_at=expires_at))
+    if conn.execute(update(t.ref).where(here).values(expires_at=expires_at)).rowcount == 0:
+        raise stale_ref(conn, ref)
     return replace(ref, expires_at=expires_at)
 
 

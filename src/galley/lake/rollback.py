@@ -20,7 +20,7 @@ from galley.lake.model import Commit, CommitKind, Ref, RefKind
 from galley.lake.names import nearest
 from galley.lake.refs import commit_in, get_ref, list_refs, move_ref, resolve
 from galley.lake.rows import NAMES, batches
-from galley.lake.trees import chain, contents, ledgers, lookup, table_names
+from galley.lake.trees import chain, contents, ledgers, lookup, table_ids, table_names
 from galley.lake.withdrawals import clear, withdraw
 
 _Changed = dict[str, tuple[str | None, str | None]]
@@ -287,8 +287,7 @@ def _in_environments(conn: Connection, project: str, names: Collection[str]) -> 
 
 def _windows_shown(conn: Connection, commit: Commit, names: Collection[str]) -> set[str]:
     """The contents of the windows that some tables have at a commit."""
-    ids = [version.table_id for version in lookup(conn, commit.id, names).values()]
-    found = ledgers(conn, commit.id, ids)
+    found = ledgers(conn, commit.id, table_ids(conn, commit.id, names).values())
     return {window.content_id for ledger in found.values() for window in ledger.values()}
 
 

@@ -71,6 +71,15 @@ def contents(conn: Connection, commit_id: str, tables: Collection[str]) -> dict[
     return found
 
 
+def table_ids(conn: Connection, commit_id: str, tables: Collection[str]) -> dict[str, str]:
+    """The table ids of those of the named tables that exist, without reading their versions."""
+    found: dict[str, str] = {}
+    for names in batches(sorted(set(tables)), NAMES):
+        rows = conn.execute(_IDS, {"start": commit_id, "names": names})
+        found.update((row.table_key, row.table_id) for row in rows)
+    return found
+
+
 def table_names(conn: Connection, commit_id: str) -> list[str]:
     """The names of a commit's tables, sorted, without reading their versions."""
     return sorted(conn.scalars(_NAMES, {"start": commit_id}))
@@ -260,6 +269,7 @@ _LINKS = _links()
 _TREE = _versions(tuple(t.entry.columns), named=False)
 _LOOKUP = _versions(tuple(t.entry.columns), named=True)
 _CONTENTS = _versions((t.entry.c.table_key, t.entry.c.content_id), named=True)
+_IDS = _versions((t.entry.c.table_key, t.entry.c.table_id), named=True)
 _NAMES = _versions((t.entry.c.table_key,), named=False)
 _LEDGERS = _window_rows()
 _CHECKPOINT_ENTRIES = _versions(

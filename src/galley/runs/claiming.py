@@ -58,7 +58,8 @@ class Claimer:
         self, connection: Connection, live: LiveRun, step_run: StepRun, share: int
     ) -> Afterwards:
         step = live.node(step_run.name).step
-        try:
+
+        def decide() -> Afterwards:
             scene = live.scene(connection)
             if step is None:
                 return self._tests(connection, live, step_run, scene)
@@ -66,12 +67,25 @@ class Claimer:
             if plan.adopted:
                 return lambda: self._adopt(live, step_run, plan, share)
             return self._begin(connection, live, step_run, plan, scene, share)
+
+        return self._guarded(connection, live, step_run, decide)
+
+    def _guarded(
+        self,
+        connection: Connection,
+        live: LiveRun,
+        step_run: StepRun,
+        decide: Callable[[], Afterwards],
+    ) -> Afterwards:
+        """Decide; if that fails nothing of it stays, and one run's trouble stops no other."""
+        try:
+            with connection.begin_nested():
+                return decide()
         except GalleyError as error:
             self._refuse(connection, live, step_run, Reason.USER_ERROR, *_told(error))
         except DBAPIError:
             raise
-        except Exception as error:  # noqa: BLE001
-            # One run's trouble must not stop the engine for all others: it is kept with the step.
+        except Exception as error:  # noqa: BLE001 - kept with the step
             self._refuse(connection, live, step_run, *_defect(error))
         return _nothing
 
@@ -128,7 +142,6 @@ class Claimer:
     def _adopt(self, live: LiveRun, step_run: StepRun, plan: StepPlan, share: int) -> None:
         """Take over windows proved elsewhere (which writes metadata), then go on as planned."""
         step = live.manifest.steps[plan.step]
-        after: Afterwards = _nothing
         try:
             adopting.adopt(self.site, live, step, plan)
         except GalleyError as error:
@@ -141,7 +154,11 @@ class Claimer:
             return
         with self.site.database.write(durable=False) as connection:
             scene = live.scene(connection)
-            after = self._begin(connection, live, step_run, plan, scene, share)
+
+            def begin() -> Afterwards:
+                return self._begin(connection, live, step_run, plan, scene, share)
+
+            after = self._guarded(connection, live, step_run, begin)
         after()
 
     def _refuse(

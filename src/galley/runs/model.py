@@ -152,7 +152,7 @@ class RunRequest:
 class Run:
     """One execution of a pipeline.
 
-    ``base`` is the commit of the target at which the run was pinned, ``pins`` the commits of other
+    ``on_behalf_of`` is whom ``actor`` acted for when it asked for the run. ``base`` is the commit of the target at which the run was pinned, ``pins`` the commits of other
     projects' refs that it reads.
     """
 
@@ -166,6 +166,7 @@ class Run:
     definition: str
     request: RunRequest
     actor: str
+    on_behalf_of: str | None = None
     base: str | None = None
     generation: int | None = None
     pins: dict[str, str] = field(default_factory=dict)

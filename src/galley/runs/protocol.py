@@ -101,13 +101,14 @@ class FieldsReply:
 class StepDone:
     """The attempt's work is on disk.
 
-    ``modules`` are project modules that were loaded meanwhile, ``metrics`` the automatic metrics of
+    ``rows`` were written: none, not 0, by a step that only makes views or files. ``modules`` are
+    project modules that were loaded meanwhile, ``metrics`` the automatic metrics of
     the tables that were made.
     """
 
     kind: Literal["step_done"]
     changes: tuple[Change, ...]
-    rows: int
+    rows: int | None
     bytes: int
     seconds: float
     modules: tuple[str, ...] = ()

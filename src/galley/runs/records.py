@@ -57,7 +57,7 @@ def definition_row(connection: Connection, id: str) -> dict[str, Any]:
     return dict(row._mapping)
 
 
-def insert_run(connection: Connection, new: Run, *, on_behalf_of: str | None = None) -> None:
+def insert_run(connection: Connection, new: Run) -> None:
     """Queue a run and tell so."""
     connection.execute(
         insert(run).values(
@@ -71,7 +71,7 @@ def insert_run(connection: Connection, new: Run, *, on_behalf_of: str | None = N
             definition=new.definition,
             request=asdict(new.request),
             actor=new.actor,
-            on_behalf_of=on_behalf_of,
+            on_behalf_of=new.on_behalf_of,
             parent=new.request.parent,
             host=socket.gethostname(),
             created=new.created,
@@ -260,6 +260,7 @@ def read_run(row: Row[Any]) -> Run:
         definition=data["definition"],
         request=_request(data["request"]),
         actor=data["actor"],
+        on_behalf_of=data["on_behalf_of"],
         base=data["base"],
         generation=data["generation"],
         pins=data["pins"] or {},

@@ -29,7 +29,7 @@ def gc(
         expired = retention.plan_retention(connection, home, name)
     if not plan:
         with home.database.write() as connection:
-            retention.apply_retention(connection, home, name, expired)
+            expired = retention.apply_retention(connection, home, name, expired)
     with home.database.read() as connection:
         spare = retention.find_unreferenced(connection, home, name)
     if as_json:

@@ -21,12 +21,15 @@ def resume(
             show_default=False,
         ),
     ] = None,
+    same_code: Annotated[
+        bool, typer.Option("--same-code", help="Run the code that the run had, not the present one.")
+    ] = False,
     project: options.Project = None,
     as_json: options.Json = False,
 ) -> None:
     """Go on with a run that stopped: what it staged and proved is taken over.
 
-    In a kitchen the present code runs, so that a fix counts.
+    Windows, variables and selection stay. In a kitchen the present code runs, so that a fix counts.
     """
     with warm_pool(project) as pool:
         # The workers load their libraries while these are imported.
@@ -42,9 +45,13 @@ def resume(
                 if run
                 else resuming.find_resumable(connection, session.project)
             )
-        manifest, checkout = session.manifest, session.checkout
+        code = None if same_code else (session.manifest, session.checkout)
         with session.home.database.write() as connection:
-            queued = resuming.resume(connection, session.home, manifest, checkout, found)
+            queued = (
+                resuming.resume(connection, session.home, *code, found)
+                if code
+                else resuming.resume_same(connection, session.home, found)
+            )
         screen.note(f"run {words.short(queued.id)} goes on where {words.short(found.id)} stopped")
         status = drive(session, pool, queued, as_json=as_json)
     raise typer.Exit(status)

@@ -84,14 +84,14 @@ def publish(
 ) -> None:
     """Publish a run over a blocking test, in your name.
 
-    The tables carry the mark until it expires, and the audit trail for ever.
+    What is published is what the run has staged, whatever the files say now. The tables carry the
+    mark until it expires, and the audit trail for ever.
     """
     length = parse_duration(expires)
     with warm_pool(project) as pool:
         from galley.cli.driving import drive
 
         session = open_session(project)
-        manifest, checkout = session.manifest, session.checkout
         with session.home.database.write() as connection:
             found = inspect_runs.find_run(connection, session.project, run)
             for test in override:
@@ -103,7 +103,7 @@ def publish(
                     reason=reason,
                     expires_at=session.now() + length,
                 )
-            queued = resume.resume(connection, session.home, manifest, checkout, found)
+            queued = resume.resume_same(connection, session.home, found)
         status = drive(session, pool, queued, as_json=as_json)
     raise typer.Exit(status)
 

@@ -31,7 +31,7 @@ def show(
     session = open_session(project)
     with session.home.database.read() as connection:
         found = find_run(connection, session.project, run)
-        facts = run_details(connection, found, str(session.home.path / "logs"))
+        facts = run_details(connection, session.home, found)
     if as_json:
         screen.print_json(facts)
         return

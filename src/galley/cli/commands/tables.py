@@ -37,7 +37,7 @@ def tables(
     target = session.target(at, quiet=as_json)
     with session.home.database.read() as connection:
         found = inspect.tables_at(
-            connection, session.project, target.ref, target.commit, session.now()
+            connection, session.home, session.project, target.ref, target.commit
         )
     if as_json:
         screen.print_json({"ref": target.ref, "commit": target.commit, "tables": found})
@@ -74,7 +74,7 @@ def history(
     name = table.lower()
     with session.home.database.read() as connection:
         ref = refs.get_ref(connection, session.project, target.ref)
-        found = inspect.table_history(connection, session.project, ref, target.commit, name, limit)
+        found = inspect.table_history(connection, session.home, ref, target.commit, name, limit)
     if as_json:
         answer = {"ref": target.ref, "commit": target.commit, "table": name, "versions": found}
         screen.print_json(answer)

@@ -54,7 +54,7 @@ class Staging:
         self._warehouse = Warehouse(task.warehouse)
         self._writes: dict[str, TableWrite] = {}
         self._added: list[Change] = []
-        self.rows = 0
+        self.rows: int | None = None
 
     def query(
         self,
@@ -66,14 +66,14 @@ class Staging:
     ) -> None:
         """Write the rows of a query."""
         text, values = cursor.newer(self._task, self._warehouse, output, sql, parameters)
-        self.rows += self._write(output).write_query(connection, text, values, span)
+        self._count(self._write(output).write_query(connection, text, values, span))
 
     def batches(
         self, output: str, batches: Iterable[pa.RecordBatch | pa.Table], span: Span | None
     ) -> None:
         """Write rows batch by batch."""
         with cursor.newer_batches(self._task, self._warehouse, output, batches) as wanted:
-            self.rows += self._write(output).write_batches(wanted, span)
+            self._count(self._write(output).write_batches(wanted, span))
 
     def add(self, change: Change) -> None:
         """Keep a view's or a file's change."""
@@ -94,6 +94,9 @@ class Staging:
     def size(self, changes: Iterable[Change]) -> int:
         """Bytes of the data that the changes added."""
         return sum(self._bytes(change) for change in changes)
+
+    def _count(self, rows: int) -> None:
+        self.rows = (self.rows or 0) + rows
 
     def _bytes(self, change: Change) -> int:
         if change.version is None:

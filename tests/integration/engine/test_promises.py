@@ -1,0 +1,296 @@
+"""What is promised of tables and tests whatever people do in between: one test per old defect."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pyiceberg.table import StaticTable
+from sqlalchemy import select, update
+
+from galley import faults
+from galley.environments import resume
+from galley.lake import refs, withdrawals
+from galley.lake.model import PRODUCTION
+from galley.lake.trees import ledger
+from galley.lake.warehouse import Warehouse
+from galley.runs import tables
+from galley.runs.model import Intention, Reason, RunState
+from tests.integration.engine.kit import KITCHEN, Row, Works, once
+
+GOOD = "id,amount\n1,5\n2,6\n"
+BAD = "id,amount\n1,5\n2,-6\n"
+POSITIVE = [{"range": {"column": "amount", "min": 0}}]
+DAYS = "id,day\n1,2024-03-01\n2,2024-03-02\n3,2024-03-03\n"
+CUT = "SELECT {id} AS id, day FROM raw WHERE day >= $start AND day < $end"
+WINDOW = "{column: day, by: day, start: 2024-03-01, end: 2024-03-04}"
+LOW = [{"range": {"column": "id", "max": 90}}]
+
+
+@pytest.fixture
+def shop(works: Works) -> Works:
+    """Rows, and a table that is tested."""
+    works.load("raw", GOOD)
+    works.sql("tested", "SELECT id, amount FROM raw", tests=POSITIVE)
+    return works
+
+
+@pytest.fixture
+def days(works: Works) -> Works:
+    """Three days with a row each; pipeline ``src`` holds the rows, ``p`` cuts them."""
+    works.load("raw", DAYS, pipeline="src")
+    cut(works)
+    assert works.run("src").state is RunState.SUCCEEDED
+    return works
+
+
+def cut(works: Works, id: str = "id", materialize: str = "window") -> None:
+    """The step ``daily`` with ``id`` computed so."""
+    sql = CUT.format(id=id)
+    works.sql("daily", sql, materialize=materialize, window=WINDOW, tests=LOW)
+
+
+def ids(works: Works, table: str = "daily", ref: str = KITCHEN) -> list[int]:
+    return [row[0] for row in works.rows(table, ref)]
+
+
+def files(works: Works, ref: str) -> set[str]:
+    """The files of the windows of ``daily``."""
+    with works.home.database.read() as conn:
+        head = refs.get_ref(conn, works.name, ref).head
+        found = ledger(conn, head, works.tables(ref)["daily"].table_id)
+        return {path for entry in found.values() for path in entry.files}
+
+
+def elsewhere(works: Works, table: str, ref: str) -> list[Row]:
+    """What pyiceberg reads, sorted."""
+    location = Warehouse(works.home.warehouse).absolute(works.tables(ref)[table].location)
+    found = StaticTable.from_metadata(location).scan().to_arrow().to_pylist()
+    return sorted(tuple(row.values()) for row in found)
+
+
+def at(monkeypatch: pytest.MonkeyPatch, name: str, act: Callable[[], None]) -> list[str]:
+    """Act once as soon as the engine comes to a point; the points it acted at."""
+    seen: list[str] = []
+
+    def point(here: str) -> None:
+        if here == name and not seen:
+            seen.append(here)
+            act()
+
+    monkeypatch.setattr(faults, "point", point)
+    return seen
+
+
+# What is published
+
+
+@pytest.mark.parametrize("materialize", ["table", "merge", "append"])
+def test_a_fixed_and_resumed_table_holds_only_its_new_rows(works: Works, materialize: str) -> None:
+    def step(amount: str) -> None:
+        more: dict[str, Any] = {"key": "[id]"} if materialize == "merge" else {}
+        more |= {"cursor": "id"} if materialize == "append" else {}
+        sql = f"SELECT id + {amount} AS id, {amount} AS amount FROM raw"
+        works.sql("tested", sql, materialize=materialize, tests=POSITIVE, **more)
+
+    works.load("raw", GOOD)
+    step("7")
+    assert works.run().state is RunState.SUCCEEDED
+    before = [] if materialize == "table" else works.rows("tested")
+    works.load("raw", "id,amount\n20,5\n21,6\n")
+    step("-1")
+    failed = works.run()
+    assert works.states(failed)["tested"] == "blocked"
+    step("8")
+    run = works.resume(failed)
+    assert run.state is RunState.SUCCEEDED, run.message
+    assert works.rows("tested") == [*before, (28, 8), (29, 8)]
+    assert elsewhere(works, "tested", KITCHEN) == works.rows("tested")
+
+
+@pytest.mark.parametrize("windowed", [False, True])
+def test_rolling_one_table_back_shows_its_earlier_rows(days: Works, windowed: bool) -> None:
+    table = "daily" if windowed else "whole"
+    days.sql("whole", "SELECT id FROM raw", tests=LOW)
+    assert days.promote().state is RunState.SUCCEEDED
+    before = days.rows(table, PRODUCTION)
+    days.load("raw", "id,day\n11,2024-03-01\n12,2024-03-02\n", pipeline="src")
+    assert days.promote().state is RunState.SUCCEEDED
+    after = days.rows("raw", PRODUCTION)
+    assert days.rows(table, PRODUCTION) != before
+    days.roll_back(tables=(table,))
+    assert days.rows(table, PRODUCTION) == before
+    assert elsewhere(days, table, PRODUCTION) == before
+    assert days.rows("raw", PRODUCTION) == after
+
+
+def test_a_window_rolled_back_alone_can_be_made_again_beside_the_others(days: Works) -> None:
+    days.run(window="2024-03-01")
+    days.run(window="2024-03-02")
+    days.roll_back(KITCHEN, tables=("daily",))
+    assert ids(days) == [1]
+    days.release(ref=KITCHEN)
+    run = days.run(window="2024-03-02..2024-03-04")
+    assert run.state is RunState.SUCCEEDED, run.message
+    assert ids(days) == [1, 2, 3]
+    assert elsewhere(days, "daily", KITCHEN) == days.rows("daily")
+
+
+def test_rolling_a_kitchen_back_takes_nothing_from_production(days: Works) -> None:
+    days.run()
+    cut(days, "id + 10")
+    days.run()
+    assert days.promote().state is RunState.SUCCEEDED
+    shown = {version.content_id for version in days.tables(PRODUCTION).values()}
+    days.roll_back(KITCHEN)
+    assert ids(days) == [1, 2, 3]
+    with days.home.database.read() as conn:
+        assert withdrawals.withdrawn(conn, days.name, shown) == {}
+    days.sql("after", "SELECT count(*) AS n FROM daily", pipeline="q")
+    assert days.promote().state is RunState.SUCCEEDED
+    assert ids(days, ref=PRODUCTION) == [11, 12, 13]
+
+
+def test_a_table_over_a_view_over_what_was_taken_back_is_not_published(
+    days: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days.sql("seen", "SELECT id FROM raw WHERE id > 0", materialize="view")
+    days.sql("counted", "SELECT count(*) AS n FROM seen")
+    assert days.promote().state is RunState.SUCCEEDED
+    days.load("raw", DAYS + "4,2024-03-03\n", pipeline="src")
+    assert days.run("src", PRODUCTION).state is RunState.SUCCEEDED
+    seen = at(monkeypatch, "publish.before", lambda: (days.roll_back(tables=("raw",)), None)[1])
+    run = days.run("p", PRODUCTION)
+    assert seen
+    assert run.state is RunState.SUPERSEDED, run
+    assert "raw" in str(run.message)
+    assert days.rows("counted", PRODUCTION) == [(3,)]
+
+
+@pytest.mark.parametrize("promoted", [False, True])
+def test_a_rebuilt_window_is_adopted(days: Works, promoted: bool) -> None:
+    days.run()
+    if promoted:
+        assert days.promote().state is RunState.SUCCEEDED
+        cut(days, "id + 10")
+    run = days.run(rebuild=("daily",))
+    assert run.state is RunState.SUCCEEDED, run.message
+    made = days.promote()
+    assert made.state is RunState.SUCCEEDED, made.message
+    assert days.states(made)["daily"] == "reused"
+    assert files(days, PRODUCTION) == files(days, KITCHEN)
+    assert days.rows("daily", PRODUCTION) == days.rows("daily")
+    assert elsewhere(days, "daily", PRODUCTION) == days.rows("daily")
+
+
+# Tests
+
+
+@pytest.mark.parametrize("materialize", ["window", "append"])
+def test_a_window_that_failed_its_test_is_tested_by_who_adopts_it(
+    days: Works, materialize: str
+) -> None:
+    cut(days, materialize=materialize)
+    assert days.run(window="2024-03-01").state is RunState.SUCCEEDED
+    cut(days, "id + 90", materialize)
+    for _ in range(2):
+        run = days.run(window="2024-03-02")
+        assert (run.state, run.reason) == (RunState.FAILED, Reason.TEST_FAILED), run.message
+        assert days.states(run) == {"daily": "blocked"}
+    promotion = days.promote()
+    assert days.rows("daily", PRODUCTION) == [] or promotion.state is RunState.FAILED
+    assert ids(days) == [1]
+
+
+def test_an_override_lets_only_what_was_judged_pass(shop: Works) -> None:
+    shop.load("raw", BAD)
+    failed = shop.run()
+    with shop.home.database.write() as conn:
+        until = shop.home.clock() + 3_600_000_000
+        resume.override(conn, shop.home, failed, "range_amount", reason="ok", expires_at=until)
+    shop.load("raw", "id,amount\n1,-5\n2,-600\n")
+    worse = shop.resume(failed)
+    assert (worse.state, worse.reason) == (RunState.FAILED, Reason.TEST_FAILED)
+    assert shop.tables() == {}
+    shop.load("raw", BAD)
+    assert shop.resume(failed).state is RunState.SUCCEEDED
+    assert shop.rows("tested") == [(1, 5), (2, -6)]
+
+
+@pytest.mark.parametrize("time", ["$now", "now()", "current_date", "5"])
+def test_a_test_that_names_the_time_is_evaluated_again(shop: Works, time: str) -> None:
+    timely = {"expression": {"name": "timely", "sql": f"{time} IS NOT NULL"}}
+    shop.sql("tested", "SELECT id FROM raw", tests=[timely, {"unique": "id"}])
+    assert shop.run().state is RunState.SUCCEEDED
+    again = shop.run()
+    assert shop.states(again)["tested"] == "reused"
+    v = tables.verdict.c
+    with shop.home.database.read() as conn:
+        query = select(v.test, v.reused_from).where(v.run_id == again.id)
+        reused = {row.test: row.reused_from is not None for row in conn.execute(query)}
+    assert reused == {"timely": time == "5", "unique_id": True}
+
+
+# Ends
+
+
+def test_a_cancel_during_tests_of_merged_versions_publishes_nothing(days: Works) -> None:
+    """Of two runs with other windows the second must test what its replay makes."""
+    runs = [days.launch(window=f"2024-03-0{day}") for day in (1, 2)]
+    asked = []
+
+    def publishing() -> bool:
+        asked[:] = [run for run in runs if days.get(run).state is RunState.PUBLISHING]
+        return bool(asked)
+
+    ended = days.drive(*runs, tick=once(publishing, lambda: stop(days, asked[0].id)))
+    assert sorted(run.state for run in ended) == [RunState.CANCELLED, RunState.SUCCEEDED]
+    assert [run.id for run in ended if run.state is RunState.CANCELLED] == [asked[0].id]
+    assert len(days.rows("daily")) == 1
+
+
+def stop(works: Works, run: str) -> None:
+    with works.home.database.write() as conn:
+        wish = {"intention": Intention.CANCEL.value}
+        conn.execute(update(tables.run).where(tables.run.c.id == run).values(**wish))
+
+
+def test_a_cancel_just_before_the_publish_publishes_nothing(
+    shop: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = shop.launch()
+    seen = at(monkeypatch, "publish.before", lambda: shop.ask(run, Intention.CANCEL))
+    (ended,) = shop.drive(run)
+    assert seen
+    assert (ended.state, ended.reason) == (RunState.CANCELLED, Reason.CANCELLED)
+    assert shop.tables() == {}
+
+
+@pytest.mark.parametrize("point", ["attempt.before_commit", "finish.before_commit"])
+def test_a_defect_in_one_step_ends_its_run_alone(
+    shop: Works, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("planted")
+
+    shop.sql("other", "SELECT 1 AS id", pipeline="q")
+    runs = [shop.launch("q"), shop.launch()]
+    assert at(monkeypatch, point, fail) == []
+    ended = shop.drive(*runs)
+    assert sorted(run.state for run in ended) == [RunState.FAILED, RunState.SUCCEEDED]
+    (broken,) = (run for run in ended if run.state is RunState.FAILED)
+    assert broken.reason is Reason.INTERNAL
+    assert "planted" in str(broken.message)
+
+
+@pytest.mark.parametrize("body", ["{}", "[]", "{"])
+def test_a_definition_that_cannot_be_read_ends_its_run_alone(shop: Works, body: str) -> None:
+    broken = shop.launch()
+    shop.sql("tested", "SELECT id, amount + 1 AS amount FROM raw", tests=POSITIVE)
+    sound = shop.launch()
+    with shop.home.database.write() as conn:
+        row = update(tables.definition).where(tables.definition.c.id == broken.definition)
+        conn.execute(row.values(body=body))
+    ended = shop.drive(broken, sound)
+    assert [run.state for run in ended] == [RunState.FAILED, RunState.SUCCEEDED]
+    assert ended[0].reason is Reason.INTERNAL
+    assert shop.rows("tested") == [(1, 6), (2, 7)]
