@@ -39,4 +39,7 @@ CAUSES: dict[str, str] = {
     "ten-models-last-changed": f"{_STARTING} {_FIRST_TABLE}",
     "sandbox": _STARTING,
 }
-"""By the name of the record, for the results of one commit: look again after a change. Read only for those over budget."""
+"""By the name of the record, read only for those over budget.
+
+They explain the results of one commit: look again after a change.
+"""

@@ -15,6 +15,7 @@ PRELOAD = (
     "pyarrow.parquet",
     "pyiceberg.manifest",
     "pyiceberg.partitioning",
+    "pyiceberg.table",
     "galley.worker_entry",
 )
 """What worker processes load before there is work."""

@@ -54,8 +54,14 @@ def test_tables_are_listed_with_their_marks(ana: Shell) -> None:
     assert [table["name"] for table in answer["tables"]] == TABLES
     assert [table["untested"] for table in answer["tables"]] == [False] * 3
     assert [table["stale"] for table in answer["tables"]] == [[], [], []]
+    assert all(Path(table["location"]).is_absolute() for table in answer["tables"])
+    assert all(Path(table["location"]).is_file() for table in answer["tables"])
     history = ana.galley("tables", "history", "orders", "--json").follows("table_history")
     assert [version["rows"] for version in history["versions"]] == [60]
+    known = {table["location"] for table in answer["tables"]}
+    assert {version["location"] for version in history["versions"]} <= known
+    shown = ana.galley("show", "--json").follows("show")
+    assert {table["location"] for table in shown["tables"]} <= known
     metrics = ana.galley("tables", "metrics", "ORDERS", "--json").follows("table_metrics")
     assert metrics["metrics"]
 

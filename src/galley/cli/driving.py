@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from galley import bootstrap
 from galley.cli import screen
@@ -20,7 +21,7 @@ from galley.environments import retention
 from galley.environments.inspect_runs import run_facts
 from galley.errors import ConflictError
 from galley.lake.model import RefKind
-from galley.runs.follow import follow
+from galley.runs.follow import ask_to_stop, follow
 from galley.runs.model import Reason, Run, RunState
 
 if TYPE_CHECKING:
@@ -30,10 +31,23 @@ INTERRUPTED = 130
 CONFLICTS = (Reason.CONFLICT, Reason.SUPERSEDED)
 
 
+LAST_WORDS = 2.0
+"""Seconds after which the second Ctrl-C ends this process, recorded or not."""
+
+
+def _nothing() -> None:
+    """Where there is no run to be asked."""
+
+
 @dataclass(slots=True)
 class Interrupts:
-    """Counts Ctrl-C: the first asks, the second ends this process at once."""
+    """Counts Ctrl-C: the first asks, the second ends this process once ``ask`` has been recorded.
 
+    Two of them may come before the engine looks. A run of which nobody has written down that it is
+    to stop would go on at the next command.
+    """
+
+    ask: Callable[[], None] = _nothing
     count: int = 0
 
     def __call__(self) -> bool:
@@ -43,18 +57,43 @@ class Interrupts:
     def note(self, number: int, frame: FrameType | None) -> None:
         """The signal handler."""
         self.count += 1
-        if self.count > 1:
-            # The supervisor of the workers sees this process end and kills what still runs.
-            sys.stderr.write("\x1b[?25h\n" if sys.stderr.isatty() else "\n")
-            sys.stderr.flush()
-            os._exit(INTERRUPTED)
+        if self.count > 2:
+            _leave(told=False)
+        if self.count == 2:
+            # Not here: what this signal interrupts may hold the database's lock, and has to go on.
+            for act, wait in ((self._ask_and_leave, 0.0), (_give_up, LAST_WORDS)):
+                timer = threading.Timer(wait, act)
+                timer.daemon = True
+                timer.start()
+            return
         sys.stderr.write("\nstopping the run; press Ctrl-C again to leave at once\n")
+
+    def _ask_and_leave(self) -> None:
+        told = False
+        try:
+            self.ask()
+            told = True
+        finally:
+            _leave(told=told)
+
+
+def _give_up() -> None:
+    _leave(told=False)
+
+
+def _leave(*, told: bool) -> NoReturn:
+    """End at once. The workers' supervisor sees this process end and kills what still runs."""
+    sys.stderr.write("\x1b[?25h\n" if sys.stderr.isatty() else "\n")
+    if not told:
+        sys.stderr.write("the run may not know that it is to stop: galley cancel\n")
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)
 
 
 @contextmanager
-def interrupts() -> Iterator[Interrupts]:
-    """Take Ctrl-C over while a run is followed."""
-    found = Interrupts()
+def interrupts(ask: Callable[[], None] = _nothing) -> Iterator[Interrupts]:
+    """Take Ctrl-C over while a run is followed; ``ask`` records that it is to stop."""
+    found = Interrupts(ask)
     before = signal.signal(signal.SIGINT, found.note)
     try:
         yield found
@@ -67,7 +106,7 @@ def drive(session: Session, pool: Pool, run: Run, *, as_json: bool) -> int:
     console = screen.err()
     live = not as_json and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     watch = watcher(session.home.database, run, console, live=live)
-    with interrupts() as interrupted:
+    with interrupts(lambda: ask_to_stop(session.site, run.id)) as interrupted:
         try:
             ended = follow(
                 session.site,

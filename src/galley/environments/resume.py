@@ -23,9 +23,7 @@ from galley.runs import findings, queue, records
 from galley.runs.model import Intention, Run, RunCause, RunRequest, RunState, StepState
 from galley.runs.verdict import Verdict
 
-_DONE = frozenset(
-    {StepState.SUCCEEDED, StepState.REUSED, StepState.BLOCKED, StepState.STAGED}
-)
+_DONE = frozenset({StepState.SUCCEEDED, StepState.REUSED, StepState.BLOCKED, StepState.STAGED})
 """The states of steps whose tables a run has staged."""
 
 

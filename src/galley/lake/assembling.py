@@ -210,7 +210,9 @@ class Assembly:
         base = self.base
         if not self.job.replaces or base is None:
             return False
-        return base.intent.kind is not IntentKind.REPLACE or bool(base.intent.spans)
+        # A restored version is a plain replace that still has its windows.
+        cut = self.job.materialize in INCREMENTAL or "window" in base.made
+        return cut or base.intent.kind is not IntentKind.REPLACE or bool(base.intent.spans)
 
 
 def rows_digest(files: Iterable[DataFile]) -> str | None:

@@ -50,7 +50,16 @@ class WriteJob:
     @property
     def replaces(self) -> bool:
         """Whether the result is all the table holds."""
-        return self.materialize not in INCREMENTAL or self.rebuild
+        return self.materialize not in INCREMENTAL or self.rebuild or self.recut
+
+    @property
+    def recut(self) -> bool:
+        """Whether the table was cut into other windows before: none of them can be kept."""
+        before = self.base.made.get("window") if self.base else None
+        if before is None or self.window_column is None or self.materialize == "merge":
+            return False
+        now = (self.window_column.lower(), self.window_unit, self.timezone)
+        return bool((before["column"], before["by"], before["timezone"]) != now)
 
     @property
     def folder(self) -> str:

@@ -20,7 +20,7 @@ from galley.project.model import Materialize, Retry, Step
 from galley.runs import findings, keys, queue, records
 from galley.runs.live import LiveRun, Site, memory_share, step_values, table_id
 from galley.runs.model import Reason, StepRun, StepState
-from galley.runs.planning import Scene, StepPlan
+from galley.runs.planning import Scene, StepPlan, cut_of
 from galley.runs.protocol import StepDone, StepTask, TaskFailed
 
 MOST_LOSSES = 3
@@ -125,7 +125,7 @@ def task_for(
             for name in step.connections
             if name in live.manifest.connections
         },
-        threads=max(site.threads // slots, 1),
+        threads=site.threads,
         memory=memory_share(site, slots),
         ref=live.run.ref,
     )
@@ -330,6 +330,8 @@ def _stamped(
         "run": live.run.id,
         "read": {n: c for n, c in attempt.contents.items() if n not in step.outputs},
     }
+    if (cut := cut_of(step)) is not None:
+        made["window"] = cut
     inputs = {name: attempt.contents.get(name, "absent") for name in step.inputs}
     return replace(
         change, version=replace(change.version, step=step.name, inputs=inputs, made=made)

@@ -77,10 +77,9 @@ class Claimer:
         step_run: StepRun,
         decide: Callable[[], Afterwards],
     ) -> Afterwards:
-        """Decide; if that fails nothing of it stays, and one run's trouble stops no other."""
+        """Decide. One run's trouble must not stop the engine for all others."""
         try:
-            with connection.begin_nested():
-                return decide()
+            return decide()
         except GalleyError as error:
             self._refuse(connection, live, step_run, Reason.USER_ERROR, *_told(error))
         except DBAPIError:
@@ -104,10 +103,12 @@ class Claimer:
         secrets: dict[str, str] = {}
         if step.secrets:
             secrets = self.site.secrets(live.manifest, step.secrets, live.folder)
-        attempt = attempts.begin(connection, live, step_run, plan, scene, self.site.clock())
-        if attempt is None:
-            return _nothing
-        task = attempts.task_for(self.site, live, attempt, scene, share, secrets)
+        # Of an attempt that cannot begin nothing stays.
+        with connection.begin_nested():
+            attempt = attempts.begin(connection, live, step_run, plan, scene, self.site.clock())
+            if attempt is None:
+                return _nothing
+            task = attempts.task_for(self.site, live, attempt, scene, share, secrets)
         return lambda: self.jobs.submit_step(live, attempt, task, tuple(secrets.values()))
 
     def _reuse(

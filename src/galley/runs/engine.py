@@ -116,7 +116,7 @@ class Engine:
                 self._heed(live, found, now)
         with self.site.database.write(durable=False) as connection:
             queue.wake_retries(connection, self.live, now)
-            backfill.advance(connection, now)
+            backfill.advance(connection, self.site, now)
 
     def _start_queued(self, now: int) -> None:
         with self.site.database.read() as connection:
@@ -131,10 +131,10 @@ class Engine:
 
     def _start(self, run: Run, now: int) -> None:
         try:
+            if run.request.batch is not None:
+                backfill.start_backfill(self.site, run, self.id, now)
+                return
             with self.site.database.write() as connection:
-                if run.request.batch is not None:
-                    backfill.start_backfill(connection, self.site, run, self.id, now)
-                    return
                 live = start_run(connection, self.site, run, self.id, now)
         except (UnavailableError, DBAPIError):
             raise

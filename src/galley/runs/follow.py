@@ -8,7 +8,7 @@ from collections.abc import Callable
 from galley.runs import records
 from galley.runs.engine import Engine
 from galley.runs.live import Site
-from galley.runs.lockfile import EngineLock
+from galley.runs.lockfile import EngineLock, home_gone
 from galley.runs.model import Intention, Run
 from galley.runs.pool import Pool
 
@@ -29,6 +29,9 @@ def follow(
 
     ``watch`` is called again and again to show progress. When ``interrupted`` becomes true the run
     is asked to stop, and the wait goes on until it has.
+
+    Raises:
+        UnavailableError: the home was deleted meanwhile.
     """
     asked = False
     engine = Engine(site, pool, slots)
@@ -36,10 +39,11 @@ def follow(
 
     def ended() -> bool:
         nonlocal asked
+        if lock.lost:
+            raise home_gone(site.home)
         if interrupted() and not asked:
             asked = True
-            with site.database.write() as connection:
-                records.set_intention(connection, run_id, Intention.CANCEL, site.clock())
+            ask_to_stop(site, run_id)
         if run_id in engine.live:
             return False
         with site.database.read() as connection:
@@ -55,6 +59,13 @@ def follow(
     watch()
     with site.database.read() as connection:
         return records.get_run(connection, run_id)
+
+
+def ask_to_stop(site: Site, run_id: str) -> None:
+    """Record the wish that a run is cancelled, if nobody has yet."""
+    with site.database.write() as connection:
+        if records.get_run(connection, run_id).intention is not Intention.CANCEL:
+            records.set_intention(connection, run_id, Intention.CANCEL, site.clock())
 
 
 def _work(engine: Engine, ended: Callable[[], bool], watch: Callable[[], None]) -> None:

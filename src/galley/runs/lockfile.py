@@ -7,6 +7,16 @@ import os
 from pathlib import Path
 from types import TracebackType
 
+from galley.errors import UnavailableError
+
+
+def home_gone(home: Path) -> UnavailableError:
+    """The error for a home that was deleted while a command worked in it."""
+    return UnavailableError(
+        f"the home {home} was deleted or moved while this command worked in it",
+        hint="put it back and run the same command again, or start anew with `galley run`",
+    )
+
 
 class EngineLock:
     """The lock of a home. The file holds the process id of whoever has it, for messages."""
@@ -20,11 +30,29 @@ class EngineLock:
         """Whether this object has the lock."""
         return self._file is not None
 
+    @property
+    def lost(self) -> bool:
+        """Whether the file that this object locks is no longer the home's: the home was deleted."""
+        if self._file is None:
+            return False
+        try:
+            there = self._path.stat()
+        except FileNotFoundError:
+            return True
+        return not os.path.samestat(there, os.fstat(self._file))
+
     def acquire(self) -> bool:
-        """Take the lock if nobody has it."""
+        """Take the lock if nobody has it.
+
+        Raises:
+            UnavailableError: the home is gone.
+        """
         if self._file is not None:
             return True
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError as error:
+            raise home_gone(self._path.parent) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

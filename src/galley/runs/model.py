@@ -152,8 +152,8 @@ class RunRequest:
 class Run:
     """One execution of a pipeline.
 
-    ``on_behalf_of`` is whom ``actor`` acted for when it asked for the run. ``base`` is the commit of the target at which the run was pinned, ``pins`` the commits of other
-    projects' refs that it reads.
+    ``on_behalf_of`` is whom ``actor`` acted for. ``base`` is the commit of the target at which the
+    run was pinned, ``pins`` the commits of other projects' refs that it reads.
     """
 
     id: str

@@ -40,7 +40,8 @@ class StepPlan:
 
     ``spans`` are the windows to make and ``span_keys`` their keys; ``kept`` those that are there;
     ``adopted`` windows that another ref has proved. ``results`` are whole tables to take over.
-    ``key`` identifies the whole step's work; ``reusable`` is whether others may reuse it.
+    ``key`` identifies the whole step's work; ``reusable`` is whether others may reuse it. ``recut``
+    says that the table is cut otherwise than before: its windows can only be made all at once.
     """
 
     step: str
@@ -55,6 +56,7 @@ class StepPlan:
     adopted: tuple[findings.Result, ...] = ()
     results: tuple[findings.Result, ...] = ()
     from_run: str | None = None
+    recut: bool = False
 
     @property
     def tested(self) -> tuple[Span, ...]:
@@ -137,6 +139,14 @@ class Scene:
                 if version is not None:
                     found[name] = version
         return found
+
+
+def cut_of(step: Step) -> dict[str, str] | None:
+    """How a step's tables are cut into windows, as their versions keep it; None: not at all."""
+    window = step.window
+    if window is None or step.materialize not in (Materialize.WINDOW, Materialize.APPEND):
+        return None
+    return {"column": window.column.lower(), "by": window.by.value, "timezone": window.timezone}
 
 
 def plan_step(scene: Scene, step: Step, setting: Setting) -> StepPlan:
@@ -258,9 +268,15 @@ def _plan_windows(
     versions = scene.versions((*step.inputs, *step.outputs))
     own = versions.get(step.outputs[0])
     ledger = scene.ledger(own.table_id) if own else {}
-    wanted = _promoted(scene, step, setting, ledger) or _wanted(step, window, setting, ledger)
+    recut = own is not None and _recut(step, own, setting)
+    there = _present(step, window, own, ledger) if own else ()
+    wanted = _promoted(scene, step, window, setting, there)
+    wanted = wanted or _wanted(step, window, setting, there)
+    if recut:
+        # The table is replaced whole, so whatever it has must be made again.
+        wanted = tuple(sorted({*wanted, *there}))
     span_keys = _span_keys(scene, step, window, setting, identity, versions, wanted)
-    rebuild = step.name in setting.rebuild
+    rebuild = recut or step.name in setting.rebuild
     reusable = keys.unusable(step, setting.probes.get(step.name)) is None
     stale, kept = _sort_out(step, wanted, span_keys, ledger, rebuild)
     adopted: tuple[findings.Result, ...] = ()
@@ -280,7 +296,9 @@ def _plan_windows(
     return StepPlan(
         step=step.name,
         move=Move.RUN if stale else Move.REUSE,
-        why=_why_windows(scene, step, stale, kept, adopted, ledger, rebuild),
+        why=f"{_windows(len(stale))} to be made anew: the table was cut otherwise before"
+        if recut
+        else _why_windows(scene, step, stale, kept, adopted, ledger, rebuild),
         key=digest("windows", *(span_keys[str(span)] for span in wanted)),
         reusable=reusable,
         identity=identity,
@@ -289,33 +307,72 @@ def _plan_windows(
         kept=kept,
         adopted=adopted,
         from_run=adopted[0].run_id if adopted and not stale else None,
+        recut=recut,
     )
 
 
+def _recut(step: Step, own: Version, setting: Setting) -> bool:
+    """Whether the table was cut by another column, unit or time zone than its step cuts it now.
+
+    Raises:
+        WindowError: it was, and its rows could get lost where nobody asked for a rebuild.
+    """
+    before, now = own.made.get("window"), cut_of(step)
+    if before is None or now is None or before == now:
+        return False
+    kept = step.materialize is Materialize.APPEND or WindowUnit.KEY in (before["by"], now["by"])
+    if kept and step.name not in setting.rebuild:
+        raise WindowError(
+            f"{own.table} was cut by {before['by']} of {before['column']} ({before['timezone']}), "
+            f"and now by {now['by']} of {now['column']} ({now['timezone']}): its windows would "
+            "have to be made anew, all of them",
+            hint=f"--rebuild {step.name} replaces the whole table, or give the step a new name",
+        )
+    return True
+
+
+def _present(
+    step: Step, window: WindowSpec, version: Version, ledger: Collection[Span]
+) -> Collection[Span]:
+    """The windows a table has, as the step cuts it now."""
+    before = version.made.get("window")
+    if before is None or before == cut_of(step):
+        return ledger
+    if WindowUnit.KEY in (window.by, before["by"]):
+        return ()
+    found: set[Span] = set()
+    for span in ledger:
+        first, after = calendar.parse_range(span.start, window)
+        pairs = calendar.spans(window, first, max(after, span.end))
+        found.update(Span(*pair) for pair in pairs)
+    return found
+
+
 def _promoted(
-    scene: Scene, step: Step, setting: Setting, ledger: Mapping[Span, WindowEntry]
+    scene: Scene, step: Step, window: WindowSpec, setting: Setting, present: Collection[Span]
 ) -> tuple[Span, ...]:
     """The windows a promotion is about: those the target has and those its source has."""
     if setting.source is None:
         return ()
     there = trees.lookup(scene.connection, setting.source, step.outputs[:1])
-    found = set(ledger)
+    found = set(present)
     for version in there.values():
-        found |= set(trees.ledger(scene.connection, setting.source, version.table_id))
+        ledger = trees.ledger(scene.connection, setting.source, version.table_id)
+        found |= set(_present(step, window, version, ledger))
     return tuple(sorted(found))
 
 
 def _wanted(
-    step: Step, window: WindowSpec, setting: Setting, ledger: Mapping[Span, WindowEntry]
+    step: Step, window: WindowSpec, setting: Setting, present: Collection[Span]
 ) -> tuple[Span, ...]:
     """The windows that the run is about: those asked for, or all complete ones since the start."""
     if setting.windows is not None:
         start, end = setting.windows
         asked = tuple(Span(*pair) for pair in calendar.spans(window, start, end))
-        return _declared(window, asked, ledger)
+        return _declared(window, asked, present)
     if window.by is WindowUnit.KEY or window.start is None:
-        if ledger:
-            return tuple(sorted(ledger))
+        if present:
+            return tuple(sorted(present))
         raise WindowError(
             f"nothing says which windows of {step.name} to make",
             hint="give --window, or a `start` under `window:` in the step",
@@ -333,7 +390,7 @@ def _wanted(
 
 
 def _declared(
-    window: WindowSpec, asked: tuple[Span, ...], ledger: Mapping[Span, WindowEntry]
+    window: WindowSpec, asked: tuple[Span, ...], present: Collection[Span]
 ) -> tuple[Span, ...]:
     """The windows asked for that lie between the step's declared start and end.
 
@@ -348,7 +405,7 @@ def _declared(
         for span in asked
         if (first is None or span.start >= first) and (last is None or span.start < last)
     )
-    if found or ledger or first is None:
+    if found or present or first is None:
         return found
     return (Span(first, calendar.shift(window, first, 1)),)
 
@@ -366,7 +423,10 @@ def _span_keys(
     cut = {
         name: scene.ledger(versions[name].table_id)
         for name in step.inputs
-        if name in versions and "." not in name and name not in step.outputs
+        if name in versions
+        and "." not in name
+        and name not in step.outputs
+        and _cut_alike(step, versions[name])
     }
     cut = {name: ledger for name, ledger in cut.items() if ledger}
     whole = {
@@ -385,6 +445,19 @@ def _span_keys(
         }
         found[str(span)] = keys.window_key(identity, span, whole, windowed)
     return found
+
+
+def _cut_alike(step: Step, version: Version) -> bool:
+    """Whether an input's windows say what a window of the step reads of it.
+
+    Those of time do in one time zone, whatever their units; keys do if they are the same column's.
+    """
+    mine, theirs = cut_of(step), version.made.get("window")
+    if mine is None or theirs is None:
+        return False
+    if WindowUnit.KEY in (mine["by"], theirs["by"]):
+        return (mine["by"], mine["column"]) == (theirs["by"], theirs["column"])
+    return bool(mine["timezone"] == theirs["timezone"])
 
 
 def _lookback(window: WindowSpec, span: Span) -> tuple[Span, ...]:

@@ -136,7 +136,7 @@ def task_for(site: Site, live: LiveRun, node: Node, work: TestWork, slots: int) 
         spans=work.spans,
         window_column=window.column if window else None,
         timezone=window.timezone if window else "UTC",
-        threads=max(site.threads // slots, 1),
+        threads=site.threads,
         memory=memory_share(site, slots),
     )
 

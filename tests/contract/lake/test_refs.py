@@ -1,6 +1,7 @@
 """Refs move forward only, by compare-and-set, and are found by what people write."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select
@@ -114,6 +115,9 @@ def test_renewing_does_not_make_work_stale(shop: Shop) -> None:
     kitchen = shop.open("kitchen/ana")
     assert set_expiry(shop.conn, kitchen, 7).expires_at == 7
     assert shop.ref("kitchen/ana").expires_at == 7
+    gone = replace(kitchen, name="kitchen/gone")
+    with pytest.raises(StaleRefError):
+        set_expiry(shop.conn, gone, 7)
     shop.step(kitchen, change("flights", "f1"))
 
 

@@ -1,8 +1,10 @@
 """A rollback is a new commit that shows an old state; what it takes back does not return."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from galley.errors import (
     MergeConflictError,
@@ -53,6 +55,24 @@ def test_the_last_publish_is_taken_back_by_a_new_commit(shop: Shop) -> None:
         good.id,
     ]
     assert set(withdrawn(shop.conn, SHOP, ["f1", "f2", "d2"])) == {"f2", "d2"}
+
+
+def test_a_plan_reads_no_whole_versions(shop: Shop) -> None:
+    """They hold schemas and lists of files: a wide rollback would spend its time on these."""
+    shop.publish(windows("daily", "d1", 1), change("flights", "f1"))
+    shop.publish(windows("daily", "d2", 1), change("flights", "f2"))
+    said: list[str] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        said.append(statement)
+
+    event.listen(shop.conn, "before_cursor_execute", note)
+    made = plan(shop)
+    event.remove(shop.conn, "before_cursor_execute", note)
+    assert "d1-2026-01-01" in made.cleared
+    assert "d2-2026-01-01" in made.withdrawn
+    assert said
+    assert not [text for text in said if "lake_entry.version" in text]
 
 
 def test_what_was_taken_back_does_not_return_by_a_late_run(shop: Shop) -> None:

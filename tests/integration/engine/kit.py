@@ -10,7 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from galley import bootstrap
+import pytest
+
+from galley import bootstrap, faults
 from galley.environments import launch, promotion, resume, rollback
 from galley.environments.home import Checkout, Home
 from galley.errors import GalleyError
@@ -266,6 +268,19 @@ def once(condition: Callable[[], bool], act: Callable[[], None]) -> Callable[[],
             act()
 
     return tick
+
+
+def at(monkeypatch: pytest.MonkeyPatch, name: str, act: Callable[[], object]) -> list[str]:
+    """Act once as soon as the engine comes to a point; the points it acted at."""
+    seen: list[str] = []
+
+    def point(here: str) -> None:
+        if here == name and not seen:
+            seen.append(here)
+            act()
+
+    monkeypatch.setattr(faults, "point", point)
+    return seen
 
 
 def alive(mark: str) -> list[int]:

@@ -16,7 +16,7 @@ GUARDS = {
     "the epoch check": (
         "a_zombie_finishes",
         "runs/queue.py",
-        "            step_run.c.epoch == bindparam(\"own_epoch\"),\n",
+        '            step_run.c.epoch == bindparam("own_epoch"),\n',
         "",
     ),
     "the compare-and-set of a publish": (

@@ -4,7 +4,8 @@ import pytest
 
 from galley.lake import refs
 from galley.lake.trees import ledger, lookup
-from galley.runs.model import Intention, RunCause, RunState, StepState
+from galley.runs.model import Intention, Run, RunCause, RunState, StepState
+from galley.runs.records import list_runs
 from tests.integration.engine.driver import Command
 from tests.integration.engine.kit import Works, once
 
@@ -127,3 +128,123 @@ def test_a_window_whose_input_changed_is_made_again_and_alone(days: Works) -> No
     assert run.state is RunState.SUCCEEDED
     assert days.steps(run)["hourly"].state is StepState.SUCCEEDED
     assert len(days.rows("hourly")) == 8
+
+
+def test_a_backfill_of_keys_makes_every_key(works: Works) -> None:
+    works.load("raw", "id,town\n1,a\n2,b\n3,c\n", pipeline="src")
+    assert works.run("src").state is RunState.SUCCEEDED
+    window = "{column: town, by: key}"
+    sql = "SELECT id, town FROM raw WHERE town = $start"
+    works.sql("towns", sql, materialize="window", window=window)
+    for town in "abc":
+        assert works.run(window=town).state is RunState.SUCCEEDED
+    works.sql("towns", sql.replace("id,", "id * 10 AS id,"), materialize="window", window=window)
+    parent = works.run(batch=2, cause=RunCause.BACKFILL)
+    assert parent.state is RunState.SUCCEEDED, parent.message
+    assert works.rows("towns") == [(10, "a"), (20, "b"), (30, "c")]
+
+
+def test_a_backfill_begins_with_what_its_windows_are_cut_from(works: Works) -> None:
+    works.load("raw", HEAD + "1,2024-03-01\n2,2024-03-02\n")
+    window = "{column: day, by: day, start: 2024-03-01, end: 2024-03-05}"
+    works.sql("daily", SELECT, materialize="window", window=window)
+    works.sql("total", "SELECT count(*) AS n FROM daily")
+    reading = "SELECT d.day, n FROM daily d, total WHERE d.day >= $start AND d.day < $end"
+    works.sql("share", reading, materialize="window", window=window)
+    first = works.run(batch=1, cause=RunCause.BACKFILL)
+    assert first.state is RunState.SUCCEEDED, first.message
+    assert (len(made(works)), works.rows("total")) == (2, [(2,)])
+    works.load("raw", HEAD + "1,2024-03-01\n2,2024-03-02\n3,2024-03-03\n")
+    again = works.run(batch=1, cause=RunCause.BACKFILL)
+    assert again.state is RunState.SUCCEEDED, again.message
+    assert (len(made(works)), works.rows("total")) == (3, [(3,)])
+    assert {n for _, n in works.rows("share")} == {3}
+
+
+def test_a_backfill_whose_beginning_fails_makes_no_window(works: Works) -> None:
+    works.sql("raw", "SELECT 1 AS id, error('no') AS day")
+    works.sql("daily", SELECT, materialize="window", window=WINDOW)
+    parent = works.run(batch=1, cause=RunCause.BACKFILL)
+    assert parent.state is RunState.FAILED
+    assert [one.request.select for one in children(works, parent)] == [("raw",)]
+
+
+def test_a_paused_backfill_rests_until_it_goes_on(days: Works) -> None:
+    parent = days.launch(batch=1, cause=RunCause.BACKFILL)
+    stop = once(lambda: len(made(days)) > 0, lambda: days.ask(parent, Intention.PAUSE))
+    resting: list[int] = []
+
+    def tick() -> None:
+        stop()
+        if days.get(parent).state is RunState.PAUSED:
+            published = [one for one in children(days, parent) if one.state.terminal]
+            resting.append(len(published))
+            if len(resting) == 30:
+                days.ask(parent, Intention.GO)
+
+    (ended,) = days.drive(parent, tick=tick)
+    assert ended.state is RunState.SUCCEEDED, ended.message
+    # What was publishing when the wish came may end; nothing else does.
+    assert len(resting) >= 30
+    assert resting[20] == resting[29] < 8
+    assert len(made(days)) == 8
+
+
+def children(works: Works, parent: Run) -> list[Run]:
+    with works.home.database.read() as conn:
+        return list_runs(conn, parent=parent.id)
+
+
+@pytest.mark.parametrize("batch", [None, 1])
+def test_a_table_cut_by_another_unit_forgets_the_windows_it_had(
+    days: Works, batch: int | None
+) -> None:
+    days.run()
+    assert days.promote().state is RunState.SUCCEEDED
+    old = set(files(days))
+    cause = RunCause.BACKFILL if batch else RunCause.MANUAL
+    window = WINDOW.replace("by: day", "by: month").replace("03-09", "05-01")
+    tests = [{"unique": "id"}]
+    days.sql("daily", SELECT, materialize="window", window=window, tests=tests)
+    run = days.run(batch=batch, cause=cause)
+    assert run.state is RunState.SUCCEEDED, run.message
+    assert len(made(days)) == 8
+    assert days.promote().state is RunState.SUCCEEDED
+    with days.home.database.read() as conn:
+        head = refs.get_ref(conn, days.name, "production").head
+        table = lookup(conn, head, ["daily"])["daily"]
+        spans = sorted(span.start for span in ledger(conn, head, table.table_id))
+    assert spans == ["2024-03-01", "2024-04-01"]
+    assert len(made(days, "production")) == 8
+    assert not old & set(files(days))
+
+
+def test_months_cut_into_days_again_keep_every_row(days: Works) -> None:
+    window = WINDOW.replace("by: day", "by: month").replace("03-09", "04-01")
+    days.sql("daily", SELECT, materialize="window", window=window)
+    assert days.run().state is RunState.SUCCEEDED
+    days.sql("daily", SELECT, materialize="window", window=WINDOW.replace("03-09", "04-15"))
+    parent = days.run(batch=3, cause=RunCause.BACKFILL, window="2024-03-02")
+    assert parent.state is RunState.SUCCEEDED, parent.message
+    assert (len(made(days)), len(days.query("SELECT DISTINCT day FROM daily"))) == (8, 8)
+
+
+def test_windows_follow_an_input_that_is_cut_otherwise(works: Works) -> None:
+    works.load("raw", "id,day,town\n1,2024-03-01,a\n2,2024-03-02,a\n", pipeline="src")
+    assert works.run("src").state is RunState.SUCCEEDED
+    towns = "SELECT id, day, town FROM raw WHERE town = $start"
+    works.sql("towns", towns, materialize="window", window="{column: town, by: key}", pipeline="k")
+    works.run("k", window="a")
+    sql = "SELECT id, day FROM towns WHERE day >= $start AND day < $end"
+    works.sql("daily", sql, materialize="window", window=WINDOW)
+    works.run()
+    works.sql(
+        "towns",
+        towns.replace("id,", "id * 10 AS id,"),
+        materialize="window",
+        window="{column: town, by: key}",
+        pipeline="k",
+    )
+    assert works.run("k", window="a").state is RunState.SUCCEEDED
+    assert works.run().state is RunState.SUCCEEDED
+    assert [id for id, _ in works.rows("daily")] == [10, 20]

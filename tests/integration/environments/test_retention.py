@@ -7,9 +7,11 @@ from pathlib import Path
 from galley import bootstrap, clock
 from galley.environments import retention
 from galley.environments.home import Home
+from galley.ids import new_id
 from galley.lake import refs
 from galley.lake.model import PRODUCTION, RefKind
-from galley.runs import queue
+from galley.runs import queue, records
+from galley.runs.model import Intention, Run, RunCause, RunRequest, RunState
 from tests.cli_cast import shop
 
 DAY = 24 * 3600 * 1_000_000
@@ -50,6 +52,49 @@ def test_refs_past_their_time_are_removed(tmp_path: Path) -> None:
         left = [ref.name for ref in refs.list_refs(connection, "shop")]
     assert left == ["kitchen/new", PRODUCTION, "tag/kept"]
     assert expired(home).refs == ()
+
+
+def queued(home: Home, ref: str, resumes: str | None = None) -> None:
+    """A run that nobody works on yet."""
+    request = RunRequest(("p",), ref, resumes=resumes)
+    run = Run(
+        id=new_id(),
+        project="shop",
+        pipeline="p",
+        ref=ref,
+        state=RunState.QUEUED,
+        intention=Intention.GO,
+        cause=RunCause.MANUAL,
+        definition="",
+        request=request,
+        actor="ana",
+    )
+    with home.database.write() as connection:
+        records.insert_run(connection, run)
+
+
+def test_what_is_used_between_plan_and_removal_stays(tmp_path: Path) -> None:
+    """Renewed, worked in, resumed, moved or closed meanwhile; the rest goes all the same."""
+    home = opened(tmp_path / "home")
+    kept = ["kitchen/renewed", "kitchen/used", "run/gone-on", "kitchen/moved"]
+    for name in (*kept, "kitchen/closed", "kitchen/idle"):
+        kind = RefKind.RUN if name.startswith("run/") else RefKind.KITCHEN
+        branch(home, name, kind, home.clock() - 1)
+    found = expired(home)
+    assert len(found.refs) == 6
+    queued(home, "kitchen/used")
+    queued(home, "kitchen/other", resumes="gone-on")
+    with home.database.write() as connection:
+        named = {ref.name: ref for ref in found.refs}
+        refs.set_expiry(connection, named["kitchen/renewed"], home.clock() + DAY)
+        moved = named["kitchen/moved"]
+        refs.set_fork_point(connection, moved, moved.head, who="ana", why="x", now=home.clock())
+        refs.delete_ref(
+            connection, named["kitchen/closed"], who="ana", why="closed", now=home.clock()
+        )
+        gone = retention.apply_retention(connection, home, "shop", found)
+        assert [ref.name for ref in gone.refs] == ["kitchen/idle"]
+        assert all(refs.find_ref(connection, "shop", name) for name in kept)
 
 
 def test_old_events_and_logs_are_removed(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,7 @@ from galley.clock import from_datetime, to_datetime
 from galley.db.base import metadata
 from galley.db.engine import open_database
 from galley.errors import WindowError
-from galley.lake.model import Change, IntentKind, WindowEntry
+from galley.lake.model import Change, IntentKind, Span, WindowEntry
 from galley.project.model import (
     Materialize,
     Source,
@@ -41,6 +43,11 @@ STEP = Step(
 )
 SETTING = Setting(SHOP, {}, "tools", NOW)
 EVERY = {day(number) for number in range(1, 10)}
+
+
+def cut(by: str, column: str = "day", timezone: str = "UTC") -> dict[str, Any]:
+    """What a version keeps of how its windows were cut."""
+    return {"window": {"column": column, "by": by, "timezone": timezone}}
 
 
 @contextmanager
@@ -112,14 +119,78 @@ def test_the_plan_of_what_was_just_made_is_to_keep_it() -> None:
 def test_a_new_day_leaves_the_old_ones_where_the_input_is_cut_alike() -> None:
     with opened() as shop:
         entries = tuple(WindowEntry(day(n), "k", f"c{n}", ()) for n in range(1, 9))
-        raw = version("raw", "cut", kind=IntentKind.WINDOW)
+        raw = version("raw", "cut", kind=IntentKind.WINDOW, made=cut("hour"))
         shop.publish(Change("raw", raw, windows=entries))
         make(shop, set(range(1, 9)))
-        more = version("raw", "more", kind=IntentKind.WINDOW)
+        more = version("raw", "more", kind=IntentKind.WINDOW, made=cut("hour"))
         shop.publish(Change("raw", more, windows=(WindowEntry(day(9), "k", "c9", ()),)))
         assert plan(shop).spans == (day(9),)
         looking_back = replace(STEP, window=replace(SPEC, lookback=1))
         assert set(plan(shop, looking_back).spans) == EVERY
+
+
+@pytest.mark.parametrize(
+    "made",
+    [{}, cut("key", column="region"), cut("day", timezone="Europe/Zurich")],
+    ids=["unknown", "keys", "zone"],
+)
+def test_an_input_that_is_cut_otherwise_counts_whole(made: dict[str, Any]) -> None:
+    with opened() as shop:
+        raw = version("raw", "cut", kind=IntentKind.WINDOW, made=made)
+        one = WindowEntry(Span("north", "north"), "k", "c1", ())
+        shop.publish(Change("raw", raw, windows=(one,)))
+        make(shop, set(range(1, 10)))
+        assert plan(shop).spans == ()
+        more = replace(raw, content_id="more")
+        shop.publish(Change("raw", more, windows=(replace(one, content_id="c2"),)))
+        assert set(plan(shop).spans) == EVERY
+
+
+def test_windows_of_keys_read_the_same_keys_of_the_same_column_only() -> None:
+    keyed = replace(STEP, window=WindowSpec("region", WindowUnit.KEY))
+    asked = replace(SETTING, windows=("north", "north"))
+    with opened() as shop:
+        found = []
+        for column, content in product(("region", "town"), ("c1", "c2")):
+            raw = version("raw", content, kind=IntentKind.WINDOW, made=cut("key", column=column))
+            south = WindowEntry(Span("south", "south"), "k", content, ())
+            shop.publish(Change("raw", replace(raw, content_id=column + content), windows=(south,)))
+            found.append(plan(shop, keyed, asked).key)
+        assert found[0] == found[1]
+        assert found[2] != found[3]
+
+
+def test_a_table_that_was_cut_otherwise_is_made_anew_with_all_it_has() -> None:
+    monthly = replace(STEP, window=WindowSpec("day", WindowUnit.MONTH))
+    with opened() as shop:
+        old = version("daily", "days", kind=IntentKind.WINDOW, made=cut("day"))
+        shop.publish(Change("daily", old, windows=(WindowEntry(day(3), "k", "c", ()),)))
+        february = replace(SETTING, windows=("2026-02-01", "2026-03-01"))
+        found = plan(shop, monthly, february)
+        assert [span.start for span in found.spans] == ["2026-01-01", "2026-02-01"]
+        assert found.recut
+        assert not plan(shop, setting=february).recut
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        replace(STEP, materialize=Materialize.APPEND, window=WindowSpec("day", WindowUnit.MONTH)),
+        replace(STEP, window=WindowSpec("day", WindowUnit.KEY)),
+    ],
+    ids=["append", "key"],
+)
+def test_rows_that_might_get_lost_are_recut_only_when_asked(step: Step) -> None:
+    with opened() as shop:
+        old = version("daily", "days", kind=IntentKind.WINDOW, made=cut("day"))
+        shop.publish(Change("daily", old, windows=(WindowEntry(day(3), "k", "c", ()),)))
+        asked = replace(SETTING, windows=("2026-01-01", "2026-01-01"))
+        if step.materialize is Materialize.APPEND:
+            asked = replace(SETTING, windows=("2026-01-01", "2026-02-01"))
+        with pytest.raises(WindowError, match="was cut by day of day") as found:
+            plan(shop, step, asked)
+        assert "--rebuild daily" in str(found.value.hint)
+        assert len(plan(shop, step, replace(asked, rebuild=frozenset(["daily"]))).spans) == 1
 
 
 def test_too_many_windows_are_not_made_unasked() -> None:

@@ -22,7 +22,7 @@ def resume(
         ),
     ] = None,
     same_code: Annotated[
-        bool, typer.Option("--same-code", help="Run the code that the run had, not the present one.")
+        bool, typer.Option("--same-code", help="Run the code that it had, not the present one.")
     ] = False,
     project: options.Project = None,
     as_json: options.Json = False,
