@@ -169,6 +169,9 @@ def test_a_blocking_test_publishes_nothing_until_somebody_answers_for_it(tmp_pat
     assert not run["published"]
     assert ana.galley("tables", "--json").json["tables"] == []
     assert ana.galley("resume", "--json", expect=1).follows("run")["cause"] == "resume"
+    ana.write("pipelines/shop/orders.sql", "this is no SQL")
+    again = ana.galley("resume", "--same-code", "--json", expect=1).json
+    assert [test["name"] for test in again["tests"] if test["blocks"]] == ["one_row_each"]
     override = ("runs", "publish", "last", "--override", "one_row_each")
     assert "reason" in ana.galley(*override, expect=2).err
     done = ana.galley(*override, "--reason", "known", "--json").follows("run")

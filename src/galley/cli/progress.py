@@ -162,12 +162,17 @@ class Batches:
         for child in children:
             if child.state.terminal and child.id not in self._told:
                 self._told.add(child.id)
-                self._console.print(_child_line(child), markup=False, soft_wrap=True)
+                self._console.print(_child_line(self._run, child), markup=False, soft_wrap=True)
 
 
-def _child_line(run: Run) -> str:
+def _child_line(parent: Run, run: Run) -> str:
     windows = run.request.windows
-    what = f"windows {windows[0]}..{windows[1]}" if windows else "the tables made from them"
+    if windows == parent.request.windows and run.request.select == parent.request.select:
+        what = "the tables made from them"
+    elif windows is None:
+        what = "the tables they are cut from"
+    else:
+        what = f"windows {windows[0]}..{windows[1]}"
     said = [f"{words.glyph(run.state.value)} {what}: {words.word(run.state.value)}"]
     if run.started and run.finished:
         said.append(words.seconds((run.finished - run.started) / 1_000_000))

@@ -377,7 +377,10 @@ def _write(connection: Connection, live: LiveRun, plan: PublishPlan, now: int) -
     activates = live.run.request.activates and head.code_version != live.run.definition
     if not plan.changes and not activates:
         return head
-    return publish.apply_publish(connection, plan, actor=live.run.actor, now=now)
+    run = live.run
+    return publish.apply_publish(
+        connection, plan, actor=run.actor, on_behalf_of=run.on_behalf_of, now=now
+    )
 
 
 def _succeed(
@@ -387,7 +390,7 @@ def _succeed(
     if not queue.move_run(connection, run.id, RunState.SUCCEEDED, now, commit_id=commit.id):
         raise SupersededError(f"run {run.id} was ended by somebody else; {run.ref} is untouched")
     findings.bind_metrics(connection, run.id, commit.id)
-    actor = Actor(run.actor)
+    actor = Actor(run.actor, on_behalf_of=run.on_behalf_of)
     protected = plan.target.protected
     resource = Resource("ref", run.ref, run.project, protected)
     action = Action.PROMOTE if run.request.activates else Action.RUN

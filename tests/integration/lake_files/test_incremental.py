@@ -1,10 +1,12 @@
 """Windows, appends and merges: what stays, what goes, what is refused."""
 
+from dataclasses import replace
+
 import pytest
 
 from galley.errors import SchemaChangeError, StepError
 from galley.lake import metadata, reading, snapshots
-from galley.lake.model import IntentKind, Span
+from galley.lake.model import Intent, IntentKind, Span
 
 DAYS = [Span(f"2020-01-0{day}", f"2020-01-0{day + 1}") for day in range(1, 6)]
 BY_DAY = {"materialize": "window", "window_column": "d", "window_unit": "day"}
@@ -107,6 +109,21 @@ def test_a_rebuild_starts_anew(kitchen, version_of):
     change = kitchen.write(day(DAYS[1], "1 AS x"), one, span=DAYS[1], rebuild=True, **BY_DAY)
     assert change.reset_windows
     assert [row[1] for row in kitchen.read(version_of(change))] == [1]
+
+
+def test_a_table_that_was_cut_otherwise_is_replaced_whole(kitchen, version_of):
+    one = version_of(kitchen.write(day(DAYS[0]), span=DAYS[0], **BY_DAY))
+    # As a rollback of some tables restores it: what it was before, by a plain replace.
+    cut = {"window": {"column": "d", "by": "day", "timezone": "UTC"}}
+    restored = replace(one, made=cut, intent=Intent(IntentKind.REPLACE))
+    month = Span("2020-02-01", "2020-03-01")
+    sql = "SELECT DATE '2020-02-03' AS d, 2 AS x"
+    change = kitchen.write(sql, restored, span=month, **{**BY_DAY, "window_unit": "month"})
+    assert change.reset_windows
+    assert [row[1] for row in kitchen.read(version_of(change))] == [2]
+    same = kitchen.write(day(DAYS[1]), restored, span=DAYS[1], **BY_DAY)
+    assert not same.reset_windows
+    assert len(kitchen.read(version_of(same))) == 2
 
 
 def test_appended_rows_stay(kitchen, version_of):

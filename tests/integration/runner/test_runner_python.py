@@ -176,7 +176,7 @@ def test_what_is_no_file(bench: Bench, returned: str) -> None:
 def test_a_step_may_make_nothing(bench: Bench) -> None:
     step = bench.python("quiet", "def quiet():\n    pass\n", materialize=Materialize.NONE)
     done = bench.run(step)
-    assert (done.changes, done.rows) == ((), 0)
+    assert (done.changes, done.rows) == ((), None)
 
 
 def test_relative_paths_start_at_the_project(bench: Bench) -> None:
