@@ -30,10 +30,8 @@ CAUSES: dict[str, str] = {
         "rounds in turns gave 1.01x. It is not the fsync, which takes at most 0.03 s."
     ),
     "ten-models": (
-        "in part known. Two steps that start together get one thread each, and the longer one, for "
-        "which all others wait, keeps to it when the other has ended. With all threads for each, "
-        "tried on a copy, 7.7 s became 6.7 s in two rounds (a third, disturbed, showed no gain), "
-        "which is still over; the rest has not been measured apart."
+        "known in part: the start of the processes (about 0.6 s), and the metrics of ten tables "
+        "(up to a fifth of each step); the rest has not been measured apart."
     ),
     "ten-models-unchanged": _STARTING,
     "ten-models-last-changed": f"{_STARTING} {_FIRST_TABLE}",
