@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 
 from galley import codec, faults
 from galley.ids import new_id
-from galley.lake import commits, refs, trees
-from galley.lake.model import Change, Commit, CommitKind, Span, Version
+from galley.lake import commits, refs
+from galley.lake.model import Change, Commit, CommitKind, Version
 from galley.project.model import Materialize, Retry, Step
 from galley.runs import findings, keys, queue, records
 from galley.runs.live import LiveRun, Site, memory_share, step_values, table_id
@@ -386,17 +386,3 @@ def _whole_keys(live: LiveRun, step: Step, attempt: Attempt, version: Version) -
         plan.identity, read | {version.table: version.content_id}, live.probes.get(step.name)
     )
     return (plan.key, again)
-
-
-def spans_text(spans: Iterable[Span]) -> str:
-    """Windows in a few words, for messages."""
-    listed = [str(span) for span in spans]
-    if len(listed) <= 3:
-        return ", ".join(listed)
-    return f"{listed[0]} … {listed[-1]} ({len(listed)} windows)"
-
-
-def tree_contents(connection: Connection, commit_id: str, tables: Iterable[str]) -> dict[str, str]:
-    """The content ids of the named tables at a commit."""
-    found = trees.lookup(connection, commit_id, list(tables))
-    return {name: version.content_id for name, version in found.items()}
