@@ -9,6 +9,7 @@ from pathlib import Path
 from galley import clock
 from galley.db import schema
 from galley.db.engine import Database, open_database, sqlite_url
+from galley.db.moments import DatabaseClock
 from galley.environments.home import Home
 from galley.environments.kitchens import personal
 from galley.environments.reading import Reader as Reader
@@ -67,7 +68,8 @@ def open_home(path: Path) -> Home:
     _refuse_emptied(path)
     database = _database(path)
     schema.prepare(database)
-    return Home(path, database, str(path / "warehouse"), actor(), clock.now)
+    told = clock.now if database.is_sqlite else DatabaseClock(database)
+    return Home(path, database, str(path / "warehouse"), actor(), told)
 
 
 def _refuse_emptied(path: Path) -> None:
@@ -91,6 +93,7 @@ def make_site(home: Home, slots: int) -> Site:
         secrets=_secrets,
         threads=max(os.cpu_count() or 1, slots),
         memory=_memory(),
+        origin=home.origin,
     )
 
 

@@ -21,7 +21,7 @@ from galley.environments.home import Home
 from galley.errors import GalleyError
 from galley.runs import processes, records
 from galley.runs.lockfile import EngineLock
-from galley.runs.recovery import boot_id
+from galley.runs.sessions import boot_id
 from galley.version import VERSION
 
 LIBRARIES = ("duckdb", "pyarrow", "pyiceberg", "sqlalchemy", "sqlglot", "pydantic")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,11 @@ class Home:
     warehouse: str
     actor: Actor
     clock: Clock
+
+    @property
+    def origin(self) -> str:
+        """What names this home to others who share its database."""
+        return f"{socket.gethostname()}:{self.path}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,7 @@ def launch(connection: Connection, home: Home, wanted: Launch) -> Run:
         request=request,
         actor=home.actor.name,
         on_behalf_of=home.actor.on_behalf_of,
+        origin=home.origin,
         created=now,
     )
     records.insert_run(connection, run)

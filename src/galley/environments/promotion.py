@@ -121,6 +121,7 @@ def promote(connection: Connection, home: Home, promotion: Promotion) -> Run:
         request=wanted.request,
         actor=home.actor.name,
         on_behalf_of=home.actor.on_behalf_of,
+        origin=home.origin,
         created=now,
     )
     records.insert_run(connection, run)

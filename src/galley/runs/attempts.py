@@ -18,6 +18,7 @@ from galley.lake import commits, refs
 from galley.lake.model import Change, Commit, CommitKind, Version
 from galley.project.model import Materialize, Retry, Step
 from galley.runs import findings, keys, queue, records
+from galley.runs.leases import Hold
 from galley.runs.live import LiveRun, Site, memory_share, step_values, table_id
 from galley.runs.model import Reason, StepRun, StepState
 from galley.runs.planning import Scene, StepPlan, cut_of
@@ -67,6 +68,7 @@ def begin(
     )
     if not moved:
         return None
+    contents = scene.contents(scene.versions((*step.inputs, *step.outputs)))
     records.start_attempt(
         connection,
         {
@@ -76,6 +78,8 @@ def begin(
             "epoch": step_run.epoch,
             "owner": step_run.owner or "",
             "base": scene.head,
+            "plan": codec.to_plain(replace(plan, adopted=(), results=())),
+            "contents": contents,
             "started": now,
             "log": log_name,
         },
@@ -89,9 +93,14 @@ def begin(
         owner=live.run.actor,
         now=now,
     )
-    contents = scene.contents(scene.versions((*step.inputs, *step.outputs)))
     faults.point("attempt.before_commit")
-    return Attempt(id, step_run, plan, contents, log_name)
+    return Attempt(id, replace(step_run, spans=plan.tested), plan, contents, log_name)
+
+
+def revive(row: Mapping[str, Any], step_run: StepRun) -> Attempt:
+    """The attempt that a row keeps: its answer may come to another engine than began it."""
+    plan = codec.from_plain(StepPlan, row["plan"])
+    return Attempt(row["id"], step_run, plan, row["contents"], row["log"])
 
 
 def task_for(
@@ -180,12 +189,14 @@ def finish(
     done: StepDone,
     *,
     probe: str | None,
+    hold: Hold,
     now: int,
     plain: bool = False,
 ) -> tuple[Change, ...] | None:
     """Take over what an attempt made. ``None`` means the attempt had lost its step.
 
-    A ``plain`` step made no table and has no test: it has succeeded at once.
+    A ``plain`` step made no table and has no test: it has succeeded at once. Any other is
+    in the ``hold`` of the engine from now on, which has it tested.
 
     Raises:
         StaleRefError: a table is no longer what the attempt was based on.
@@ -199,6 +210,7 @@ def finish(
         rows=done.rows,
         bytes=done.bytes,
         seconds=done.seconds,
+        **({} if plain else {"owner": hold.owner, "lease_until": hold.until}),
         body={"warnings": list(done.warnings)} if done.warnings else None,
     )
     if not moved:

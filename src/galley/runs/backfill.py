@@ -54,9 +54,10 @@ def start_backfill(site: Site, run: Run, engine: str, now: int) -> None:
     parts = _parts(live)
     with site.database.write() as connection:
         head = refs.get_ref(connection, run.project, run.ref).head
-        queue.move_run(
-            connection, run.id, RunState.RUNNING, now, started=now, engine=engine, base=head
-        )
+        facts = {"started": now, "engine": engine, "base": head}
+        if not records.lock_run(connection, run.id, RunState.QUEUED):
+            return
+        queue.move_run(connection, run.id, RunState.RUNNING, now, **facts)
         scene = Scene(connection, live.project, head, {})
         if _stale_tables(scene, site, live, parts.before):
             names = tuple(step.name for step in parts.before)
@@ -69,7 +70,9 @@ def advance(connection: Connection, site: Site, now: int) -> None:
     """Pass wishes on to the children of backfills; go on, or end, when these have all ended."""
     states = (RunState.RUNNING, RunState.PAUSED)
     for parent in records.list_runs(connection, states=states, limit=records.MOST_LIVE):
-        if parent.request.batch is None:
+        if parent.request.batch is None or not records.lock_run(
+            connection, parent.id, parent.state
+        ):
             continue
         children = records.list_runs(connection, parent=parent.id, limit=records.MOST_LIVE)
         _pass_on(connection, parent, children, now)

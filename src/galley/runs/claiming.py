@@ -21,9 +21,6 @@ from galley.runs.live import LiveRun, Site, with_probes
 from galley.runs.model import Reason, StepRun, StepState
 from galley.runs.planning import Move, Scene, StepPlan, plan_step
 
-LEASE = 20_000_000
-"""Microseconds for which a claim stands without a heartbeat."""
-
 Afterwards = Callable[[], None]
 
 
@@ -46,7 +43,7 @@ class Claimer:
                 runs=running,
                 limit=self.jobs.free,
                 now=self.site.clock(),
-                lease=LEASE,
+                lease=self.site.lease,
             )
             share = self.jobs.share(len(claimed))
             todo = [self._decide(connection, lives[s.run_id], s, share) for s in claimed]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from sqlalchemy import Connection
@@ -13,7 +13,7 @@ from galley import faults
 from galley.errors import InputDataError, StaleRefError, UnavailableError
 from galley.lake import field_ids
 from galley.lake.model import Span
-from galley.runs import attempts, messages, queue, records, recovery, testing
+from galley.runs import attempts, messages, queue, records, sessions, testing
 from galley.runs.attempts import Attempt
 from galley.runs.jobs import Job, Jobs
 from galley.runs.live import LiveRun, Site
@@ -33,9 +33,13 @@ from galley.runs.testing import TestWork
 class Dispatcher:
     """Knows what to do with every answer."""
 
-    def __init__(self, site: Site, jobs: Jobs) -> None:
+    def __init__(
+        self, site: Site, jobs: Jobs, owner: str, find: Callable[[str], LiveRun | None]
+    ) -> None:
         self.site = site
         self.jobs = jobs
+        self.owner = owner
+        self.find = find
         self._answers: list[tuple[LiveRun, TestDone | TaskFailed]] = []
 
     def handle(self, events: Iterable[PoolEvent]) -> set[str]:
@@ -43,7 +47,7 @@ class Dispatcher:
         touched = set()
         started = []
         for event in events:
-            job = self.jobs.get(event.task_id)
+            job = self.jobs.get(event.task_id) or self._revived(event)
             if job is None:
                 continue
             if event.kind == "started":
@@ -62,7 +66,25 @@ class Dispatcher:
             steps = queue.steps_of(connection, live.run.id)
         for step_run in steps:
             if step_run.state is StepState.STAGED:
-                self._test(live, step_run, step_run.spans)
+                self.resume_test(live, step_run)
+
+    def resume_test(self, live: LiveRun, step_run: StepRun) -> None:
+        """Evaluate the tests of a staged step that is this engine's now."""
+        self._test(live, step_run, step_run.spans)
+
+    def _revived(self, event: PoolEvent) -> Job | None:
+        """The job of an attempt that another engine began and whose worker came to this one."""
+        with self.site.database.read() as connection:
+            row = records.find_attempt(connection, event.task_id)
+            live = self.find(row["run_id"]) if row is not None and row["end"] is None else None
+            if row is None or live is None:
+                return None
+            step_run = queue.get_step(connection, row["step_run_id"])
+        if step_run is None or step_run.epoch != row["epoch"]:
+            return None
+        job = Job(live, step_run, attempts.revive(row, step_run))
+        self.jobs.adopt(event.task_id, job)
+        return job
 
     def submit_publish_tests(self, live: LiveRun, task: TestTask) -> None:
         """Evaluate tests on merged versions before a publish."""
@@ -85,7 +107,7 @@ class Dispatcher:
                     event.task_id,
                     pid=event.pid,
                     pid_started=event.pid_started,
-                    boot_id=recovery.boot_id(),
+                    boot_id=sessions.boot_id(),
                 )
 
     def _hear(self, event: PoolEvent, job: Job) -> None:
@@ -149,11 +171,18 @@ class Dispatcher:
         plain = not done.changes and not live.node(step_run.name).tests
         with self.site.database.write() as connection:
             changes = attempts.finish(
-                connection, live, attempt, done, probe=probe, now=now, plain=plain
+                connection,
+                live,
+                attempt,
+                done,
+                probe=probe,
+                hold=self.site.hold(self.owner),
+                now=now,
+                plain=plain,
             )
             if changes is None or plain:
                 return None
-            work = self._work(connection, live, step_run, attempt.plan.tested)
+            work = self._work(connection, live, step_run, step_run.spans)
             if work.needed:
                 return work
             testing.conclude(connection, live, step_run, work, (), now)

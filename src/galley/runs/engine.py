@@ -6,42 +6,55 @@ rebuilt from there by the next engine at any moment.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from galley.errors import GalleyError, UnavailableError
 from galley.ids import new_id
-from galley.runs import backfill, finishing, queue, records, recovery
-from galley.runs.claiming import LEASE, Claimer
+from galley.runs import (
+    backfill,
+    finishing,
+    leases,
+    queue,
+    reaping,
+    records,
+    recovery,
+    sessions,
+)
+from galley.runs.claiming import Claimer
 from galley.runs.dispatch import Dispatcher
 from galley.runs.jobs import Jobs
-from galley.runs.live import LiveRun, Site, prime_probes
-from galley.runs.model import Intention, Reason, Run, RunState
+from galley.runs.live import LiveRun, Site, load_live, prime_probes
+from galley.runs.model import ACTIVE, Intention, Reason, Run, RunState
 from galley.runs.pool import Pool
 from galley.runs.publishing import Publisher
 from galley.runs.starting import start_run
-from galley.version import VERSION
 
-BEAT = 5_000_000
 LOOK = 100_000
-"""Microseconds: how often leases are extended, how often the engine looks for new runs and wishes.
-"""
+"""Microseconds: how often the engine looks for new runs and wishes."""
 
-ACTIVE = (RunState.RUNNING, RunState.PAUSED, RunState.PUBLISHING)
+REAP = 2_000_000
+"""Microseconds: how often, at most, it looks for what others have left."""
 
 
 @dataclass(slots=True)
 class _Timers:
     beat: int = 0
     look: int = 0
+    reap: int = 0
 
 
 class Engine:
-    """Works on the runs of one home. At most one is active per home (see ``lockfile``)."""
+    """Works on runs until they have ended.
 
-    def __init__(self, site: Site, pool: Pool, slots: int) -> None:
+    On SQLite at most one is active per home (see ``lockfile``). Over a shared database any number
+    are: each works on all runs there if it is ``everyones``, else on those of its own home.
+    """
+
+    def __init__(self, site: Site, pool: Pool, slots: int, *, everyones: bool = False) -> None:
         self.site = site
         self.pool = pool
         self.slots = slots
@@ -50,7 +63,8 @@ class Engine:
         self.publisher = Publisher(site, self.id)
         self.jobs = Jobs(site, pool, slots)
         self.claimer = Claimer(site, self.jobs, self.id)
-        self.dispatcher = Dispatcher(site, self.jobs)
+        self.dispatcher = Dispatcher(site, self.jobs, self.id, self.live.get)
+        self._origin = None if everyones or not site.shared else site.origin
         self._timers = _Timers()
         self._changed: set[str] = set()
 
@@ -58,15 +72,10 @@ class Engine:
         """Register this engine and take over what a dead one left."""
         now = self.site.clock()
         with self.site.database.write() as connection:
-            records.open_session(
-                connection,
-                id=self.id,
-                capacity=self.slots,
-                version=VERSION,
-                boot_id=recovery.boot_id(),
-                now=now,
-            )
-        for live in recovery.take_over(self.site, self.id):
+            sessions.open_session(connection, sessions.this_process(self.id, self.slots, now))
+            reaping.forsake_dead(connection, self.site, now)
+        taken = [] if self.site.shared else recovery.take_over(self.site, self.id)
+        for live in taken:
             self.live[live.run.id] = live
             self.dispatcher.resume_tests(live)
             self._settle(live.run.id)
@@ -74,9 +83,9 @@ class Engine:
     def close(self) -> None:
         """Stop working; runs that are not finished go on at the next engine."""
         self.pool.close()
-        recovery.hand_over(self.site, self.live.values())
+        recovery.hand_over(self.site, self.id, self.live.values())
         with self.site.database.write() as connection:
-            records.touch_session(connection, self.id, self.site.clock(), ended=True)
+            sessions.end_session(connection, self.id, self.site.clock())
 
     def work(self, done: Callable[[], bool], tick: Callable[[], None]) -> None:
         """Run the loop until ``done()``; ``tick`` is called once a round to show progress."""
@@ -95,6 +104,7 @@ class Engine:
         self._publish_waiting()
         self._changed |= self.dispatcher.handle(self.pool.poll(0 if claimed else timeout))
         self._beat()
+        self._reap()
 
     def _look(self) -> None:
         now = self.site.clock()
@@ -105,9 +115,11 @@ class Engine:
         with self.site.database.read() as connection:
             current = {
                 run.id: run
-                for run in records.list_runs(connection, states=ACTIVE, limit=records.MOST_LIVE)
-                if run.id in self.live
+                for run in records.list_runs(
+                    connection, states=ACTIVE, origin=self._origin, limit=records.MOST_LIVE
+                )
             }
+            self._join(connection, current.values())
         for run_id, live in list(self.live.items()):
             found = current.get(run_id)
             if found is None:
@@ -118,10 +130,21 @@ class Engine:
             queue.wake_retries(connection, self.live, now)
             backfill.advance(connection, self.site, now)
 
+    def _join(self, connection: Connection, current: Iterable[Run]) -> None:
+        """Work on what another engine has started, too."""
+        for run in current:
+            if run.id not in self.live and run.request.batch is None:
+                self.live[run.id] = load_live(connection, self.site, run)
+                self._changed.add(run.id)
+
     def _start_queued(self, now: int) -> None:
         with self.site.database.read() as connection:
             queued = records.list_runs(
-                connection, states=(RunState.QUEUED,), limit=100, oldest_first=True
+                connection,
+                states=(RunState.QUEUED,),
+                origin=self._origin,
+                limit=100,
+                oldest_first=True,
             )
         for run in queued:
             if run.intention is Intention.CANCEL:
@@ -136,6 +159,8 @@ class Engine:
                 return
             with self.site.database.write() as connection:
                 live = start_run(connection, self.site, run, self.id, now)
+            if live is None:
+                return
         except (UnavailableError, DBAPIError):
             raise
         except Exception as error:  # noqa: BLE001 - kept with the run
@@ -195,11 +220,11 @@ class Engine:
         live = self.live.get(run_id)
         if live is None:
             return
-        if finishing.settle(self.site, live):
-            if live.run.state is RunState.PUBLISHING:
-                self.publisher.enqueue(live)
-            else:
+        if finishing.settle(self.site, live, self.id):
+            if live.run.state.terminal:
                 self._forget(run_id)
+            elif live.run.engine == self.id:
+                self.publisher.enqueue(live)
 
     def _publish_waiting(self) -> None:
         for live, task in self.publisher.advance(self.slots):
@@ -212,14 +237,33 @@ class Engine:
 
     def _beat(self) -> None:
         now = self.site.clock()
-        if now - self._timers.beat < BEAT and now >= self._timers.beat:
+        if now - self._timers.beat < self.site.lease // 4 and now >= self._timers.beat:
             return
         self._timers.beat = now
         with self.site.database.write(durable=False) as connection:
-            queue.beat(connection, self.id, now, LEASE)
-            records.touch_session(connection, self.id, now)
+            leases.extend(connection, [self.id], now + self.site.lease)
+            sessions.touch(connection, [self.id], now)
+            held = leases.held(connection, [self.id])
             for live in self.live.values():
                 recovery.sweep(connection, live)
+        self.jobs.keep_only(held)
+        # Whoever finished a run's last step may have died before it saw to the run itself.
+        self._changed.update(self.live)
+
+    def _reap(self) -> None:
+        """Take over what nobody holds any more."""
+        now = self.site.clock()
+        if now - self._timers.reap < min(REAP, self.site.lease // 4) and now >= self._timers.reap:
+            return
+        self._timers.reap = now
+        with self.site.database.write(durable=False) as connection:
+            reaping.forsake_dead(connection, self.site, now)
+        taken = reaping.reap(self.site, self.id, self.live)
+        for live, step in taken.staged:
+            self.dispatcher.resume_test(live, step)
+        for live in taken.publishes:
+            self.publisher.enqueue(live)
+        self._changed |= taken.runs
 
     def _forget(self, run_id: str) -> None:
         self.live.pop(run_id, None)

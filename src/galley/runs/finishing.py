@@ -13,7 +13,7 @@ from galley.lake.model import Span
 from galley.project.model import Manifest
 from galley.runs import queue, records
 from galley.runs.live import LiveRun, Site
-from galley.runs.model import Intention, Reason, Run, RunState, StepRun, StepState
+from galley.runs.model import ACTIVE, Intention, Reason, Run, RunState, StepRun, StepState
 
 KEEP_FAILED = 24 * 3600 * 1_000_000
 """Microseconds for which the staged tables of a failed run are kept for a look and a resume."""
@@ -33,8 +33,19 @@ def collide(waiting: Run, live: Run) -> bool:
     return Span(*mine).overlaps(Span(*theirs))
 
 
-def settle(site: Site, live: LiveRun) -> bool:
-    """Move a run on if all its steps have ended; whether they have."""
+def must_wait(connection: Connection, waiting: Run) -> bool:
+    """Whether a run is under way that the waiting one must not publish beside."""
+    active = records.list_runs(
+        connection, waiting.project, states=ACTIVE, ref=waiting.ref, limit=records.MOST_LIVE
+    )
+    return any(collide(waiting, run) for run in active)
+
+
+def settle(site: Site, live: LiveRun, engine: str) -> bool:
+    """Move a run on if all its steps have ended; whether they have.
+
+    Its publish is ``engine``'s then, unless another engine moved it on.
+    """
     with site.database.read() as connection:
         states = queue.counts(connection, [live.run.id])[live.run.id]
     if any(not state.terminal for state in states):
@@ -47,8 +58,17 @@ def settle(site: Site, live: LiveRun) -> bool:
             return True
         steps = queue.steps_of(connection, run.id)
         if all(step.state.good for step in steps) and run.intention is not Intention.CANCEL:
-            moved = queue.move_run(connection, run.id, RunState.PUBLISHING, now)
-            live.run = replace(run, state=RunState.PUBLISHING) if moved else run
+            hold = site.hold(engine)
+            moved = queue.move_run(
+                connection,
+                run.id,
+                RunState.PUBLISHING,
+                now,
+                engine=hold.owner,
+                lease_until=hold.until,
+            )
+            if moved:
+                live.run = replace(run, state=RunState.PUBLISHING, engine=engine)
             return moved
         end_run(connection, live, *_verdict(run, steps), now=now)
     return True

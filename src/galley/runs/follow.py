@@ -51,7 +51,7 @@ def follow(
 
     with lock:
         while not ended():
-            if lock.acquire():
+            if site.shared or lock.acquire():
                 _work(engine, ended, watch)
             else:
                 watch()

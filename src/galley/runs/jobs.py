@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from galley import faults
@@ -49,6 +49,18 @@ class Jobs:
     def get(self, task_id: str) -> Job | None:
         """The job of a task, if it is still awaited."""
         return self._jobs.get(task_id)
+
+    def adopt(self, task_id: str, job: Job) -> None:
+        """Await the answer to a task that another engine gave."""
+        self._jobs[task_id] = job
+
+    def keep_only(self, held: Collection[tuple[str, int]]) -> None:
+        """Drop the jobs whose steps were given to somebody else meanwhile, and end their work."""
+        for task_id, job in list(self._jobs.items()):
+            step = job.step_run
+            if step is not None and (step.id, step.epoch) not in held:
+                del self._jobs[task_id]
+                self.pool.cancel(task_id)
 
     def pop(self, task_id: str) -> Job:
         """Take a job out: its task has ended."""

@@ -19,6 +19,7 @@ from galley.project.codec import manifest_from_json
 from galley.project.model import Manifest, Step
 from galley.runs import queue, records
 from galley.runs.graph import Node, RunGraph, build_graph
+from galley.runs.leases import LEASE, Hold
 from galley.runs.model import Run, RunCause, StepState
 from galley.runs.planning import Scene, Setting
 
@@ -31,7 +32,11 @@ SecretLookup = Callable[[Manifest, tuple[str, ...], Path], dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where the engine works: the home's database and folders, and what is passed in."""
+    """Where the engine works: the home's database and folders, and what is passed in.
+
+    ``origin`` names the home to those who share its database. ``lease`` is for how many
+    microseconds a claim stands without a heartbeat.
+    """
 
     database: Database
     home: Path
@@ -41,6 +46,17 @@ class Site:
     secrets: SecretLookup
     threads: int
     memory: int
+    origin: str = ""
+    lease: int = LEASE
+
+    @property
+    def shared(self) -> bool:
+        """Whether other engines may work over the same database."""
+        return not self.database.is_sqlite
+
+    def hold(self, owner: str) -> Hold:
+        """A hold of an owner from now on."""
+        return Hold(owner, self.clock() + self.lease)
 
     @property
     def logs(self) -> Path:

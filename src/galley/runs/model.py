@@ -32,6 +32,10 @@ _TERMINAL_RUN = frozenset(
 )
 
 
+ACTIVE = (RunState.RUNNING, RunState.PAUSED, RunState.PUBLISHING)
+"""The states of runs under way."""
+
+
 class StepState(StrEnum):
     """The life of a step in a run."""
 
@@ -153,7 +157,8 @@ class Run:
     """One execution of a pipeline.
 
     ``on_behalf_of`` is whom ``actor`` acted for. ``base`` is the commit of the target at which the
-    run was pinned, ``pins`` the commits of other projects' refs that it reads.
+    run was pinned, ``pins`` the commits of other projects' refs that it reads. ``origin`` names the
+    home that it was asked for in; ``engine`` is whose work its start or its publish is.
     """
 
     id: str
@@ -174,6 +179,7 @@ class Run:
     message: str | None = None
     commit: str | None = None
     engine: str | None = None
+    origin: str = ""
     created: int = 0
     started: int | None = None
     finished: int | None = None

@@ -36,7 +36,7 @@ from galley.runs import adopting, findings, queue, records, testing
 from galley.runs.finishing import end_run, refuse_held
 from galley.runs.graph import tested_tables
 from galley.runs.live import LiveRun, Site
-from galley.runs.model import Intention, Reason, RunState, StepType
+from galley.runs.model import Intention, Reason, Run, RunState, StepType
 from galley.runs.planning import Scene
 from galley.runs.protocol import TaskFailed, TestDone, TestTask
 from galley.runs.testing import TestWork
@@ -85,7 +85,7 @@ class Publisher:
                 said = f"a defect of Galley: {error!r}\n{traceback.format_exc()}"
                 self._end(publication.live, InternalError(said))
                 task = None
-            if task is None and publication.live.run.state.terminal:
+            if task is None and not self._ours(publication.live.run):
                 del self._queue[run_id]
             publication.waiting = task is not None
             moved.append((publication.live, task))
@@ -153,7 +153,7 @@ class Publisher:
         now = self.site.clock()
         with self.site.database.write() as connection:
             present = records.get_run(connection, live.run.id)
-            if present.state.terminal:
+            if not self._ours(present):
                 live.run = present
                 return
             if present.intention is Intention.CANCEL:
@@ -176,25 +176,28 @@ class Publisher:
             faults.point("publish.before_commit")
         faults.point("publish.after_commit")
 
+    def _ours(self, run: Run) -> bool:
+        """Whether the publish is still this engine's."""
+        return not run.state.terminal and run.engine == self.owner
+
     def _end(self, live: LiveRun, error: GalleyError) -> None:
         now = self.site.clock()
-        if isinstance(error, InterruptedRunError):
-            with self.site.database.write() as connection:
-                said = "cancelled; nothing was published"
-                end_run(connection, live, RunState.CANCELLED, Reason.CANCELLED, said, now=now)
-            return
-        superseded = isinstance(error, SupersededError | WithdrawnError)
-        state = RunState.SUPERSEDED if superseded else RunState.FAILED
-        reason = Reason.TEST_FAILED if isinstance(error, GateError) else Reason.CONFLICT
         with self.site.database.write() as connection:
-            end_run(
-                connection,
-                live,
-                state,
-                Reason.SUPERSEDED if superseded else reason,
-                str(error),
-                now=now,
-            )
+            present = records.get_run(connection, live.run.id)
+            if self._ours(present):
+                end_run(connection, live, *_outcome(error), now=now)
+            else:
+                live.run = present
+
+
+def _outcome(error: GalleyError) -> tuple[RunState, Reason, str]:
+    """How a run ends whose publish ended in an error."""
+    if isinstance(error, InterruptedRunError):
+        return RunState.CANCELLED, Reason.CANCELLED, "cancelled; nothing was published"
+    if isinstance(error, SupersededError | WithdrawnError):
+        return RunState.SUPERSEDED, Reason.SUPERSEDED, str(error)
+    reason = Reason.TEST_FAILED if isinstance(error, GateError) else Reason.CONFLICT
+    return RunState.FAILED, reason, str(error)
 
 
 class _Merged(Scene):

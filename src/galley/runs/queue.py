@@ -175,7 +175,7 @@ def _claim(dialect: str) -> ReturningUpdate[Any]:
             step_run.c.state == StepState.READY.value,
             step_run.c.run_id.in_(bindparam("runs", expanding=True)),
         )
-        .order_by(step_run.c.priority.desc(), step_run.c.position)
+        .order_by(step_run.c.priority.desc(), step_run.c.age, step_run.c.position)
         .limit(bindparam("most"))
     )
     if dialect == "postgresql":
@@ -202,18 +202,6 @@ def _claim(dialect: str) -> ReturningUpdate[Any]:
 
 
 _EMIT = insert(event)
-
-
-def beat(connection: Connection, owner: str, now: int, lease: int) -> None:
-    """Extend all leases of an owner in one statement."""
-    connection.execute(
-        update(step_run)
-        .where(
-            step_run.c.owner == owner,
-            step_run.c.state.in_([state.value for state in LIVE]),
-        )
-        .values(lease_until=now + lease)
-    )
 
 
 def wake_retries(connection: Connection, runs: Collection[str], now: int) -> int:
@@ -257,8 +245,8 @@ def cancel_pending(connection: Connection, run_id: str, now: int) -> None:
         emit(connection, run_id, f"step.{StepState.CANCELLED.value}", now, step=name)
 
 
-def add_steps(connection: Connection, steps: Sequence[StepRun]) -> None:
-    """Insert the step runs of a run that starts."""
+def add_steps(connection: Connection, steps: Sequence[StepRun], age: int) -> None:
+    """Insert the step runs of a run that starts; ``age`` is the instant their turn counts from."""
     rows = [
         {
             "id": step.id,
@@ -268,6 +256,7 @@ def add_steps(connection: Connection, steps: Sequence[StepRun]) -> None:
             "state": step.state.value,
             "priority": 0,
             "pool": "default",
+            "age": age,
             "position": step.position,
             "unmet": step.unmet,
             "epoch": 0,
@@ -288,6 +277,12 @@ def steps_of(connection: Connection, run_id: str) -> list[StepRun]:
         select(step_run).where(step_run.c.run_id == run_id).order_by(step_run.c.position)
     )
     return [read_step(row) for row in rows]
+
+
+def get_step(connection: Connection, id: str) -> StepRun | None:
+    """One step run."""
+    row = connection.execute(select(step_run).where(step_run.c.id == id)).first()
+    return read_step(row) if row is not None else None
 
 
 def counts(connection: Connection, run_ids: Collection[str]) -> dict[str, dict[StepState, int]]:

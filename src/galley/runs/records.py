@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
@@ -13,7 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from galley.errors import NotFoundError
 from galley.runs.model import Intention, Reason, Run, RunCause, RunRequest, RunState
 from galley.runs.queue import emit
-from galley.runs.tables import attempt, definition, event, run, session
+from galley.runs.tables import attempt, definition, event, run
 
 MOST_LIVE = 1_000_000
 """More runs than a home ever has under way at once."""
@@ -74,6 +73,7 @@ def insert_run(connection: Connection, new: Run) -> None:
             on_behalf_of=new.on_behalf_of,
             parent=new.request.parent,
             host=socket.gethostname(),
+            origin=new.origin,
             created=new.created,
         )
     )
@@ -90,6 +90,12 @@ def get_run(connection: Connection, run_id: str) -> Run:
     if row is None:
         raise NotFoundError(f"there is no run {run_id}", hint="see `galley runs`")
     return read_run(row)
+
+
+def lock_run(connection: Connection, run_id: str, state: RunState) -> bool:
+    """Keep a run in that state to this transaction; ``False`` if another has it or it moved."""
+    wanted = select(run.c.id).where(run.c.id == run_id, run.c.state == state.value)
+    return connection.execute(wanted.with_for_update(skip_locked=True)).first() is not None
 
 
 def resumed(connection: Connection, of: Run) -> list[str]:
@@ -121,6 +127,7 @@ def list_runs(
     ref: str | None = None,
     pipeline: str | None = None,
     parent: str | None = None,
+    origin: str | None = None,
     limit: int = 50,
     oldest_first: bool = False,
 ) -> list[Run]:
@@ -136,6 +143,8 @@ def list_runs(
         query = query.where(run.c.pipeline == pipeline)
     if parent is not None:
         query = query.where(run.c.parent == parent)
+    if origin is not None:
+        query = query.where(run.c.origin == origin)
     order = run.c.created if oldest_first else run.c.created.desc()
     return [read_run(row) for row in connection.execute(query.order_by(order).limit(limit))]
 
@@ -214,36 +223,18 @@ def open_attempts(connection: Connection) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in rows]
 
 
-def open_session(
-    connection: Connection,
-    *,
-    id: str,
-    capacity: int,
-    version: str,
-    boot_id: str | None,
-    now: int,
-) -> None:
-    """Record that an engine started to work."""
-    connection.execute(
-        insert(session).values(
-            id=id,
-            host=socket.gethostname(),
-            boot_id=boot_id,
-            pid=os.getpid(),
-            capacity=capacity,
-            version=version,
-            started=now,
-            beat=now,
-        )
+def find_attempt(connection: Connection, id: str) -> dict[str, Any] | None:
+    """One attempt, whether it has ended or not."""
+    row = connection.execute(select(attempt).where(attempt.c.id == id)).first()
+    return dict(row._mapping) if row is not None else None
+
+
+def attempts_at(connection: Connection, step_run_id: str, epoch: int) -> list[dict[str, Any]]:
+    """The attempt of a step at an epoch, if it came to one."""
+    rows = connection.execute(
+        select(attempt).where(attempt.c.step_run_id == step_run_id, attempt.c.epoch == epoch)
     )
-
-
-def touch_session(connection: Connection, id: str, now: int, *, ended: bool = False) -> None:
-    """Record a heartbeat, or the end."""
-    values: dict[str, Any] = {"beat": now}
-    if ended:
-        values["ended"] = now
-    connection.execute(update(session).where(session.c.id == id).values(**values))
+    return [dict(row._mapping) for row in rows]
 
 
 def read_run(row: Row[Any]) -> Run:
@@ -268,6 +259,7 @@ def read_run(row: Row[Any]) -> Run:
         message=data["message"],
         commit=data["commit_id"],
         engine=data["engine"],
+        origin=data["origin"],
         created=data["created"],
         started=data["started"],
         finished=data["finished"],

@@ -1,46 +1,39 @@
-"""Taking over what a dead engine left: its processes are killed, its steps go on.
+"""Taking over a home whose engine is gone, and handing over what an engine leaves.
 
-What was staged stays staged; an attempt that was under way is lost and its ref discarded whole, so
-nothing it wrote counts.
+On SQLite there is one engine per home, so what its predecessor had under way is this one's at
+once: processes that still run are killed, the step goes back to the queue. Where engines share a
+database they find each other's leavings by their leases (see ``reaping``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, update
 
 from galley import faults
-from galley.lake import refs
-from galley.runs import processes, queue, records
-from galley.runs.attempts import MOST_LOSSES, attempt_ref
+from galley.runs import leases, queue, reaping, records, sessions
 from galley.runs.live import LiveRun, Site, load_live
-from galley.runs.model import Reason, RunState, StepRun, StepState
+from galley.runs.model import ACTIVE, Reason, StepState
+from galley.runs.sessions import SessionKind
+from galley.runs.tables import run as run_table
 from galley.runs.tables import step_run as step_table
 
 
-def boot_id() -> str | None:
-    """What tells this boot of the machine from another; ``None`` where the system does not say."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return None
-
-
 def take_over(site: Site, engine: str) -> list[LiveRun]:
-    """Make every run that is under way this engine's own."""
+    """Make every run that is under way this engine's own, but for what remote workers hold."""
     with site.database.read() as connection:
-        active = (RunState.RUNNING, RunState.PAUSED, RunState.PUBLISHING)
         runs = records.list_runs(
-            connection, states=active, limit=records.MOST_LIVE, oldest_first=True
+            connection, states=ACTIVE, limit=records.MOST_LIVE, oldest_first=True
         )
         orphans = records.open_attempts(connection)
+        others = sessions.open_sessions(connection)
     if not runs and not orphans:
         return []
+    afar = {one.id for one in others if one.kind is SessionKind.WORKER}
+    orphans = [attempt for attempt in orphans if attempt["owner"] not in afar]
     for attempt in orphans:
-        _kill(attempt)
+        reaping.kill(attempt)
     faults.point("recovery.before_requeue")
     now = site.clock()
     with site.database.write() as connection:
@@ -48,8 +41,8 @@ def take_over(site: Site, engine: str) -> list[LiveRun]:
             records.end_attempt(connection, attempt["id"], end=Reason.LOST_WORKER.value, now=now)
         lives = [load_live(connection, site, run) for run in runs if run.request.batch is None]
         for live in lives:
-            records.set_run(connection, live.run.id, engine=engine)
-            _requeue(connection, live, engine, now)
+            _own(connection, site, live, engine)
+            _requeue(connection, site, live, engine, afar)
     return lives
 
 
@@ -62,64 +55,41 @@ def sweep(connection: Connection, live: LiveRun) -> None:
     queue.sweep_waiting(connection, live.run.id, ready)
 
 
-def hand_over(site: Site, lives: Iterable[LiveRun]) -> None:
+def hand_over(site: Site, owner: str, lives: Iterable[LiveRun]) -> None:
     """Give back what an engine that stops has under way: nobody's loss, and no try either."""
     now = site.clock()
     with site.database.write() as connection:
         for live in lives:
-            for attempt in records.attempts_of(connection, live.run.id):
-                records.end_attempt(connection, attempt["id"], end="handed_over", now=now)
             for step in queue.live_steps(connection, [live.run.id]):
-                if step.state is not StepState.STAGED:
-                    _drop(connection, live, step)
+                if step.owner == owner and step.state is not StepState.STAGED:
                     tries = step.attempts - 1
                     queue.move_step(connection, step, StepState.READY, now, attempts=tries)
+                    reaping.drop(connection, live, step, "handed_over", now)
+        # Nobody needs to wait until the leases of what is staged or published are over.
+        leases.forsake(connection, [owner])
 
 
-def _kill(attempt: dict[str, Any]) -> None:
-    """Kill an orphan's process if it is still the one that was recorded."""
-    pid, started = attempt["pid"], attempt["pid_started"]
-    if pid is not None and started is not None and attempt["boot_id"] in (None, boot_id()):
-        processes.kill_recorded(pid, started)
+def _own(connection: Connection, site: Site, live: LiveRun, engine: str) -> None:
+    hold = site.hold(engine)
+    connection.execute(
+        update(run_table)
+        .where(run_table.c.id == live.run.id)
+        .values(engine=hold.owner, lease_until=hold.until)
+    )
+    live.run = records.get_run(connection, live.run.id)
 
 
-def _requeue(connection: Connection, live: LiveRun, engine: str, now: int) -> None:
+def _requeue(
+    connection: Connection, site: Site, live: LiveRun, engine: str, afar: set[str]
+) -> None:
+    hold = site.hold(engine)
     for step in queue.steps_of(connection, live.run.id):
         if step.state is StepState.STAGED:
             connection.execute(
-                update(step_table).where(step_table.c.id == step.id).values(owner=engine)
+                update(step_table)
+                .where(step_table.c.id == step.id)
+                .values(owner=hold.owner, lease_until=hold.until)
             )
-        elif step.state in (StepState.CLAIMED, StepState.RUNNING):
-            _give_back(connection, live, step, now)
-
-
-def _give_back(connection: Connection, live: LiveRun, step: StepRun, now: int) -> None:
-    _drop(connection, live, step)
-    losses = step.losses + 1
-    if losses >= MOST_LOSSES:
-        moved = queue.move_step(
-            connection,
-            step,
-            StepState.FAILED,
-            now,
-            losses=losses,
-            reason=Reason.LOST_WORKER.value,
-            message=f"its worker was lost {losses} times; it is not tried again",
-        )
-        if moved:
-            names = live.graph.downstream(step.name)
-            queue.fail_downstream(connection, live.run.id, names, step.name, now)
-        return
-    queue.move_step(
-        connection,
-        step,
-        StepState.READY,
-        now,
-        losses=losses,
-        reason=Reason.LOST_WORKER.value,
-        message="the engine that worked on it was lost",
-    )
-
-
-def _drop(connection: Connection, live: LiveRun, step: StepRun) -> None:
-    refs.drop_attempt(connection, live.project, attempt_ref(step))
+        elif step.state in (StepState.CLAIMED, StepState.RUNNING) and step.owner not in afar:
+            said = "the engine that worked on it was lost"
+            reaping.give_back(connection, live, step, site.clock(), said)

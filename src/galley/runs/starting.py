@@ -12,18 +12,28 @@ from galley.ids import new_id
 from galley.lake import refs
 from galley.lake.model import RefKind
 from galley.project.model import Manifest
-from galley.runs import queue, records
+from galley.runs import finishing, queue, records
 from galley.runs.graph import RunGraph
 from galley.runs.live import LiveRun, Site, load_live
 from galley.runs.model import Run, RunState, StepRun, StepState
 
 
-def start_run(connection: Connection, site: Site, run: Run, engine: str, now: int) -> LiveRun:
+def start_run(
+    connection: Connection, site: Site, run: Run, engine: str, now: int
+) -> LiveRun | None:
     """Move a queued run to RUNNING with its base pinned and its steps laid out.
+
+    ``None`` means that it cannot start now: another engine was faster, or started a run that this
+    one has to wait for. Who starts a run holds its target's ref until it is recorded.
 
     Raises:
         RefNotFoundError: the target, or the ref of the run that is resumed, is gone.
     """
+    refs.lock_ref(connection, run.project, run.ref)
+    if records.get_run(connection, run.id).state is not RunState.QUEUED:
+        return None
+    if site.shared and finishing.must_wait(connection, run):
+        return None
     base, generation = _fork(connection, run, now)
     pinned = replace(run, base=base, generation=generation, started=now)
     live = load_live(connection, site, pinned)
@@ -40,7 +50,7 @@ def start_run(connection: Connection, site: Site, run: Run, engine: str, now: in
         started=now,
         engine=engine,
     )
-    queue.add_steps(connection, _step_runs(live.graph, run.id))
+    queue.add_steps(connection, _step_runs(live.graph, run.id), run.created)
     return live
 
 

@@ -41,14 +41,18 @@ run = Table(
     Column("message", Text),
     Column("commit_id", String(32)),
     Column("engine", String(64)),
+    Column("lease_until", Instant),
     Column("host", String(256)),
+    Column("origin", Text, nullable=False, default=""),
     Column("created", Instant, nullable=False),
     Column("started", Instant),
     Column("finished", Instant),
     Index(None, "project", "created"),
     Index(None, "state"),
-    Index(None, "parent"),
+    Index(None, "parent", "created"),
 )
+"""Runs. ``engine`` publishes it until ``lease_until``; ``origin`` is the home it was asked for in.
+"""
 
 step_run = Table(
     "run_step",
@@ -60,6 +64,7 @@ step_run = Table(
     Column("state", String(16), nullable=False),
     Column("priority", Integer, nullable=False, default=0),
     Column("pool", String(64), nullable=False, default="default"),
+    Column("age", Instant, nullable=False, default=0),
     Column("position", Integer, nullable=False),
     Column("unmet", Integer, nullable=False),
     Column("epoch", Integer, nullable=False, default=0),
@@ -81,7 +86,18 @@ step_run = Table(
     Column("started", Instant),
     Column("finished", Instant),
     Index(None, "run_id", "name", unique=True),
-    Index(None, "state", "priority", "position"),
+    Index("ix_run_step_owner", "owner", "state"),
+    Index("ix_run_step_lease", "state", "lease_until"),
+)
+
+# The queue: as long as it is, a claim looks only at its head.
+Index(
+    "ix_run_step_ready",
+    step_run.c.priority.desc(),
+    step_run.c.age,
+    step_run.c.position,
+    sqlite_where=step_run.c.state == "ready",
+    postgresql_where=step_run.c.state == "ready",
 )
 
 attempt = Table(
@@ -93,6 +109,8 @@ attempt = Table(
     Column("epoch", Integer, nullable=False),
     Column("owner", String(64), nullable=False),
     Column("base", String(32), nullable=False),
+    Column("plan", JsonText, nullable=False),
+    Column("contents", JsonText, nullable=False),
     Column("pid", Integer),
     Column("pid_started", BigInteger),
     Column("boot_id", String(64)),
@@ -109,15 +127,19 @@ session = Table(
     "run_worker_session",
     metadata,
     Column("id", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False, default="engine"),
     Column("host", String(256), nullable=False),
     Column("boot_id", String(64)),
     Column("pid", Integer, nullable=False),
+    Column("pid_started", BigInteger),
+    Column("labels", JsonText),
     Column("capacity", Integer, nullable=False),
     Column("version", String(32), nullable=False),
     Column("started", Instant, nullable=False),
     Column("beat", Instant, nullable=False),
     Column("ended", Instant),
 )
+"""Whoever holds leases: engines, and workers of other hosts."""
 
 event = Table(
     "run_event",

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, insert, select, update
 
 from galley.db.engine import Database
-from galley.runs import queue, records, tables
+from galley.runs import leases, queue, records, tables
 from galley.runs.model import (
     Intention,
     Reason,
@@ -30,7 +30,7 @@ def steps(conn: Connection, *unmet: int, run: str = "r") -> list[StepRun]:
         StepRun(f"{run}{n}", run, f"s{n}", StepType.STEP, waiting if count else ready, count, 0, n)
         for n, count in enumerate(unmet)
     ]
-    queue.add_steps(conn, made)
+    queue.add_steps(conn, made, 0)
     return made
 
 
@@ -128,9 +128,9 @@ def test_a_failure_ends_what_waits_and_nothing_else(conn: Connection) -> None:
 def test_a_heartbeat_extends_the_leases_of_its_owner(conn: Connection) -> None:
     steps(conn, 0, 0, 0)
     claim(conn, 1), claim(conn, 1, "you")
-    queue.beat(conn, "me", 100, LEASE)
-    leases = [step.lease_until for step in queue.steps_of(conn, "r")]
-    assert leases == [100 + LEASE, 5 + LEASE, None]
+    leases.extend(conn, ["me"], 100 + LEASE)
+    found = [step.lease_until for step in queue.steps_of(conn, "r")]
+    assert found == [100 + LEASE, 5 + LEASE, None]
 
 
 def test_a_retry_waits_for_its_time(conn: Connection) -> None:
@@ -220,11 +220,8 @@ def test_two_who_end_a_run_at_once_one_wins(database: Database) -> None:
 
 
 def test_the_first_end_of_an_attempt_stands(conn: Connection) -> None:
-    conn.execute(
-        insert(tables.attempt).values(
-            id="a", step_run_id="s", run_id="r", epoch=1, owner="me", base="b", started=1
-        )
-    )
+    begun = {"id": "a", "step_run_id": "s", "run_id": "r", "epoch": 1, "owner": "me", "base": "b"}
+    conn.execute(insert(tables.attempt).values(**begun, plan={}, contents={}, started=1))
     assert [row["id"] for row in records.open_attempts(conn)] == ["a"]
     records.end_attempt(conn, "a", end="lost", now=2)
     records.end_attempt(conn, "a", end="staged", now=3)

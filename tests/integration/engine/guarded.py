@@ -21,7 +21,7 @@ from galley.lake.trees import tree
 from galley.lake.withdrawals import withdraw
 from galley.runs import attempts, findings, queue, recovery
 from galley.runs.attempts import Attempt
-from galley.runs.claiming import LEASE
+from galley.runs.leases import LEASE, Hold
 from galley.runs.live import LiveRun
 from galley.runs.model import StepRun
 from galley.runs.planning import Move, StepPlan
@@ -40,7 +40,7 @@ def a_zombie_finishes(root: Path) -> None:
     home = works.home
     with home.database.write() as conn:
         first = _begin(conn, home, live)
-        recovery._requeue(conn, live, "next", home.clock())
+        recovery._requeue(conn, works.site, live, "next", set())
         second = _begin(conn, home, live)
         assert second.step_run.epoch == first.step_run.epoch + 1
     with home.database.write() as conn:
@@ -88,7 +88,9 @@ def _started(root: Path) -> tuple[Works, LiveRun]:
     works.python("one", "@step\ndef one():\n    return []")
     run = works.launch()
     with works.home.database.write() as conn:
-        return works, start_run(conn, works.site, run, "engine", works.home.clock())
+        live = start_run(conn, works.site, run, "engine", works.home.clock())
+        assert live is not None
+        return works, live
 
 
 def _begin(conn: Connection, home: Home, live: LiveRun) -> Attempt:
@@ -107,7 +109,9 @@ def _finish(
 ) -> tuple[Change, ...] | None:
     made = Change("one", version("one", content))
     done = StepDone("step_done", (made,), 1, 1, 0.1)
-    return attempts.finish(conn, live, attempt, done, probe=None, now=home.clock())
+    return attempts.finish(
+        conn, live, attempt, done, probe=None, hold=Hold("engine", 0), now=home.clock()
+    )
 
 
 def _proposed(shop: Shop, table: str) -> PublishPlan:

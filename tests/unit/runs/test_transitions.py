@@ -64,7 +64,7 @@ class Queue(RuleBasedStateMachine):
         metadata.create_all(self.conn, RUNS)
         self.now = 1
         waiting = StepRun("s", "r", "one", StepType.STEP, StepState.READY, 0, 0, 0)
-        queue.add_steps(self.conn, [waiting])
+        queue.add_steps(self.conn, [waiting], 0)
         self.known: list[StepRun] = [self.step()]
 
     def step(self) -> StepRun:

@@ -47,13 +47,15 @@ def _create_run() -> None:
         sa.Column("message", sa.Text(), nullable=True),
         sa.Column("commit_id", sa.String(length=32), nullable=True),
         sa.Column("engine", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", sa.BigInteger(), nullable=True),
         sa.Column("host", sa.String(length=256), nullable=True),
+        sa.Column("origin", sa.Text(), nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.Column("started", sa.BigInteger(), nullable=True),
         sa.Column("finished", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
     )
-    op.create_index(op.f("ix_run_parent"), "run", ["parent"], unique=False)
+    op.create_index(op.f("ix_run_parent_created"), "run", ["parent", "created"], unique=False)
     op.create_index(op.f("ix_run_project_created"), "run", ["project", "created"], unique=False)
     op.create_index(op.f("ix_run_state"), "run", ["state"], unique=False)
 
@@ -67,6 +69,8 @@ def _create_run_attempt() -> None:
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("owner", sa.String(length=64), nullable=False),
         sa.Column("base", sa.String(length=32), nullable=False),
+        sa.Column("plan", sa.Text(), nullable=False),
+        sa.Column("contents", sa.Text(), nullable=False),
         sa.Column("pid", sa.Integer(), nullable=True),
         sa.Column("pid_started", sa.BigInteger(), nullable=True),
         sa.Column("boot_id", sa.String(length=64), nullable=True),
@@ -200,6 +204,7 @@ def _create_run_step() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("pool", sa.String(length=64), nullable=False),
+        sa.Column("age", sa.BigInteger(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("unmet", sa.Integer(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
@@ -222,13 +227,17 @@ def _create_run_step() -> None:
         sa.Column("finished", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run_step")),
     )
-    op.create_index(op.f("ix_run_step_run_id_name"), "run_step", ["run_id", "name"], unique=True)
+    op.create_index("ix_run_step_lease", "run_step", ["state", "lease_until"], unique=False)
+    op.create_index("ix_run_step_owner", "run_step", ["owner", "state"], unique=False)
     op.create_index(
-        op.f("ix_run_step_state_priority_position"),
+        "ix_run_step_ready",
         "run_step",
-        ["state", "priority", "position"],
+        [sa.literal_column("priority DESC"), "age", "position"],
         unique=False,
+        sqlite_where=sa.text("state = 'ready'"),
+        postgresql_where=sa.text("state = 'ready'"),
     )
+    op.create_index(op.f("ix_run_step_run_id_name"), "run_step", ["run_id", "name"], unique=True)
 
 
 def _create_run_verdict() -> None:
@@ -264,9 +273,12 @@ def _create_run_worker_session() -> None:
     op.create_table(
         "run_worker_session",
         sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("host", sa.String(length=256), nullable=False),
         sa.Column("boot_id", sa.String(length=64), nullable=True),
         sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("pid_started", sa.BigInteger(), nullable=True),
+        sa.Column("labels", sa.Text(), nullable=True),
         sa.Column("capacity", sa.Integer(), nullable=False),
         sa.Column("version", sa.String(length=32), nullable=False),
         sa.Column("started", sa.BigInteger(), nullable=False),

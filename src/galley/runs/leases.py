@@ -1,0 +1,106 @@
+"""Leases: who holds a step or a publish until when, and taking over what nobody holds any more.
+
+A lease is extended by its owner's heartbeat. Once it is over anybody may take what it stood for,
+on condition that the epoch is still the one that was seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, or_, select, update
+
+from galley.runs.model import LIVE, RunState, StepRun, StepState
+from galley.runs.queue import read_step
+from galley.runs.tables import run, step_run
+
+LEASE = 20_000_000
+"""Microseconds for which a claim stands without a heartbeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Who holds something, and until when without a heartbeat."""
+
+    owner: str
+    until: int
+
+
+_LIVE = [state.value for state in LIVE]
+
+
+def extend(connection: Connection, owners: Collection[str], until: int) -> None:
+    """Extend all leases of the owners, of steps and of publishes."""
+    holders = sorted(owners)
+    connection.execute(
+        update(step_run)
+        .where(step_run.c.owner.in_(holders), step_run.c.state.in_(_LIVE))
+        .values(lease_until=until)
+    )
+    connection.execute(
+        update(run)
+        .where(run.c.engine.in_(holders), run.c.state == RunState.PUBLISHING.value)
+        .values(lease_until=until)
+    )
+
+
+def held(connection: Connection, owners: Collection[str]) -> set[tuple[str, int]]:
+    """What the owners hold: ids of step runs with their epochs."""
+    rows = connection.execute(
+        select(step_run.c.id, step_run.c.epoch).where(
+            step_run.c.owner.in_(sorted(owners)), step_run.c.state.in_(_LIVE)
+        )
+    )
+    return {(row.id, row.epoch) for row in rows}
+
+
+def forsake(connection: Connection, owners: Collection[str]) -> None:
+    """The owners are gone for certain: let their leases be over at once."""
+    if owners:
+        extend(connection, owners, 0)
+
+
+def expired_steps(connection: Connection, now: int) -> list[StepRun]:
+    """The steps whose lease is over."""
+    rows = connection.execute(
+        select(step_run).where(step_run.c.state.in_(_LIVE), step_run.c.lease_until < now)
+    )
+    return [read_step(row) for row in rows]
+
+
+def expired_publishes(connection: Connection, now: int) -> list[tuple[str, str | None]]:
+    """The runs, with who published them, whose publish nobody is at any more."""
+    rows = connection.execute(
+        select(run.c.id, run.c.engine).where(
+            run.c.state == RunState.PUBLISHING.value,
+            or_(run.c.lease_until.is_(None), run.c.lease_until < now),
+        )
+    )
+    return [(row.id, row.engine) for row in rows]
+
+
+def take_staged(connection: Connection, step: StepRun, now: int, hold: Hold) -> bool:
+    """Take over a staged step, whose tests must be evaluated again, if its lease is over still."""
+    taken = connection.execute(
+        update(step_run)
+        .where(
+            step_run.c.id == step.id,
+            step_run.c.epoch == step.epoch,
+            step_run.c.state == StepState.STAGED.value,
+            step_run.c.lease_until < now,
+        )
+        .values(owner=hold.owner, lease_until=hold.until)
+    ).rowcount
+    return bool(taken)
+
+
+def take_publish(connection: Connection, run_id: str, before: str | None, hold: Hold) -> bool:
+    """Take over a publish from whoever was at it."""
+    seen = run.c.engine.is_(None) if before is None else run.c.engine == before
+    taken = connection.execute(
+        update(run)
+        .where(run.c.id == run_id, run.c.state == RunState.PUBLISHING.value, seen)
+        .values(engine=hold.owner, lease_until=hold.until)
+    ).rowcount
+    return bool(taken)

@@ -1,0 +1,143 @@
+"""Sessions: the engines, and the workers of other hosts, that hold leases."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from galley.runs import processes
+from galley.runs.tables import session
+from galley.version import VERSION
+
+
+class SessionKind(StrEnum):
+    """What a session does: decide and work, or only work."""
+
+    ENGINE = "engine"
+    WORKER = "worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One engine or worker. ``beat`` is when it was last heard of, in microseconds.
+
+    ``pid_started`` is the start of its process in clock ticks since the boot ``boot_id``: together
+    they name one process of one machine.
+    """
+
+    id: str
+    kind: SessionKind
+    host: str
+    pid: int
+    pid_started: int | None
+    boot_id: str | None
+    capacity: int
+    labels: tuple[str, ...]
+    version: str
+    started: int
+    beat: int
+    ended: int | None = None
+
+
+def boot_id() -> str | None:
+    """What tells this boot of the machine from another; ``None`` where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+
+
+def this_process(
+    id: str, capacity: int, now: int, *, kind: SessionKind = SessionKind.ENGINE
+) -> Session:
+    """The session of the process that asks."""
+    pid = os.getpid()
+    return Session(
+        id=id,
+        kind=kind,
+        host=socket.gethostname(),
+        pid=pid,
+        pid_started=processes.start_time(pid),
+        boot_id=boot_id(),
+        capacity=capacity,
+        labels=(),
+        version=VERSION,
+        started=now,
+        beat=now,
+    )
+
+
+def dead(one: Session) -> bool:
+    """Whether its process is certainly gone: it was one of this boot of this machine."""
+    here = one.boot_id is not None and one.boot_id == boot_id() and one.host == socket.gethostname()
+    return here and (one.pid_started is None or processes.start_time(one.pid) != one.pid_started)
+
+
+def open_session(connection: Connection, one: Session) -> None:
+    """Record that a session began."""
+    connection.execute(
+        insert(session).values(
+            id=one.id,
+            kind=one.kind.value,
+            host=one.host,
+            boot_id=one.boot_id,
+            pid=one.pid,
+            pid_started=one.pid_started,
+            labels=list(one.labels),
+            capacity=one.capacity,
+            version=one.version,
+            started=one.started,
+            beat=one.beat,
+        )
+    )
+
+
+def touch(connection: Connection, ids: Collection[str], now: int) -> None:
+    """Record a heartbeat of several sessions."""
+    connection.execute(update(session).where(session.c.id.in_(sorted(ids))).values(beat=now))
+
+
+def end_session(connection: Connection, id: str, now: int) -> None:
+    """Record that a session ended; the first end stands."""
+    connection.execute(
+        update(session).where(session.c.id == id, session.c.ended.is_(None)).values(ended=now)
+    )
+
+
+def find_session(connection: Connection, id: str) -> Session | None:
+    """The session of that id."""
+    row = connection.execute(select(session).where(session.c.id == id)).first()
+    return _read(row) if row is not None else None
+
+
+def open_sessions(connection: Connection) -> list[Session]:
+    """The sessions that have not ended, oldest first."""
+    rows = connection.execute(
+        select(session).where(session.c.ended.is_(None)).order_by(session.c.started)
+    )
+    return [_read(row) for row in rows]
+
+
+def _read(row: Row[Any]) -> Session:
+    data = row._mapping
+    return Session(
+        id=data["id"],
+        kind=SessionKind(data["kind"]),
+        host=data["host"],
+        pid=data["pid"],
+        pid_started=data["pid_started"],
+        boot_id=data["boot_id"],
+        capacity=data["capacity"],
+        labels=tuple(data["labels"] or ()),
+        version=data["version"],
+        started=data["started"],
+        beat=data["beat"],
+        ended=data["ended"],
+    )
