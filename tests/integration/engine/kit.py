@@ -82,7 +82,8 @@ class Works:
 
     @cached_property
     def site(self) -> Site:
-        return bootstrap.make_site(self.home, SLOTS)
+        made = bootstrap.make_site(self.home, SLOTS)
+        return replace(made, lease=int(os.environ.get("WORKS_LEASE", made.lease)))
 
     def write(self, path: str, text: str) -> None:
         """A file of the project."""
