@@ -27,7 +27,7 @@ from galley.runs import tables as runs_tables
 from galley.runs.live import Site
 from galley.runs.pool import Pool, PoolSettings
 from galley.runs.runner.probe import probe
-from galley.settings import ENTRY, PRELOAD
+from galley.settings import ENTRY, PRELOAD, worker_labels
 from galley.settings import home_path as home_path
 from galley.settings import slots as slots
 
@@ -94,6 +94,7 @@ def make_site(home: Home, slots: int) -> Site:
         threads=max(os.cpu_count() or 1, slots),
         memory=_memory(),
         origin=home.origin,
+        labels=worker_labels(),
     )
 
 

@@ -44,3 +44,11 @@ def slots() -> int:
             hint="export GALLEY_SLOTS=2, or leave it out for one step a core",
         )
     return int(text)
+
+
+def worker_labels() -> tuple[str, ...] | None:
+    """What this machine's workers can do: ``GALLEY_LABELS`` (``gpu,big``); ``None`` for all."""
+    text = os.environ.get("GALLEY_LABELS")
+    if text is None:
+        return None
+    return tuple(sorted({part.strip() for part in text.split(",") if part.strip()}))

@@ -7,7 +7,7 @@ files happens after it has committed.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,38 +15,43 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from galley.errors import GalleyError
-from galley.runs import adopting, attempts, queue, testing
+from galley.runs import adopting, attempts, claims, queue, testing
+from galley.runs.claims import Taker
 from galley.runs.jobs import Jobs
 from galley.runs.live import LiveRun, Site, with_probes
 from galley.runs.model import Reason, StepRun, StepState
 from galley.runs.planning import Move, Scene, StepPlan, plan_step
 
 Afterwards = Callable[[], None]
+Find = Callable[[Connection, str], LiveRun]
+"""Finds a run that is under way, whoever started it."""
 
 
 class Claimer:
     """Takes ready steps from the queue as long as a worker is free for them."""
 
-    def __init__(self, site: Site, jobs: Jobs, owner: str) -> None:
+    def __init__(self, site: Site, jobs: Jobs, owner: str, find: Find, origin: str | None) -> None:
         self.site = site
         self.jobs = jobs
         self.owner = owner
+        self.find = find
+        self.origin = origin
 
-    def dispatch(self, running: Sequence[str], lives: Mapping[str, LiveRun]) -> set[str]:
-        """Claim ready steps of the given runs; returns the runs whose steps changed."""
-        if self.jobs.free <= 0 or not running:
+    def dispatch(self) -> set[str]:
+        """Claim ready steps; returns the runs whose steps changed."""
+        if self.jobs.free <= 0:
             return set()
         with self.site.database.write(durable=False) as connection:
-            claimed = queue.claim(
-                connection,
-                owner=self.owner,
-                runs=running,
-                limit=self.jobs.free,
-                now=self.site.clock(),
-                lease=self.site.lease,
+            now = self.site.clock()
+            taker = Taker(
+                self.owner, self.jobs.free, now + self.site.lease, self.site.labels, self.origin
             )
+            claimed = claims.claim(connection, taker, now)
             share = self.jobs.share(len(claimed))
-            todo = [self._decide(connection, lives[s.run_id], s, share) for s in claimed]
+            todo = [
+                self._decide(connection, self.find(connection, step.run_id), step, share)
+                for step in claimed
+            ]
         for act in todo:
             act()
         return {step_run.run_id for step_run in claimed}
