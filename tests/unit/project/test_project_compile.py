@@ -503,7 +503,7 @@ PLACED = {
     "galley.yaml": "name: shop\npools: {db: 2}\ndefaults: {pool: db}\n",
     "pipeline.yaml": "priority: 3\nconcurrency: 4\n",
     "raw.yaml": RAW,
-    "daily.sql": "/* @galley\npriority: -5\nconcurrency: 1\nlabels: [gpu, big]\n*/\nSELECT * FROM raw",
+    "daily.sql": "/* @galley\npriority: -5\nconcurrency: 1\nlabels: [gpu, big]\n*/\nFROM raw",
 }
 
 
