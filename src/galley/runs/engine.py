@@ -58,18 +58,26 @@ class Engine:
         self.site = site
         self.pool = pool
         self.slots = slots
+        self._origin = None if everyones or not site.shared else site.origin
+        self.jobs = Jobs(site, pool, slots)
+        self._begin()
+
+    def _begin(self) -> None:
+        """What an engine remembers; all of it can be found again in the database."""
         self.id = new_id()
         self.live: dict[str, LiveRun] = {}
-        self.publisher = Publisher(site, self.id)
-        self.jobs = Jobs(site, pool, slots)
-        self._origin = None if everyones or not site.shared else site.origin
-        self.claimer = Claimer(site, self.jobs, self.id, self._find, self._origin)
-        self.dispatcher = Dispatcher(site, self.jobs, self.id, self.live.get)
+        self.publisher = Publisher(self.site, self.id)
+        self.claimer = Claimer(self.site, self.jobs, self.id, self._find, self._origin)
+        self.dispatcher = Dispatcher(self.site, self.jobs, self.id, self.live.get)
         self._timers = _Timers()
         self._changed: set[str] = set()
 
     def open(self) -> None:
-        """Register this engine and take over what a dead one left."""
+        """Register this engine and take over what a dead one left.
+
+        Raises:
+            UnavailableError: the database does not answer; the call can be repeated.
+        """
         now = self.site.clock()
         with self.site.database.write() as connection:
             sessions.open_session(connection, sessions.this_process(self.id, self.slots, now))
@@ -83,9 +91,21 @@ class Engine:
     def close(self) -> None:
         """Stop working; runs that are not finished go on at the next engine."""
         self.pool.close()
-        recovery.hand_over(self.site, self.id, self.live.values())
-        with self.site.database.write() as connection:
-            sessions.end_session(connection, self.id, self.site.clock())
+        recovery.hand_over(self.site, self.id)
+
+    def reopen(self) -> None:
+        """Begin anew after the database did not answer.
+
+        What was heard meanwhile may be recorded or not, so the work under way is ended and goes
+        back to the queue, and the engine remembers nothing.
+
+        Raises:
+            UnavailableError: it still does not answer; the call can be repeated.
+        """
+        self.jobs.abandon()
+        recovery.hand_over(self.site, self.id)
+        self._begin()
+        self.open()
 
     def work(self, done: Callable[[], bool], tick: Callable[[], None]) -> None:
         """Run the loop until ``done()``; ``tick`` is called once a round to show progress."""

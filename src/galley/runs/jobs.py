@@ -62,6 +62,12 @@ class Jobs:
                 del self._jobs[task_id]
                 self.pool.cancel(task_id)
 
+    def abandon(self) -> None:
+        """Kill all work, and await none of it any more."""
+        for task_id in self._jobs:
+            self.pool.cancel(task_id, grace=0.0)
+        self._jobs.clear()
+
     def pop(self, task_id: str) -> Job:
         """Take a job out: its task has ended."""
         return self._jobs.pop(task_id)
