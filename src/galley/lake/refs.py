@@ -167,22 +167,24 @@ def head_of(conn: Connection, project: str, name: str) -> Commit:
     return get_commit(conn, get_ref(conn, project, name).head)
 
 
-def move_ref(conn: Connection, ref: Ref, new_commit: str, *, who: str, why: str, now: int) -> Ref:
+def move_ref(
+    conn: Connection, ref: Ref, new_commit: str | Commit, *, who: str, why: str, now: int
+) -> Ref:
     """Move a ref to a child of its head, provided that nobody has moved it since ``ref`` was read.
 
     Raises StaleRefError if someone has, or if the commit was made on another one.
     """
-    commit = get_commit(conn, new_commit)
+    commit = get_commit(conn, new_commit) if isinstance(new_commit, str) else new_commit
     if commit.parent != ref.head:
         raise StaleRefError(
-            f"Commit {new_commit} does not follow {ref.name}'s commit {ref.head}; "
+            f"Commit {commit.id} does not follow {ref.name}'s commit {ref.head}; "
             "a ref only moves forward, one commit at a time.",
-            details={"ref": ref.name, "head": ref.head, "commit": new_commit},
+            details={"ref": ref.name, "head": ref.head, "commit": commit.id},
         )
-    moved = replace(ref, head=new_commit, generation=ref.generation + 1)
+    moved = replace(ref, head=commit.id, generation=ref.generation + 1)
     _compare_and_set(conn, ref, moved)
     at = max(now, commit.created)
-    _log(conn, moved, old=ref.head, new=new_commit, who=who, why=why, at=at)
+    _log(conn, moved, old=ref.head, new=commit.id, who=who, why=why, at=at)
     return moved
 
 

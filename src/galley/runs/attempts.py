@@ -332,7 +332,7 @@ def _commit(
         run_id=live.run.id,
         code_version=live.run.definition,
     )
-    refs.move_ref(connection, ref, commit.id, who=live.run.actor, why=message, now=now)
+    refs.move_ref(connection, ref, commit, who=live.run.actor, why=message, now=now)
     return commit
 
 

@@ -52,11 +52,13 @@ class Dispatcher:
                 continue
             if event.kind == "started":
                 started.append(event)
-            elif event.kind == "message":
+                continue
+            if event.kind == "message":
                 self._hear(event, job)
             elif event.kind in ("exited", "lost"):
                 self._exited(event)
-            touched.add(job.live.run.id)
+            if event.ends:
+                touched.add(job.live.run.id)
         self._note_processes([event for event in started if self.jobs.get(event.task_id)])
         for job, failure in self.jobs.stillborn():
             self._ended(job, failure)

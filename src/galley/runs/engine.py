@@ -143,7 +143,11 @@ class Engine:
             self._changed.discard(run_id)
             self._settle(run_id)
         self._publish_waiting()
-        self._changed |= self.dispatcher.handle(self.pool.poll(0 if claimed else timeout))
+        moved = self.dispatcher.handle(self.pool.poll(0 if claimed else timeout))
+        self._changed |= moved
+        if not moved:
+            # What was written meanwhile made no step ready; news of others are looked for anyway.
+            self._timers.claim.mark = self.site.database.mark()
         self._beat()
         self._reap()
 
