@@ -13,6 +13,7 @@ from bench.lines import (
     starting,
     steps,
     ten_models,
+    waiting,
 )
 from bench.record import Record
 from bench.setting import Setting
@@ -26,6 +27,7 @@ LINES: dict[str, Line] = {
     "small-tables": steps.with_table,
     "kitchen": catalogue.kitchen,
     "publish": catalogue.publish,
+    "queue": waiting.flat,
     "deaths": deaths.child,
     "lost-worker": deaths.worker,
     "lost-engine": deaths.engine,

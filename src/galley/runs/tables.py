@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from galley.db.base import Instant, JsonText, metadata
 
@@ -86,8 +97,16 @@ step_run = Table(
     Column("started", Instant),
     Column("finished", Instant),
     Index(None, "run_id", "name", unique=True),
+    Index(None, "run_id", "state"),
     Index("ix_run_step_owner", "owner", "state"),
-    Index("ix_run_step_lease", "state", "lease_until"),
+)
+
+_LIVE = "state IN ('claimed', 'running', 'staged')"
+Index(
+    "ix_run_step_lease",
+    step_run.c.lease_until,
+    sqlite_where=text(_LIVE),
+    postgresql_where=text(_LIVE),
 )
 
 # The queue: as long as it is, a claim looks only at its head.

@@ -238,7 +238,14 @@ def _create_run_step() -> None:
         sa.Column("finished", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run_step")),
     )
-    op.create_index("ix_run_step_lease", "run_step", ["state", "lease_until"], unique=False)
+    op.create_index(
+        "ix_run_step_lease",
+        "run_step",
+        ["lease_until"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('claimed', 'running', 'staged')"),
+        postgresql_where=sa.text("state IN ('claimed', 'running', 'staged')"),
+    )
     op.create_index("ix_run_step_owner", "run_step", ["owner", "state"], unique=False)
     op.create_index(
         "ix_run_step_ready",
@@ -249,6 +256,7 @@ def _create_run_step() -> None:
         postgresql_where=sa.text("state = 'ready'"),
     )
     op.create_index(op.f("ix_run_step_run_id_name"), "run_step", ["run_id", "name"], unique=True)
+    op.create_index(op.f("ix_run_step_run_id_state"), "run_step", ["run_id", "state"], unique=False)
 
 
 def _create_run_verdict() -> None:
