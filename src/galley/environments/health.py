@@ -19,6 +19,7 @@ from galley.db import schema
 from galley.environments import retention
 from galley.environments.home import Home
 from galley.errors import GalleyError
+from galley.project.model import Retention
 from galley.runs import processes, records
 from galley.runs.lockfile import EngineLock
 from galley.runs.recovery import boot_id
@@ -199,7 +200,7 @@ def _refs(home: Home, project: str | None) -> Iterator[Check]:
     if project is None:
         return
     with home.database.read() as connection:
-        over = retention.plan_retention(connection, home, project)
+        over = retention.plan_retention(connection, home, project, Retention())
     if over.refs:
         names = ", ".join(ref.name for ref in over.refs[:5])
         yield Check("refs", WARN, f"{len(over.refs)} expired: {names}", "galley gc")

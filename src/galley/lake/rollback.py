@@ -19,6 +19,7 @@ from galley.lake.entries import RESET
 from galley.lake.model import Commit, CommitKind, Ref, RefKind
 from galley.lake.names import nearest
 from galley.lake.refs import commit_in, get_ref, list_refs, move_ref, resolve
+from galley.lake.rooting import refuse_collected
 from galley.lake.rows import NAMES, batches
 from galley.lake.trees import chain, contents, ledgers, lookup, table_ids, table_names
 from galley.lake.withdrawals import clear, withdraw
@@ -80,8 +81,8 @@ def plan_rollback(
 ) -> RollbackPlan:
     """Plan to show ``to`` again: a commit's prefix or a time, by default before the last publish.
 
-    ``tables`` restricts it to some. Raises RefNotFoundError, TableNotFoundError, and UsageError
-    where there is nothing to roll back.
+    ``tables`` restricts it to some. Raises RefNotFoundError, TableNotFoundError, CollectedError
+    where what it would show is no more, and UsageError where there is nothing to roll back.
     """
     target = get_ref(conn, project, ref)
     goal, changed = _goal(conn, target, to, now, tables or ())
@@ -96,6 +97,7 @@ def plan_rollback(
     gone = walk(conn, target.head, len(steps))
     made = _written(conn, [commit.id for commit in gone])
     names = {entry.table for entry in returns}
+    refuse_collected(conn, project, goal.id, names if tables else None)
     taken = _taken_back(gone, made, names if tables else None)
     bad = _made_by(taken, made, names if tables else None)
     others = {table for tables_ in made.values() for table in tables_} - names

@@ -180,6 +180,7 @@ def _assemble(graph: Graph, tests: list[TestSpec], analyses: Analyses, folder: P
         owner=settings.owner,
         description=settings.description,
         warnings=tuple(graph.problems.warnings),
+        retention=settings.retention,
     )
     manifest = replace(manifest, files=dict(sorted(files.seen.items())))
     return replace(manifest, hash=digest(manifest_to_json(manifest)))

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from galley.errors import GalleyError
+from galley.lake import rooting
 from galley.runs import adopting, attempts, queue, testing
 from galley.runs.jobs import Jobs
 from galley.runs.live import LiveRun, Site, with_probes
@@ -48,6 +49,8 @@ class Claimer:
                 now=self.site.clock(),
                 lease=LEASE,
             )
+            if claimed:
+                rooting.share(connection)
             share = self.jobs.share(len(claimed))
             todo = [self._decide(connection, lives[s.run_id], s, share) for s in claimed]
         for act in todo:
@@ -65,6 +68,8 @@ class Claimer:
                 return self._tests(connection, live, step_run, scene)
             plan = plan_step(scene, step, with_probes(live, self.site, step))
             if plan.adopted:
+                found = [result.location for result in plan.adopted]
+                rooting.root_versions(connection, live.project, found)
                 return lambda: self._adopt(live, step_run, plan, share)
             return self._begin(connection, live, step_run, plan, scene, share)
 

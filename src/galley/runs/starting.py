@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from galley.errors import RefNotFoundError
 from galley.ids import new_id
-from galley.lake import refs
+from galley.lake import refs, rooting
 from galley.lake.model import RefKind
 from galley.project.model import Manifest
 from galley.runs import queue, records
@@ -23,6 +23,7 @@ def start_run(connection: Connection, site: Site, run: Run, engine: str, now: in
 
     Raises:
         RefNotFoundError: the target, or the ref of the run that is resumed, is gone.
+        CollectedError: what it would go on from, or read of another project, was collected.
     """
     base, generation = _fork(connection, run, now)
     pinned = replace(run, base=base, generation=generation, started=now)
@@ -77,10 +78,13 @@ def _fork(connection: Connection, run: Run, now: int) -> tuple[str, int]:
 
 
 def _pins(connection: Connection, manifest: Manifest, now: int) -> dict[str, str]:
-    return {
+    pins = {
         read.project: refs.resolve(connection, read.project, read.ref, now).commit
         for read in manifest.reads
     }
+    for project, commit in pins.items():
+        rooting.root_commit(connection, project, commit)
+    return pins
 
 
 def _step_runs(graph: RunGraph, run_id: str) -> Sequence[StepRun]:
