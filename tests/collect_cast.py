@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,7 +45,6 @@ class Store:
     """One project in a home of its own. ``now`` moves only when told."""
 
     folder: Path
-    url: str | None = None
     con: duckdb.DuckDBPyConnection = field(init=False)
     home: Home = field(init=False)
     now: int = 1_770_000_000_000_000
@@ -198,3 +198,8 @@ def forget_caches() -> None:
     metadata.read_metadata.cache_clear()
     footprints._listed.cache_clear()
     footprints._named.cache_clear()
+
+
+if __name__ == "__main__":
+    store = Store(Path(sys.argv[1]), now=int(sys.argv[2]))
+    store.collect()
