@@ -88,6 +88,7 @@ class Catalogue:
 
     following: dict[str, str | None] = field(default_factory=dict)
     parents: dict[str, str | None] = field(default_factory=dict)
+    merged: dict[str, str | None] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
     created: dict[str, int] = field(default_factory=dict)
     entries: dict[str, dict[str, Item | None]] = field(default_factory=dict)
@@ -107,8 +108,17 @@ class Catalogue:
         return {item.location: item for item in every if item is not None}
 
     def history(self, roots: Collection[str]) -> set[str]:
-        """The commits that the roots come from."""
-        return closure(self.following, roots) | closure(self.parents, roots)
+        """The commits that the roots come from, and what was merged into those since the oldest.
+
+        A rollback to a root takes back what came in since: it asks the merged commits what.
+        """
+        found = closure(self.following, roots) | closure(self.parents, roots)
+        since: set[str] = set()
+        for commit in sorted(found, key=self.created.__getitem__):
+            if commit in roots or self.parents[commit] in since:
+                since.add(commit)
+        merged = {source for commit in since if (source := self.merged[commit])}
+        return found | closure(self.following, merged) | closure(self.parents, merged)
 
 
 def plan(
@@ -256,10 +266,13 @@ def read_catalogue(
     """A project's commits, and what they wrote of the named tables (or of all)."""
     found = Catalogue()
     c, e = t.commit.c, t.entry.c
-    commits = select(c.id, c.parent, c.tree_of, c.kind, c.created).where(c.project == project)
+    commits = select(c.id, c.parent, c.tree_of, c.merged_from, c.kind, c.created).where(
+        c.project == project
+    )
     for row in conn.execute(commits):
         found.following[row.id] = row.tree_of or row.parent
         found.parents[row.id] = row.parent
+        found.merged[row.id] = row.merged_from
         found.kinds[row.id] = row.kind
         found.created[row.id] = row.created
     columns = (e.commit_id, e.table_key, e.table_id, e.content_id, e.location, e.format, e.version)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from galley.errors import StorageError
 from galley.lake.localio import local_io
 from galley.lake.metadata import read_metadata
 from galley.lake.warehouse import Warehouse, storage_errors
@@ -30,6 +31,12 @@ def footprint(warehouse: Warehouse, location: str) -> frozenset[str]:
         raw = read_metadata(warehouse.absolute(location)).raw
         lists = [snapshot["manifest-list"] for snapshot in raw["snapshots"]]
         named = frozenset(lists).union(*map(_listed, lists))
+    outside = next((path for path in named if warehouse.relative(path) == path), None)
+    if outside is not None:
+        raise StorageError(
+            f"{location} needs {outside}, outside of this warehouse: the home was moved or copied",
+            hint="bring it back to the folder that it was made in",
+        )
     return frozenset((location, *map(warehouse.relative, named)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from galley.lake import collect
 from galley.lake import tables as t
 from galley.lake.collect import HOUR, Policy
 from galley.lake.commits import get_commit, write_commit
-from galley.lake.model import PRODUCTION, CommitKind, RefKind
+from galley.lake.model import PRODUCTION, Change, CommitKind, RefKind
 from galley.lake.refs import create_ref, delete_ref, list_refs, move_ref, set_fork_point
 from galley.lake.rollback import apply_rollback, plan_rollback
 from galley.lake.trees import checkpoint, tree
@@ -56,22 +57,22 @@ class Life(RuleBasedStateMachine):
     def refs(self, kinds: tuple[RefKind, ...] = KINDS) -> list[str]:
         return [ref.name for ref in list_refs(self.conn, SHOP, kinds)]
 
-    def terms(self) -> dict[str, object]:
+    def terms(self) -> dict[str, Any]:
         return {"policy": POLICY, "pins": lambda _: self.pins, "now": self.shop.now}
 
     @rule(target=commits, table=TABLES, at=st.integers(0, 9))
-    def write(self, table: str, at: int):  # type: ignore[no-untyped-def]
+    def write(self, table: str, at: int) -> Any:
         """Somebody makes a new version on some ref that is no tag."""
         self.number += 1
         return self._commit(at, change(table, f"c{self.number}"))
 
     @rule(target=commits, content=contents, at=st.integers(0, 9))
-    def reuse(self, content: tuple[str, str], at: int):  # type: ignore[no-untyped-def]
+    def reuse(self, content: tuple[str, str], at: int) -> Any:
         """A run takes a version over that was made some time."""
         return self._commit(at, change(*content))
 
     @rule(target=commits, content=contents, table=TABLES, at=st.integers(0, 9))
-    def adopt(self, content: tuple[str, str], table: str, at: int):  # type: ignore[no-untyped-def]
+    def adopt(self, content: tuple[str, str], table: str, at: int) -> Any:
         """A run takes files of a version over into a new one: they must be there."""
         self.number += 1
         taken = version(*content).location
@@ -80,11 +81,11 @@ class Life(RuleBasedStateMachine):
         return made
 
     @rule(target=commits, table=TABLES, at=st.integers(0, 9))
-    def take_away(self, table: str, at: int):  # type: ignore[no-untyped-def]
+    def take_away(self, table: str, at: int) -> Any:
         return self._commit(at, drop(table))
 
     @rule(target=contents, commit=commits)
-    def remember(self, commit: str):  # type: ignore[no-untyped-def]
+    def remember(self, commit: str) -> Any:
         """A result is kept of a version that was shown then."""
         e = t.entry.c
         rows = self.conn.execute(
@@ -137,7 +138,7 @@ class Life(RuleBasedStateMachine):
         checkpoint(self.conn, self.shop.ref(self._pick(at)).head)
 
     @initialize(target=commits)
-    def begin(self):  # type: ignore[no-untyped-def]
+    def begin(self) -> Any:
         """Some publishes that nothing keeps any more, condemned long enough ago."""
         made = [self._commit(0, change("orders", f"first{number}")).values for number in range(4)]
         self.shop.now += 3 * HOUR
@@ -160,18 +161,18 @@ class Life(RuleBasedStateMachine):
 
     @rule(plan=plans)
     def condemn(self, plan: collect.Plan) -> None:
-        collect.condemn(self.conn, plan, plan.condemn, by="ana", **self.terms())  # type: ignore[arg-type]
+        collect.condemn(self.conn, plan, plan.condemn, by="ana", **self.terms())
 
     @rule(plan=plans)
     def doom(self, plan: collect.Plan) -> None:
-        gone = collect.doom(self.conn, plan, plan.doom, **self.terms())  # type: ignore[arg-type]
+        gone = collect.doom(self.conn, plan, plan.doom, **self.terms())
         self.doomed.update(collect.places(gone))
 
     @rule(plan=plans)
     def forget(self, plan: collect.Plan) -> None:
         gone = collect.places(plan.unfinished)
         collect.note_removed(self.conn, SHOP, gone, self.shop.now)
-        collect.forget(self.conn, plan, **self.terms())  # type: ignore[arg-type]
+        collect.forget(self.conn, plan, **self.terms())
 
     @invariant()
     def what_roots_reach_is_there(self) -> None:
@@ -182,7 +183,8 @@ class Life(RuleBasedStateMachine):
                 shown = {one.location for one in tree(self.conn, commit).values()}
                 assert not shown & self.doomed
 
-    def _commit(self, at: int, made: object, takes: tuple[str, ...] = ()):  # type: ignore[no-untyped-def]
+    def _commit(self, at: int, made: Change, takes: tuple[str, ...] = ()) -> Any:
+        found = multiple()
         with self._refusable():
             ref = self.shop.ref(self._pick(at))
             commit = write_commit(
@@ -193,12 +195,12 @@ class Life(RuleBasedStateMachine):
                 author="ana",
                 message="x",
                 now=self.shop.tick(),
-                changes=[made],  # type: ignore[list-item]
+                changes=[made],
                 takes=takes,
             )
             move_ref(self.conn, ref, commit.id, who="ana", why="x", now=self.shop.now)
-            return multiple(commit.id)
-        return multiple()
+            found = multiple(commit.id)
+        return found
 
     def _pick(self, at: int) -> str:
         names = [name for name in self.refs() if not name.startswith("tag/")]

@@ -1,5 +1,6 @@
 """Files go when nothing can use them any more, and not before."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,6 +113,21 @@ def test_nothing_goes_of_a_table_whose_metadata_cannot_be_read(store: Store) -> 
     outcome = store.collect()
     assert outcome.files == 0
     assert "shop/orders-" in outcome.problems[0]
+
+
+def test_nothing_goes_from_a_home_that_was_copied(store: Store, tmp_path: Path) -> None:
+    """Iceberg's paths are absolute: they lead back to where the home stood."""
+    for number in range(2):
+        store.write(f"SELECT {number} AS x", materialize="append")
+    store.attempt(TWO, materialize="append", end="lost_worker")
+    copy = tmp_path / "copy"
+    shutil.copytree(tmp_path / "home", copy / "home")
+    other = Store(copy, now=store.now)
+    before = other.files()
+    outcome = other.collect()
+    other.close()
+    assert "moved or copied" in outcome.problems[0]
+    assert other.files() == before
 
 
 def test_what_was_planned_and_is_used_meanwhile_stays(store: Store) -> None:

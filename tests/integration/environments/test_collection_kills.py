@@ -1,4 +1,4 @@
-"""kill -9 at every point of a collection: nothing that is kept is touched, and the rest goes next."""
+"""kill -9 at every point of a collection: what is kept is untouched, and the rest goes next."""
 
 import os
 import subprocess
