@@ -119,6 +119,12 @@ class RefNotFoundError(NotFoundError):
     code = "ref_not_found"
 
 
+class CollectedError(NotFoundError):
+    """It was there and nothing kept it, so its files were collected."""
+
+    code, status = "collected", 410
+
+
 class TableNotFoundError(NotFoundError):
     """The table does not exist at that ref."""
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from galley.errors import GalleyError
+from galley.lake import rooting
 from galley.runs import adopting, attempts, claims, queue, testing
 from galley.runs.claims import Taker
 from galley.runs.jobs import Jobs
@@ -48,6 +49,8 @@ class Claimer:
                 self.owner, self.jobs.free, now + self.site.lease, self.site.labels, self.origin
             )
             claimed = claims.claim(connection, taker, now)
+            if claimed:
+                rooting.share(connection)
             share = self.jobs.share(len(claimed))
             todo = [
                 self._decide(connection, self.find(connection, step.run_id), step, share)
@@ -68,6 +71,8 @@ class Claimer:
                 return self._tests(connection, live, step_run, scene)
             plan = plan_step(scene, step, with_probes(live, self.site, step))
             if plan.adopted or plan.accepted:
+                found = [result.location for result in plan.adopted]
+                rooting.root_versions(connection, live.project, found)
                 return lambda: self._adopt(live, step_run, plan, share)
             return self._begin(connection, live, step_run, plan, scene, share)
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from galley.errors import RefNotFoundError
 from galley.ids import new_id
-from galley.lake import refs
+from galley.lake import refs, rooting
 from galley.lake.model import RefKind
 from galley.project.model import Manifest, Step
 from galley.runs import claims, finishing, groups, queue, records
@@ -27,6 +27,7 @@ def start_run(
 
     Raises:
         RefNotFoundError: the target, or the ref of the run that is resumed, is gone.
+        CollectedError: what it would go on from, or read of another project, was collected.
     """
     refs.lock_ref(connection, run.project, run.ref)
     if records.get_run(connection, run.id).state is not RunState.QUEUED:
@@ -88,10 +89,13 @@ def _fork(connection: Connection, run: Run, now: int) -> tuple[str, int]:
 
 
 def _pins(connection: Connection, manifest: Manifest, now: int) -> dict[str, str]:
-    return {
+    pins = {
         read.project: refs.resolve(connection, read.project, read.ref, now).commit
         for read in manifest.reads
     }
+    for project, commit in pins.items():
+        rooting.root_commit(connection, project, commit)
+    return pins
 
 
 def _limits(live: LiveRun) -> dict[str, int]:

@@ -197,11 +197,12 @@ result = Table(
     Column("run_id", String(32), nullable=False),
     Column("span_start", String(64)),
     Column("body", JsonText, nullable=False),
+    Column("location", Text, nullable=False),
     Column("created", Instant, nullable=False),
-    Column("condemned", Boolean, nullable=False, default=False),
     Index(None, "content_id"),
+    Index(None, "project", "location"),
 )
-"""What can be reused: the version that a key produced."""
+"""What can be reused: the version that a key produced, and where that is."""
 
 verdict = Table(
     "run_verdict",

@@ -196,13 +196,16 @@ def _create_run_result() -> None:
         sa.Column("run_id", sa.String(length=32), nullable=False),
         sa.Column("span_start", sa.String(length=64), nullable=True),
         sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("location", sa.Text(), nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
-        sa.Column("condemned", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint(
             "project", "key", "table_key", "content_id", name=op.f("pk_run_result")
         ),
     )
     op.create_index(op.f("ix_run_result_content_id"), "run_result", ["content_id"], unique=False)
+    op.create_index(
+        op.f("ix_run_result_project_location"), "run_result", ["project", "location"], unique=False
+    )
 
 
 def _create_run_step() -> None:
