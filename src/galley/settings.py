@@ -44,3 +44,12 @@ def slots() -> int:
             hint="export GALLEY_SLOTS=2, or leave it out for one step a core",
         )
     return int(text)
+
+
+def memory() -> int:
+    """Bytes that all attempts together may use for queries: 60 % of the machine's memory."""
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        total = 4 << 30
+    return int(total * 0.6)

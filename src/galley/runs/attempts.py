@@ -22,6 +22,7 @@ from galley.runs.leases import Hold
 from galley.runs.live import LiveRun, Site, memory_share, step_values, table_id
 from galley.runs.model import Reason, StepRun, StepState
 from galley.runs.planning import Scene, StepPlan, cut_of
+from galley.runs.pool import Post
 from galley.runs.protocol import StepDone, StepTask, TaskFailed
 
 MOST_LOSSES = 3
@@ -37,6 +38,7 @@ class Attempt:
     plan: StepPlan
     contents: dict[str, str]
     log_name: str
+    post: Post | None = None
 
 
 def attempt_ref(step_run: StepRun) -> str:
@@ -51,8 +53,12 @@ def begin(
     plan: StepPlan,
     scene: Scene,
     now: int,
+    seat: str | None = None,
 ) -> Attempt | None:
-    """Record the attempt and its ref and move the step to RUNNING; ``None`` if it was lost."""
+    """Record the attempt and its ref and move the step to RUNNING; ``None`` if it was lost.
+
+    ``seat`` is the session of the worker that is to have it, if that is not the claimer itself.
+    """
     step = _step_of(live, step_run)
     id = new_id()
     log_name = f"{live.run.id}/{step.name}.{step_run.epoch}"
@@ -65,9 +71,11 @@ def begin(
         why=plan.why,
         spans=[[s.start, s.end] for s in plan.tested] or None,
         body={"why": plan.why, "attempt": id},
+        **({} if seat is None else {"owner": seat}),
     )
     if not moved:
         return None
+    owner = seat or step_run.owner
     contents = scene.contents(scene.versions((*step.inputs, *step.outputs)))
     records.start_attempt(
         connection,
@@ -76,7 +84,7 @@ def begin(
             "step_run_id": step_run.id,
             "run_id": live.run.id,
             "epoch": step_run.epoch,
-            "owner": step_run.owner or "",
+            "owner": owner or "",
             "base": scene.head,
             "plan": codec.to_plain(replace(plan, adopted=(), results=())),
             "contents": contents,
@@ -94,13 +102,16 @@ def begin(
         now=now,
     )
     faults.point("attempt.before_commit")
-    return Attempt(id, replace(step_run, spans=plan.tested), plan, contents, log_name)
+    mine = replace(step_run, spans=plan.tested, owner=owner)
+    post = Post(seat, attempt_ref(step_run)) if seat is not None else None
+    return Attempt(id, mine, plan, contents, log_name, post)
 
 
 def revive(row: Mapping[str, Any], step_run: StepRun) -> Attempt:
     """The attempt that a row keeps: its answer may come to another engine than began it."""
     plan = codec.from_plain(StepPlan, row["plan"])
-    return Attempt(row["id"], step_run, plan, row["contents"], row["log"])
+    post = Post(row["owner"], attempt_ref(step_run))
+    return Attempt(row["id"], step_run, plan, row["contents"], row["log"], post)
 
 
 def task_for(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -23,6 +23,20 @@ from galley.runs.planning import Move, Scene, StepPlan, plan_step
 
 Afterwards = Callable[[], None]
 
+MOST = 64
+"""How many steps are claimed in one transaction, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a claimed step is given: one part of a machine, or the worker of the session ``seat``.
+
+    The machine is divided ``among`` so many.
+    """
+
+    among: int
+    seat: str | None = None
+
 
 class Claimer:
     """Takes ready steps from the queue as long as a worker is free for them."""
@@ -34,25 +48,29 @@ class Claimer:
 
     def dispatch(self, running: Sequence[str], lives: Mapping[str, LiveRun]) -> set[str]:
         """Claim ready steps of the given runs; returns the runs whose steps changed."""
-        if self.jobs.free <= 0 or not running:
+        seats = self.jobs.pool.seats(MOST) if running else []
+        if not seats:
             return set()
         with self.site.database.write(durable=False) as connection:
             claimed = queue.claim(
                 connection,
                 owner=self.owner,
                 runs=running,
-                limit=self.jobs.free,
+                limit=len(seats),
                 now=self.site.clock(),
                 lease=self.site.lease,
             )
             share = self.jobs.share(len(claimed))
-            todo = [self._decide(connection, lives[s.run_id], s, share) for s in claimed]
+            todo = [
+                self._decide(connection, lives[step_run.run_id], step_run, Share(share, seat))
+                for step_run, seat in zip(claimed, seats, strict=False)
+            ]
         for act in todo:
             act()
         return {step_run.run_id for step_run in claimed}
 
     def _decide(
-        self, connection: Connection, live: LiveRun, step_run: StepRun, share: int
+        self, connection: Connection, live: LiveRun, step_run: StepRun, share: Share
     ) -> Afterwards:
         step = live.node(step_run.name).step
 
@@ -92,7 +110,7 @@ class Claimer:
         step_run: StepRun,
         plan: StepPlan,
         scene: Scene,
-        share: int,
+        share: Share,
     ) -> Afterwards:
         if plan.move is Move.REUSE:
             return self._reuse(connection, live, step_run, plan, scene)
@@ -102,10 +120,11 @@ class Claimer:
             secrets = self.site.secrets(live.manifest, step.secrets, live.folder)
         # Of an attempt that cannot begin nothing stays.
         with connection.begin_nested():
-            attempt = attempts.begin(connection, live, step_run, plan, scene, self.site.clock())
+            now = self.site.clock()
+            attempt = attempts.begin(connection, live, step_run, plan, scene, now, share.seat)
             if attempt is None:
                 return _nothing
-            task = attempts.task_for(self.site, live, attempt, scene, share, secrets)
+            task = attempts.task_for(self.site, live, attempt, scene, share.among, secrets)
         return lambda: self.jobs.submit_step(live, attempt, task, tuple(secrets.values()))
 
     def _reuse(
@@ -137,7 +156,7 @@ class Claimer:
         testing.conclude(connection, live, step_run, work, (), self.site.clock())
         return _nothing
 
-    def _adopt(self, live: LiveRun, step_run: StepRun, plan: StepPlan, share: int) -> None:
+    def _adopt(self, live: LiveRun, step_run: StepRun, plan: StepPlan, share: Share) -> None:
         """Take over windows proved elsewhere (which writes metadata), then go on as planned."""
         step = live.manifest.steps[plan.step]
         try:

@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from galley import faults
-from galley.errors import InputDataError, StaleRefError, UnavailableError
-from galley.lake import field_ids
+from galley.errors import InputDataError, StaleRefError, StorageError, UnavailableError
+from galley.lake import field_ids, verifying
 from galley.lake.model import Span
+from galley.lake.warehouse import Warehouse
 from galley.runs import attempts, messages, queue, records, sessions, testing
 from galley.runs.attempts import Attempt
 from galley.runs.jobs import Job, Jobs
@@ -56,6 +57,8 @@ class Dispatcher:
                 self._hear(event, job)
             elif event.kind in ("exited", "lost"):
                 self._exited(event)
+            elif event.kind == "returned":
+                self._returned(job, event)
             touched.add(job.live.run.id)
         self._note_processes([event for event in started if self.jobs.get(event.task_id)])
         return touched
@@ -107,7 +110,7 @@ class Dispatcher:
                     event.task_id,
                     pid=event.pid,
                     pid_started=event.pid_started,
-                    boot_id=sessions.boot_id(),
+                    boot_id=event.boot_id or sessions.boot_id(),
                 )
 
     def _hear(self, event: PoolEvent, job: Job) -> None:
@@ -148,6 +151,14 @@ class Dispatcher:
         """Take an attempt's work over; where nothing must be tested the step has succeeded."""
         node = live.node(attempt.step_run.name)
         probe = None
+        if attempt.post is not None:
+            # Nothing is taken on the word of a process that is not our own.
+            try:
+                verifying.verify(Warehouse(self.site.warehouse), attempt.id, done.changes)
+            except StorageError as error:
+                unproved = TaskFailed("failed", Reason.STORAGE.value, "StorageError", error.message)
+                self._failed(Job(live, attempt.step_run, attempt), unproved)
+                return
         if node.step is not None and node.step.load is not None:
             # What is gone by now was loaded nevertheless; without a probe it is not used again.
             with suppress(InputDataError):
@@ -219,6 +230,21 @@ class Dispatcher:
             self._cancelled(job)
         else:
             self._failed(job, failure)
+
+    def _returned(self, job: Job, event: PoolEvent) -> None:
+        """A worker gave a task back: nobody's loss, and no try either."""
+        self.jobs.pop(event.task_id)
+        step_run, attempt = job.step_run, job.attempt
+        if step_run is None:
+            lost = Reason.LOST_WORKER.value
+            self._answers.append((job.live, TaskFailed("failed", lost, "", "it was given back")))
+        elif attempt is None:
+            self._test(job.live, step_run, step_run.spans)
+        else:
+            now, tries = self.site.clock(), step_run.attempts - 1
+            with self.site.database.write() as connection:
+                queue.move_step(connection, step_run, StepState.READY, now, attempts=tries)
+                attempts.drop_attempt(connection, job.live, attempt, "handed_over", now)
 
     def _cancelled(self, job: Job) -> None:
         now = self.site.clock()
