@@ -28,7 +28,7 @@ from galley.runs.leases import LEASE
 from galley.runs.live import Site
 from galley.runs.pool import Pool, PoolSettings
 from galley.runs.runner.probe import probe
-from galley.settings import ENTRY, PRELOAD, memory
+from galley.settings import ENTRY, PRELOAD, memory, worker_labels
 from galley.settings import home_path as home_path
 from galley.settings import slots as slots
 
@@ -96,6 +96,7 @@ def make_site(home: Home, slots: int, *, lease: int | None = None) -> Site:
         memory=memory(),
         origin=home.origin,
         lease=lease or LEASE,
+        labels=worker_labels(),
     )
 
 

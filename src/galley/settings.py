@@ -53,3 +53,11 @@ def memory() -> int:
     except (ValueError, OSError):
         total = 4 << 30
     return int(total * 0.6)
+
+
+def worker_labels() -> tuple[str, ...] | None:
+    """What this machine's workers can do: ``GALLEY_LABELS`` (``gpu,big``); ``None`` for all."""
+    text = os.environ.get("GALLEY_LABELS")
+    if text is None:
+        return None
+    return tuple(sorted({part.strip() for part in text.split(",") if part.strip()}))

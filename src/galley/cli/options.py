@@ -41,6 +41,12 @@ Var = Annotated[
     list[str] | None,
     typer.Option("--var", metavar="NAME=VALUE", help="Set a variable; may be repeated."),
 ]
+Priority = Annotated[
+    int,
+    typer.Option(
+        "--priority", min=-1000, max=1000, help="Of steps that wait the highest comes first."
+    ),
+]
 Select = Annotated[
     list[str] | None,
     typer.Option(

@@ -20,6 +20,7 @@ def wish_for(
     window: str | None = None,
     var: Sequence[str] | None = None,
     rebuild: Sequence[str] | None = None,
+    priority: int = 0,
 ) -> Wish:
     """What to run. Raises UsageError, NotFoundError."""
     return Wish(
@@ -29,6 +30,7 @@ def wish_for(
         window=window,
         variables=parse_variables(var or ()),
         rebuild=tuple(rebuild or ()),
+        priority=priority,
     )
 
 

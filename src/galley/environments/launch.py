@@ -42,6 +42,7 @@ class Wish:
     rebuild: tuple[str, ...] = ()
     resumes: str | None = None
     batch: int | None = None
+    priority: int = 0
     cause: RunCause = RunCause.MANUAL
 
 
@@ -79,6 +80,7 @@ def prepare(
         rebuild=wish.rebuild,
         resumes=wish.resumes,
         batch=wish.batch,
+        priority=wish.priority,
     )
     selected_steps(manifest, request)
     _check_known(wish.rebuild, manifest)

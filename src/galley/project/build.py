@@ -89,7 +89,7 @@ def _read_pipeline(name: str, path: Path, graph: Graph, analyses: Analyses) -> N
     own = next((one for one in PIPELINE_FILES if (path / one).is_file()), PIPELINE_FILES[0])
     pipeline = read_pipeline(f"{base}/{own}", analyses.files, settings.defaults, problems)
     graph.pipelines[name] = pipeline
-    setting = Setting(name, pipeline.defaults, problems, analyses)
+    setting = Setting(name, pipeline.defaults, problems, analyses, settings.pools)
     before = len(graph.drafts)
     for entry in sorted(path.iterdir()):
         if entry.name.startswith((".", "_")) or entry.name in PIPELINE_FILES:
@@ -180,6 +180,7 @@ def _assemble(graph: Graph, tests: list[TestSpec], analyses: Analyses, folder: P
         owner=settings.owner,
         description=settings.description,
         warnings=tuple(graph.problems.warnings),
+        pools=settings.pools,
     )
     manifest = replace(manifest, files=dict(sorted(files.seen.items())))
     return replace(manifest, hash=digest(manifest_to_json(manifest)))
@@ -192,4 +193,12 @@ def _belongs(test: TestSpec, draft: Draft) -> bool:
 
 def _pipeline(name: str, settings: PipelineSettings, graph: Graph) -> Pipeline:
     owner = settings.owner or graph.settings.owner
-    return Pipeline(name, graph.order(name), owner, settings.description, settings.variables)
+    return Pipeline(
+        name,
+        graph.order(name),
+        owner,
+        settings.description,
+        settings.variables,
+        settings.priority,
+        settings.concurrency,
+    )

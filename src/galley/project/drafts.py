@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -12,6 +12,7 @@ from galley.project.document import Document
 from galley.project.model import (
     Limits,
     Materialize,
+    Placement,
     Retry,
     Source,
     Stage,
@@ -21,7 +22,7 @@ from galley.project.model import (
     WindowSpec,
     WindowUnit,
 )
-from galley.project.names import check_name
+from galley.project.names import check_name, hint_for
 from galley.project.problems import Problems
 from galley.project.shapes import DefaultsShape, RetryShape, StepShape, WindowShape
 from galley.project.testspec import Home, Reader, read_tests
@@ -58,6 +59,7 @@ class Setting:
     defaults: DefaultsShape
     problems: Problems
     reader: Reader
+    pools: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ def draft_step(
         cursor=shape.cursor,
         retry=_retry(shape.retries or defaults.retries),
         limits=Limits(shape.timeout or defaults.timeout, shape.memory or defaults.memory),
+        placement=_placement(shape, document, setting),
         description=shape.description or more.pop("docstring", None),
         owner=shape.owner or defaults.owner,
         tags=shape.tags,
@@ -126,6 +129,20 @@ def draft_tests(step: Step, document: Document, setting: Setting) -> tuple[TestS
 def with_tests(step: Step, tests: tuple[TestSpec, ...]) -> Step:
     """The step with its tests."""
     return replace(step, tests=tests)
+
+
+def _placement(shape: StepShape, document: Document, setting: Setting) -> Placement:
+    pool = shape.pool or setting.defaults.pool
+    if pool is not None and pool not in setting.pools:
+        raise DefinitionError(
+            f"galley.yaml declares no pool '{pool}'",
+            where=document.where("pool"),
+            hint=hint_for(pool, setting.pools) or f"add to galley.yaml: `pools: {{{pool}: 2}}`",
+        )
+    labels = shape.labels or setting.defaults.labels
+    for label in labels:
+        check_name(label, "label", document.where("labels"))
+    return Placement(pool, shape.priority, shape.concurrency, tuple(sorted(set(labels))))
 
 
 def _retry(shape: RetryShape | None) -> Retry:

@@ -116,6 +116,21 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Placement:
+    """Where and when a step may run, whoever runs it.
+
+    At most as many steps of a ``pool`` are at work at once as the project's ``pools`` allow, and
+    at most ``concurrency`` of this one. Only workers that bear all its ``labels`` take it. Of
+    steps that wait the one with the highest ``priority`` comes first, then the oldest.
+    """
+
+    pool: str | None = None
+    priority: int = 0
+    concurrency: int | None = None
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TestSpec:
     """One assertion on data. ``params`` are those of its type (see ``project.testspec``).
 
@@ -186,6 +201,7 @@ class Step:
     tests: tuple[TestSpec, ...] = ()
     retry: Retry = Retry()
     limits: Limits = Limits()
+    placement: Placement = Placement()
     description: str | None = None
     owner: str | None = None
     tags: tuple[str, ...] = ()
@@ -243,13 +259,18 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """A named graph of steps; ``steps`` are in topological order."""
+    """A named graph of steps; ``steps`` are in topological order.
+
+    At most ``concurrency`` of them are at work at once, in all runs together.
+    """
 
     name: str
     steps: tuple[str, ...]
     owner: str | None = None
     description: str | None = None
     variables: dict[str, Json] = field(default_factory=dict)
+    priority: int = 0
+    concurrency: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +280,7 @@ class Manifest:
     ``files`` maps every file that takes part (relative path) to its SHA-256; ``hash`` covers all
     else. ``spanning`` are the tests that belong to no single step. ``toolchain`` is the digest of
     the locked libraries. ``secrets`` maps a secret's name to its source (``env:NAME`` or
-    ``file:PATH``), never to its value.
+    ``file:PATH``), never to its value. ``pools`` says how many steps of each may run at once.
     """
 
     project: str
@@ -278,6 +299,7 @@ class Manifest:
     owner: str | None = None
     description: str | None = None
     warnings: tuple[str, ...] = ()
+    pools: dict[str, int] = field(default_factory=dict)
 
     def maker(self, table: str) -> Step | None:
         """The step that makes ``table``, if the project has one."""

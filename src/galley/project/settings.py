@@ -35,6 +35,7 @@ class Settings:
     connections: dict[str, Connection] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
     reads: tuple[Read, ...] = ()
+    pools: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -45,6 +46,8 @@ class PipelineSettings:
     owner: str | None = None
     description: str | None = None
     variables: dict[str, Json] = field(default_factory=dict)
+    priority: int = 0
+    concurrency: int | None = None
 
 
 def read_settings(files: Files, problems: Problems) -> Settings:
@@ -61,6 +64,7 @@ def read_settings(files: Files, problems: Problems) -> Settings:
     settings.secrets = _secrets(shape, document, problems)
     settings.connections = _connections(shape, document, problems)
     settings.reads = _reads(shape, document, problems)
+    settings.pools = _pools(shape, document, problems)
     return settings
 
 
@@ -84,6 +88,7 @@ def read_pipeline(
         updates = {key: getattr(shape.defaults, key, None) or value for key, value in given.items()}
         found.defaults = defaults.model_copy(update=updates)
         found.owner, found.description = owner, shape.description
+        found.priority, found.concurrency = shape.priority, shape.concurrency
         found.variables = _variables(shape.variables, document, ("variables",), problems)
     return found
 
@@ -140,6 +145,13 @@ def _secrets(shape: ProjectShape, document: Document, problems: Problems) -> dic
                 "the value itself never stands in a file of the project",
             )
     return dict(shape.secrets)
+
+
+def _pools(shape: ProjectShape, document: Document, problems: Problems) -> dict[str, int]:
+    for name in shape.pools:
+        with problems.noted():
+            check_name(name, "pool", document.where("pools", name))
+    return dict(shape.pools)
 
 
 def _connections(

@@ -38,6 +38,8 @@ def retries(value: object) -> object:
     return value
 
 
+Count = Annotated[int, Field(ge=1, le=100_000)]
+Rank = Annotated[int, Field(ge=-1000, le=1000)]
 Many = Annotated[tuple[str, ...], BeforeValidator(one_or_many)]
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 Size = Annotated[int, BeforeValidator(parse_bytes)]
@@ -75,6 +77,8 @@ class DefaultsShape(Shape):
     owner: str | None = None
     timezone: str | None = None
     untested: Untested | None = None
+    pool: str | None = None
+    labels: Many = ()
 
 
 class StepShape(Shape):
@@ -94,6 +98,10 @@ class StepShape(Shape):
     memory: Size | None = None
     columns: dict[str, str] = Field(default_factory=dict)
     stable: bool = False
+    pool: str | None = None
+    priority: Rank = 0
+    concurrency: Count | None = None
+    labels: Many = ()
 
 
 class PythonShape(StepShape):
@@ -166,6 +174,7 @@ class ProjectShape(Shape):
     )
     secrets: dict[str, str] = Field(default_factory=dict)
     reads: dict[str, ReadShape] = Field(default_factory=dict)
+    pools: dict[str, Count] = Field(default_factory=dict)
     lake: str | None = None
     defaults: DefaultsShape = DefaultsShape()
 
@@ -178,6 +187,8 @@ class PipelineShape(Shape):
     owners: Many = ()
     variables: dict[str, Any] = Field(default_factory=dict)
     defaults: DefaultsShape = DefaultsShape()
+    priority: Rank = 0
+    concurrency: Count | None = None
     triggers: Json = None
     conditions: Json = None
     alerts: Json = None

@@ -322,6 +322,8 @@ def _commit(
     message: str,
     now: int,
 ) -> Commit:
+    # Steps of one run end at several engines at once: they commit one after the other.
+    refs.lock_ref(connection, live.project, live.run.ref_name)
     ref = refs.get_ref(connection, live.project, live.run.ref_name)
     commit = commits.write_commit(
         connection,

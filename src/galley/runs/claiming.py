@@ -7,7 +7,7 @@ files happens after it has committed.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,13 +15,17 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from galley.errors import GalleyError
-from galley.runs import adopting, attempts, queue, testing
+from galley.runs import adopting, attempts, claims, queue, testing
+from galley.runs.claims import Taker
 from galley.runs.jobs import Jobs
 from galley.runs.live import LiveRun, Site, with_probes
 from galley.runs.model import Reason, StepRun, StepState
 from galley.runs.planning import Move, Scene, StepPlan, plan_step
+from galley.runs.pool import Opening
 
 Afterwards = Callable[[], None]
+Find = Callable[[Connection, str], LiveRun]
+"""Finds a run that is under way, whoever started it."""
 
 MOST = 64
 """How many steps are claimed in one transaction, at most."""
@@ -41,33 +45,49 @@ class Share:
 class Claimer:
     """Takes ready steps from the queue as long as a worker is free for them."""
 
-    def __init__(self, site: Site, jobs: Jobs, owner: str) -> None:
+    def __init__(self, site: Site, jobs: Jobs, owner: str, find: Find, origin: str | None) -> None:
         self.site = site
         self.jobs = jobs
         self.owner = owner
+        self.find = find
+        self.origin = origin
 
-    def dispatch(self, running: Sequence[str], lives: Mapping[str, LiveRun]) -> set[str]:
-        """Claim ready steps of the given runs; returns the runs whose steps changed."""
-        seats = self.jobs.pool.seats(MOST) if running else []
-        if not seats:
+    def dispatch(self) -> set[str]:
+        """Claim ready steps; returns the runs whose steps changed."""
+        openings = self.jobs.pool.seats(MOST)
+        if not openings:
             return set()
         with self.site.database.write(durable=False) as connection:
-            claimed = queue.claim(
-                connection,
-                owner=self.owner,
-                runs=running,
-                limit=len(seats),
-                now=self.site.clock(),
-                lease=self.site.lease,
-            )
-            share = self.jobs.share(len(claimed))
+            claimed = self._claim(connection, openings)
+            among = self.jobs.share(len(claimed))
             todo = [
-                self._decide(connection, lives[step_run.run_id], step_run, Share(share, seat))
-                for step_run, seat in zip(claimed, seats, strict=False)
+                self._decide(
+                    connection,
+                    self.find(connection, step_run.run_id),
+                    step_run,
+                    Share(among, opening.session),
+                )
+                for step_run, opening in claimed
             ]
         for act in todo:
             act()
-        return {step_run.run_id for step_run in claimed}
+        return {step_run.run_id for step_run, _ in claimed}
+
+    def _claim(
+        self, connection: Connection, openings: Sequence[Opening]
+    ) -> list[tuple[StepRun, Opening]]:
+        """Ready steps for those who can take them: one statement for each set of labels."""
+        alike: dict[tuple[str, ...] | None, list[Opening]] = {}
+        for opening in openings:
+            labels = self.site.labels if opening.session is None else opening.labels
+            alike.setdefault(labels, []).append(opening)
+        now = self.site.clock()
+        found: list[tuple[StepRun, Opening]] = []
+        for labels, group in alike.items():
+            until = now + self.site.lease
+            taker = Taker(self.owner, len(group), until, labels, self.origin)
+            found += zip(claims.claim(connection, taker, now), group, strict=False)
+        return found
 
     def _decide(
         self, connection: Connection, live: LiveRun, step_run: StepRun, share: Share

@@ -62,9 +62,9 @@ class Engine:
         self.live: dict[str, LiveRun] = {}
         self.publisher = Publisher(site, self.id)
         self.jobs = Jobs(site, pool, slots)
-        self.claimer = Claimer(site, self.jobs, self.id)
-        self.dispatcher = Dispatcher(site, self.jobs, self.id, self.live.get)
         self._origin = None if everyones or not site.shared else site.origin
+        self.claimer = Claimer(site, self.jobs, self.id, self._find, self._origin)
+        self.dispatcher = Dispatcher(site, self.jobs, self.id, self.live.get)
         self._timers = _Timers()
         self._changed: set[str] = set()
 
@@ -99,7 +99,7 @@ class Engine:
     def step(self, timeout: float = 0.05) -> None:
         """One round: new runs and wishes, claims, messages from workers, ends of runs."""
         self._look()
-        claimed = self._dispatch()
+        claimed = self.claimer.dispatch()
         self._changed |= claimed
         for run_id in [run_id for run_id in self._changed if not self.jobs.busy(run_id)]:
             self._changed.discard(run_id)
@@ -138,8 +138,15 @@ class Engine:
         """Work on what another engine has started, too."""
         for run in current:
             if run.id not in self.live and run.request.batch is None:
-                self.live[run.id] = load_live(connection, self.site, run)
+                self._find(connection, run.id)
                 self._changed.add(run.id)
+
+    def _find(self, connection: Connection, run_id: str) -> LiveRun:
+        """A run that is under way, whoever started it."""
+        if run_id not in self.live:
+            found = load_live(connection, self.site, records.get_run(connection, run_id))
+            self.live[run_id] = found
+        return self.live[run_id]
 
     def _start_queued(self, now: int) -> None:
         with self.site.database.read() as connection:
@@ -210,14 +217,6 @@ class Engine:
                 queue.move_run(connection, found.id, to, now)
             # Its last step may have ended meanwhile, and a paused run does not publish.
             self._changed.add(found.id)
-
-    def _dispatch(self) -> set[str]:
-        running = [
-            run_id
-            for run_id, live in self.live.items()
-            if live.run.state is RunState.RUNNING and live.run.intention is Intention.GO
-        ]
-        return self.claimer.dispatch(running, self.live)
 
     def _settle(self, run_id: str) -> None:
         """When all steps of a run have ended, publish it or end it."""

@@ -18,7 +18,7 @@ from concurrent.futures import Future
 
 from galley.errors import UnavailableError
 from galley.runs.model import Reason
-from galley.runs.pool import PoolEvent, Post
+from galley.runs.pool import Opening, PoolEvent, Post
 from galley.runs.seats import Offer, Orders, Seat
 
 REMEMBERED = 10_000
@@ -58,17 +58,18 @@ class Hub:
     def start(self) -> None:
         """Workers come by themselves."""
 
-    def seats(self, most: int) -> list[str | None]:
+    def seats(self, most: int) -> list[Opening]:
         """A session for each of up to ``most`` steps, the emptiest first."""
         with self._lock:
             rooms = {id: seat.room for id, seat in self._present()}
-        found: list[str | None] = []
+            labels = {id: seat.labels for id, seat in self._present()}
+        found: list[Opening] = []
         while len(found) < most and rooms:
             best = max(rooms, key=rooms.__getitem__)
             if rooms[best] <= 0:
                 break
             rooms[best] -= 1
-            found.append(best)
+            found.append(Opening(best, labels[best]))
         return found
 
     def sessions(self) -> Collection[str]:
@@ -191,10 +192,12 @@ class Hub:
         """Whether the session was heard of here."""
         return session in self._seats
 
-    def admit(self, session: str) -> None:
+    def admit(self, session: str, labels: tuple[str, ...] = ()) -> None:
         """A session that the database knows calls here for the first time."""
         with self._lock:
-            self._seats.setdefault(session, Seat()).asked = time.monotonic()
+            seat = self._seats.setdefault(session, Seat())
+            seat.labels = labels
+            seat.asked = time.monotonic()
 
     def ask(
         self, session: str, capacity: int, has: Iterable[str], bell: Callable[[], None]

@@ -35,8 +35,9 @@ SecretLookup = Callable[[Manifest, tuple[str, ...], Path], dict[str, str]]
 class Site:
     """Where the engine works: the home's database and folders, and what is passed in.
 
-    ``origin`` names the home to those who share its database. ``lease`` is for how many
-    microseconds a claim stands without a heartbeat.
+    ``origin`` names the home to those who share its database; ``labels`` are those of its workers
+    (``None``: they take everything). ``lease`` is for how many microseconds a claim stands
+    without a heartbeat.
     """
 
     database: Database
@@ -48,6 +49,7 @@ class Site:
     threads: int
     memory: int
     origin: str = ""
+    labels: tuple[str, ...] | None = None
     lease: int = LEASE
 
     @property

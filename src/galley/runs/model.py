@@ -150,6 +150,7 @@ class RunRequest:
     expected_code: str | None = None
     batch: int | None = None
     source: str | None = None
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +193,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class StepRun:
-    """One step of one run."""
+    """One step of one run. ``grouping`` is the text of its group (see ``groups``)."""
 
     id: str
     run_id: str
@@ -202,6 +203,8 @@ class StepRun:
     unmet: int
     epoch: int
     position: int
+    priority: int = 0
+    grouping: str = ""
     attempts: int = 0
     losses: int = 0
     reason: Reason | None = None

@@ -89,6 +89,14 @@ class Post:
     ref: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Room for one more task: with the caller itself, or at the worker of a session."""
+
+    session: str | None = None
+    labels: tuple[str, ...] = ()
+
+
 class Pool:
     """Warm worker processes under a supervisor of their own. For one thread."""
 
@@ -157,9 +165,9 @@ class Pool:
         """SIGTERM to the task's processes, SIGKILL after ``grace`` seconds; an event tells."""
         self._send({"k": "cancel", "id": task_id, "grace": grace})
 
-    def seats(self, most: int) -> list[str | None]:
+    def seats(self, most: int) -> list[Opening]:
         """For whom up to ``most`` steps may be claimed now: all for the caller itself."""
-        return [None] * min(most, self.idle)
+        return [Opening()] * min(most, self.idle)
 
     def sessions(self) -> Collection[str]:
         """The sessions, other than the caller's, whose workers this pool has: none."""

@@ -11,7 +11,6 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, Update, and_, bindparam, case, func, insert, select, update
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from galley.lake.model import Span
 from galley.runs.model import LIVE, Reason, RunState, StepRun, StepState, StepType
@@ -147,60 +146,6 @@ def fail_downstream(
         emit(connection, run_id, f"step.{StepState.UPSTREAM_FAILED.value}", now, step=name)
 
 
-def claim(
-    connection: Connection,
-    *,
-    owner: str,
-    runs: Collection[str],
-    limit: int,
-    now: int,
-    lease: int,
-) -> list[StepRun]:
-    """Take up to ``limit`` ready steps of the given runs, highest priority and oldest first.
-
-    Each gets a new epoch and a lease until ``now + lease``; whoever held an older epoch has lost.
-    """
-    if limit <= 0 or not runs:
-        return []
-    given = {"runs": sorted(runs), "most": limit, "holder": owner, "until": now + lease, "at": now}
-    rows = connection.execute(_claim(connection.dialect.name), given).all()
-    return sorted((read_step(row) for row in rows), key=lambda step: step.position)
-
-
-@cache
-def _claim(dialect: str) -> ReturningUpdate[Any]:
-    chosen = (
-        select(step_run.c.id)
-        .where(
-            step_run.c.state == StepState.READY.value,
-            step_run.c.run_id.in_(bindparam("runs", expanding=True)),
-        )
-        .order_by(step_run.c.priority.desc(), step_run.c.age, step_run.c.position)
-        .limit(bindparam("most"))
-    )
-    if dialect == "postgresql":
-        chosen = chosen.with_for_update(skip_locked=True)
-    return (
-        update(step_run)
-        .where(step_run.c.id.in_(chosen.scalar_subquery()))
-        .values(
-            state=StepState.CLAIMED.value,
-            epoch=step_run.c.epoch + 1,
-            attempts=step_run.c.attempts + 1,
-            owner=bindparam("holder"),
-            lease_until=bindparam("until"),
-            not_before=None,
-            reason=None,
-            message=None,
-            detail=None,
-            started=func.coalesce(
-                step_run.c.started, bindparam("at", type_=step_run.c.started.type)
-            ),
-        )
-        .returning(step_run)
-    )
-
-
 _EMIT = insert(event)
 
 
@@ -254,8 +199,8 @@ def add_steps(connection: Connection, steps: Sequence[StepRun], age: int) -> Non
             "name": step.name,
             "type": step.type.value,
             "state": step.state.value,
-            "priority": 0,
-            "pool": "default",
+            "priority": step.priority,
+            "grouping": step.grouping,
             "age": age,
             "position": step.position,
             "unmet": step.unmet,
@@ -324,6 +269,8 @@ def read_step(row: Row[Any]) -> StepRun:
         unmet=from_row["unmet"],
         epoch=from_row["epoch"],
         position=from_row["position"],
+        priority=from_row["priority"],
+        grouping=from_row["grouping"],
         attempts=from_row["attempts"],
         losses=from_row["losses"],
         reason=Reason(from_row["reason"]) if from_row["reason"] else None,

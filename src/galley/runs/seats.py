@@ -44,6 +44,7 @@ class Seat:
     """
 
     capacity: int = 0
+    labels: tuple[str, ...] = ()
     offers: dict[str, Offer] = field(default_factory=dict)
     sent: set[str] = field(default_factory=set)
     has: set[str] = field(default_factory=set)

@@ -11,9 +11,8 @@ from galley.errors import RefNotFoundError
 from galley.ids import new_id
 from galley.lake import refs
 from galley.lake.model import RefKind
-from galley.project.model import Manifest
-from galley.runs import finishing, queue, records
-from galley.runs.graph import RunGraph
+from galley.project.model import Manifest, Step
+from galley.runs import claims, finishing, groups, queue, records
 from galley.runs.live import LiveRun, Site, load_live
 from galley.runs.model import Run, RunState, StepRun, StepState
 
@@ -50,7 +49,9 @@ def start_run(
         started=now,
         engine=engine,
     )
-    queue.add_steps(connection, _step_runs(live.graph, run.id), run.created)
+    steps = _step_runs(live)
+    claims.set_limits(connection, _limits(live), now)
+    queue.add_steps(connection, steps, run.created)
     return live
 
 
@@ -93,17 +94,37 @@ def _pins(connection: Connection, manifest: Manifest, now: int) -> dict[str, str
     }
 
 
-def _step_runs(graph: RunGraph, run_id: str) -> Sequence[StepRun]:
+def _limits(live: LiveRun) -> dict[str, int]:
+    """The limits that count for any of the run's steps."""
+    steps = [node.step for node in live.graph.nodes.values() if node.step is not None]
+    return {
+        name: slots
+        for step in steps
+        for name, slots in groups.limits_of(live.manifest, step).items()
+    }
+
+
+def _step_runs(live: LiveRun) -> Sequence[StepRun]:
     return [
         StepRun(
             id=new_id(),
-            run_id=run_id,
+            run_id=live.run.id,
             name=node.name,
             type=node.type,
             state=StepState.WAITING if node.upstream else StepState.READY,
             unmet=len(node.upstream),
             epoch=0,
             position=position,
+            priority=_priority(live, node.step),
+            grouping=groups.group_of(live.manifest, node.step).text,
         )
-        for position, node in enumerate(graph.nodes.values())
+        for position, node in enumerate(live.graph.nodes.values())
     ]
+
+
+def _priority(live: LiveRun, step: Step | None) -> int:
+    """Its own, its pipeline's and its run's together; tests on their own go with the run."""
+    if step is None:
+        return live.run.request.priority
+    pipeline = live.manifest.pipelines[step.pipeline]
+    return live.run.request.priority + pipeline.priority + step.placement.priority

@@ -75,7 +75,7 @@ step_run = Table(
     Column("type", String(16), nullable=False),
     Column("state", String(16), nullable=False),
     Column("priority", Integer, nullable=False, default=0),
-    Column("pool", String(64), nullable=False, default="default"),
+    Column("grouping", Text, nullable=False, default=""),
     Column("age", Instant, nullable=False, default=0),
     Column("position", Integer, nullable=False),
     Column("unmet", Integer, nullable=False),
@@ -105,12 +105,22 @@ step_run = Table(
 # The queue: as long as it is, a claim looks only at its head.
 Index(
     "ix_run_step_ready",
+    step_run.c.grouping,
     step_run.c.priority.desc(),
     step_run.c.age,
     step_run.c.position,
     sqlite_where=step_run.c.state == "ready",
     postgresql_where=step_run.c.state == "ready",
 )
+
+limit = Table(
+    "run_limit",
+    metadata,
+    Column("name", String(600), primary_key=True),
+    Column("slots", Integer, nullable=False),
+    Column("set_at", Instant, nullable=False),
+)
+"""How many steps may be at work at once under a name; claims count under a lock on these rows."""
 
 attempt = Table(
     "run_attempt",

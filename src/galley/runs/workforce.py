@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from galley.runs.hub import Hub
-from galley.runs.pool import Pool, PoolEvent, Post
+from galley.runs.pool import Opening, Pool, PoolEvent, Post
 
 
 class Workforce(Protocol):
@@ -19,7 +19,7 @@ class Workforce(Protocol):
     def start(self) -> None:
         """Get ready."""
 
-    def seats(self, most: int) -> list[str | None]:
+    def seats(self, most: int) -> list[Opening]:
         """For whom up to ``most`` steps may be claimed now: sessions, or the caller itself."""
 
     def sessions(self) -> Collection[str]:
@@ -78,7 +78,7 @@ class Joint:
         """Start the own processes; the others come by themselves."""
         self._own.start()
 
-    def seats(self, most: int) -> list[str | None]:
+    def seats(self, most: int) -> list[Opening]:
         """The own first: nothing has to travel to them."""
         own = self._own.seats(most)
         return own + self._hub.seats(most - len(own))

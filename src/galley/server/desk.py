@@ -72,7 +72,7 @@ class Desk:
             self._demand_join(connection, token)
             _demand_version(told.version)
             sessions.open_session(connection, _session(id, told, now))
-        self.hub.admit(id)
+        self.hub.admit(id, told.labels)
         lease = self.site.lease / 1_000_000
         return wire.Registered(session=id, token=self.signer.session_token(id), lease=lease)
 
@@ -82,7 +82,7 @@ class Desk:
             found = sessions.find_session(connection, session)
         if found is None or found.ended is not None:
             raise GoneError("the session is over", hint="register the worker anew")
-        self.hub.admit(session)
+        self.hub.admit(session, found.labels)
 
     def end(self, session: str) -> None:
         """The worker goes. What it has not given back is reaped."""

@@ -19,11 +19,11 @@ from galley.lake.model import PRODUCTION, Change
 from galley.lake.publish import PublishPlan, apply_publish, plan_publish, prepare
 from galley.lake.trees import tree
 from galley.lake.withdrawals import withdraw
-from galley.runs import attempts, findings, queue, recovery
+from galley.runs import attempts, claims, findings, recovery
 from galley.runs.attempts import Attempt
+from galley.runs.claims import Taker
 from galley.runs.leases import LEASE, Hold
 from galley.runs.live import LiveRun
-from galley.runs.model import StepRun
 from galley.runs.planning import Move, StepPlan
 from galley.runs.pool import PoolSettings
 from galley.runs.protocol import StepDone
@@ -95,9 +95,7 @@ def _started(root: Path) -> tuple[Works, LiveRun]:
 
 def _begin(conn: Connection, home: Home, live: LiveRun) -> Attempt:
     now = home.clock()
-    claimed: list[StepRun] = queue.claim(
-        conn, owner="engine", runs=[live.run.id], limit=1, now=now, lease=LEASE
-    )
+    claimed = claims.claim(conn, Taker("engine", 1, now + LEASE), now)
     plan = StepPlan("one", Move.RUN, "", "key", False, "identity")
     found = attempts.begin(conn, live, claimed[0], plan, live.scene(conn), now)
     assert found is not None

@@ -7,7 +7,8 @@ import pytest
 
 from galley.errors import DefinitionError, DefinitionErrors
 from galley.project.compile import compile_project
-from galley.project.model import Manifest, Materialize, Severity, Stage, StepKind
+from galley.project.model import Manifest, Materialize, Placement, Severity, Stage, StepKind
+from galley.runs.groups import Group, group_of, limits_of
 
 Project = Callable[[dict[str, str]], Path]
 
@@ -496,3 +497,42 @@ def test_a_parameter_with_a_default_needs_no_variable(project: Project) -> None:
 def test_asking_for_all_variables_names_them_all(project: Project) -> None:
     step = compiled(project({"made.py": STEP % ("", "*, variables")})).steps["made"]
     assert (step.variables, step.wants) == (("largest",), ("variables",))
+
+
+PLACED = {
+    "galley.yaml": "name: shop\npools: {db: 2}\ndefaults: {pool: db}\n",
+    "pipeline.yaml": "priority: 3\nconcurrency: 4\n",
+    "raw.yaml": RAW,
+    "daily.sql": "/* @galley\npriority: -5\nconcurrency: 1\nlabels: [gpu, big]\n*/\nFROM raw",
+}
+
+
+def test_where_and_when_steps_may_run(project: Project) -> None:
+    manifest = compiled(project(PLACED))
+    assert manifest.pools == {"db": 2}
+    assert manifest.steps["raw"].placement == Placement("db")
+    assert manifest.steps["daily"].placement == Placement("db", -5, 1, ("big", "gpu"))
+    pipeline = manifest.pipelines["shop"]
+    assert (pipeline.priority, pipeline.concurrency) == (3, 4)
+    daily = group_of(manifest, manifest.steps["daily"])
+    assert Group.parse(daily.text) == daily
+    assert daily.limits == ("shop/pipeline/shop", "shop/pool/db", "shop/step/daily")
+    assert limits_of(manifest, manifest.steps["raw"]) == {
+        "shop/pipeline/shop": 4,
+        "shop/pool/db": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("pool: bd", "galley.yaml declares no pool 'bd'"),
+        ("concurrency: 0", "concurrency"),
+        ("priority: 5000", "priority"),
+        ("labels: [a b]", "'a b' cannot be the name of a label"),
+    ],
+)
+def test_a_step_that_cannot_be_placed(project: Project, option: str, said: str) -> None:
+    text = problem(project({**PLACED, "daily.sql": f"/* @galley\n{option}\n*/\nSELECT 1 AS a"}))
+    assert said in text
+    assert "daily.sql:2" in text

@@ -13,8 +13,9 @@ from sqlalchemy import select
 from galley.db.base import metadata
 from galley.db.engine import open_database
 from galley.runs import queue, tables
-from galley.runs.model import GOOD, LIVE, RunState, StepRun, StepState, StepType
+from galley.runs.model import GOOD, LIVE, RunState, StepRun, StepState
 from galley.runs.transitions import RUN_MOVES, STEP_MOVES, run_sources, step_sources
+from tests.queue_cast import claim, steps
 
 Moves = Mapping[Any, frozenset[Any]]
 RUNS = [table for table in metadata.sorted_tables if table.name.startswith("run")]
@@ -63,8 +64,7 @@ class Queue(RuleBasedStateMachine):
         self.conn = self.database.engine.connect()
         metadata.create_all(self.conn, RUNS)
         self.now = 1
-        waiting = StepRun("s", "r", "one", StepType.STEP, StepState.READY, 0, 0, 0)
-        queue.add_steps(self.conn, [waiting], 0)
+        steps(self.conn, 0)
         self.known: list[StepRun] = [self.step()]
 
     def step(self) -> StepRun:
@@ -86,14 +86,14 @@ class Queue(RuleBasedStateMachine):
     @rule()
     def claim(self) -> None:
         before = self.step().epoch
-        (claimed,) = queue.claim(self.conn, owner="me", runs=["r"], limit=3, now=self.now, lease=5)
+        (claimed,) = claim(self.conn)
         assert (claimed.state, claimed.epoch) == (StepState.CLAIMED, before + 1)
         self.known.append(claimed)
 
     @precondition(lambda self: self.step().state is not StepState.READY)
     @rule()
     def claim_nothing(self) -> None:
-        assert queue.claim(self.conn, owner="me", runs=["r"], limit=3, now=1, lease=5) == []
+        assert claim(self.conn) == []
 
     @rule()
     def cancel(self) -> None:

@@ -24,6 +24,7 @@ def backfill(
     select: options.Select = None,
     var: options.Var = None,
     rebuild: options.Rebuild = None,
+    priority: options.Priority = 0,
     project: options.Project = None,
     as_json: options.Json = False,
 ) -> None:
@@ -41,7 +42,7 @@ def backfill(
 
         session = open_session(project)
         manifest = session.runnable(ref)
-        wish = wish_for(session, manifest, pipeline, ref, select, window, var, rebuild)
+        wish = wish_for(session, manifest, pipeline, ref, select, window, var, rebuild, priority)
         wish = replace(wish, batch=batch, cause=RunCause.BACKFILL)
         with session.home.database.write() as connection:
             wanted = prepare(connection, session.home, manifest, session.checkout, wish)

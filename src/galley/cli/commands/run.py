@@ -16,6 +16,7 @@ def run(
     window: options.Window = None,
     var: options.Var = None,
     rebuild: options.Rebuild = None,
+    priority: options.Priority = 0,
     project: options.Project = None,
     as_json: options.Json = False,
 ) -> None:
@@ -33,7 +34,7 @@ def run(
 
         session = open_session(project)
         manifest = session.runnable(ref)
-        wish = wish_for(session, manifest, pipeline, ref, select, window, var, rebuild)
+        wish = wish_for(session, manifest, pipeline, ref, select, window, var, rebuild, priority)
         with session.home.database.write() as connection:
             wanted = prepare(connection, session.home, manifest, session.checkout, wish)
             queued = launch(connection, session.home, wanted)

@@ -58,7 +58,7 @@ def worker(
     posting = Posting(
         folder=(folder or _folder()).absolute(),
         slots=slots or settings.slots(),
-        labels=tuple(label or ()),
+        labels=tuple(label or settings.worker_labels() or ()),
         token=token,
         drain=drain_timeout,
     )

@@ -19,6 +19,7 @@ def upgrade() -> None:
     _create_run_event()
     _create_run_join_token()
     _create_run_key()
+    _create_run_limit()
     _create_run_metric()
     _create_run_override()
     _create_run_result()
@@ -147,6 +148,16 @@ def _create_run_key() -> None:
     )
 
 
+def _create_run_limit() -> None:
+    op.create_table(
+        "run_limit",
+        sa.Column("name", sa.String(length=600), nullable=False),
+        sa.Column("slots", sa.Integer(), nullable=False),
+        sa.Column("set_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_run_limit")),
+    )
+
+
 def _create_run_metric() -> None:
     op.create_table(
         "run_metric",
@@ -226,7 +237,7 @@ def _create_run_step() -> None:
         sa.Column("type", sa.String(length=16), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
-        sa.Column("pool", sa.String(length=64), nullable=False),
+        sa.Column("grouping", sa.Text(), nullable=False),
         sa.Column("age", sa.BigInteger(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("unmet", sa.Integer(), nullable=False),
@@ -255,7 +266,7 @@ def _create_run_step() -> None:
     op.create_index(
         "ix_run_step_ready",
         "run_step",
-        [sa.literal_column("priority DESC"), "age", "position"],
+        ["grouping", sa.literal_column("priority DESC"), "age", "position"],
         unique=False,
         sqlite_where=sa.text("state = 'ready'"),
         postgresql_where=sa.text("state = 'ready'"),
