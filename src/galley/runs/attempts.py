@@ -323,8 +323,7 @@ def _commit(
     now: int,
 ) -> Commit:
     # Steps of one run end at several engines at once: they commit one after the other.
-    refs.lock_ref(connection, live.project, live.run.ref_name)
-    ref = refs.get_ref(connection, live.project, live.run.ref_name)
+    ref = refs.lock_ref(connection, live.project, live.run.ref_name)
     commit = commits.write_commit(
         connection,
         project=live.project,

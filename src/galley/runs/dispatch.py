@@ -60,7 +60,7 @@ class Dispatcher:
             elif event.kind == "returned":
                 self._returned(job, event)
             touched.add(job.live.run.id)
-        self._note_processes([event for event in started if self.jobs.get(event.task_id)])
+        _note_processes(self.site, [event for event in started if self.jobs.get(event.task_id)])
         return touched
 
     def resume_tests(self, live: LiveRun) -> None:
@@ -98,20 +98,6 @@ class Dispatcher:
         """The answers to ``submit_publish_tests`` since the last call."""
         answers, self._answers = self._answers, []
         return answers
-
-    def _note_processes(self, started: Sequence[PoolEvent]) -> None:
-        """Record which process has an attempt, so that the next engine can kill it."""
-        if not started:
-            return
-        with self.site.database.write(durable=False) as connection:
-            for event in started:
-                records.set_attempt(
-                    connection,
-                    event.task_id,
-                    pid=event.pid,
-                    pid_started=event.pid_started,
-                    boot_id=event.boot_id or sessions.boot_id(),
-                )
 
     def _hear(self, event: PoolEvent, job: Job) -> None:
         """Act on one message. One run's trouble must not stop the engine for all others."""
@@ -289,3 +275,18 @@ class Dispatcher:
             if moved:
                 names = live.graph.downstream(step_run.name)
                 queue.fail_downstream(connection, live.run.id, names, step_run.name, now)
+
+
+def _note_processes(site: Site, started: Sequence[PoolEvent]) -> None:
+    """Record which process has an attempt, so that the next engine can kill it."""
+    if not started:
+        return
+    with site.database.write(durable=False) as connection:
+        for event in started:
+            records.set_attempt(
+                connection,
+                event.task_id,
+                pid=event.pid,
+                pid_started=event.pid_started,
+                boot_id=event.boot_id or sessions.boot_id(),
+            )

@@ -97,7 +97,25 @@ class Opening:
     labels: tuple[str, ...] = ()
 
 
-class Pool:
+class _OwnOnly:
+    """The calls that are about sessions of others, where there are none."""
+
+    def sessions(self) -> Collection[str]:
+        """The sessions, other than the caller's, whose workers this pool has: none."""
+        return ()
+
+    def heard(self) -> Mapping[str, Collection[str]]:
+        """Which steps those sessions were lately heard to work on."""
+        return {}
+
+    def dismiss(self, sessions: Collection[str]) -> None:
+        """Forget sessions that are over."""
+
+    def handled(self) -> None:
+        """What the last ``poll`` told has been acted upon."""
+
+
+class Pool(_OwnOnly):
     """Warm worker processes under a supervisor of their own. For one thread."""
 
     def __init__(self, settings: PoolSettings) -> None:
@@ -168,20 +186,6 @@ class Pool:
     def seats(self, most: int) -> list[Opening]:
         """For whom up to ``most`` steps may be claimed now: all for the caller itself."""
         return [Opening()] * min(most, self.idle)
-
-    def sessions(self) -> Collection[str]:
-        """The sessions, other than the caller's, whose workers this pool has: none."""
-        return ()
-
-    def heard(self) -> Mapping[str, Collection[str]]:
-        """Which steps those sessions were lately heard to work on."""
-        return {}
-
-    def dismiss(self, sessions: Collection[str]) -> None:
-        """Forget sessions that are over."""
-
-    def handled(self) -> None:
-        """What the last ``poll`` told has been acted upon."""
 
     def poll(self, timeout: float, also: int | None = None) -> list[PoolEvent]:
         """What happened; waits up to ``timeout`` seconds while there is nothing.

@@ -72,7 +72,7 @@ class Desk:
             self._demand_join(connection, token)
             _demand_version(told.version)
             sessions.open_session(connection, _session(id, told, now))
-        self.hub.admit(id, told.labels)
+        self.hub.counter.admit(id, told.labels)
         lease = self.site.lease / 1_000_000
         return wire.Registered(session=id, token=self.signer.session_token(id), lease=lease)
 
@@ -82,7 +82,7 @@ class Desk:
             found = sessions.find_session(connection, session)
         if found is None or found.ended is not None:
             raise GoneError("the session is over", hint="register the worker anew")
-        self.hub.admit(session, found.labels)
+        self.hub.counter.admit(session, found.labels)
 
     def end(self, session: str) -> None:
         """The worker goes. What it has not given back is reaped."""
@@ -130,7 +130,7 @@ class Desk:
 
     def report(self, answers: Sequence[tuple[TaskClaim, wire.Answer]]) -> Future[None]:
         """Tell the engine; the future is done once it has recorded what was told."""
-        return self.hub.report([_event(claim, answer) for claim, answer in answers])
+        return self.hub.counter.report([_event(claim, answer) for claim, answer in answers])
 
     def outcomes(self, answers: Sequence[tuple[TaskClaim, wire.Answer]]) -> list[wire.Outcome]:
         """What is recorded of the tasks now; the same however often it is asked."""
@@ -143,7 +143,7 @@ class Desk:
         self, claim: TaskClaim, answer: wire.Answer, found: Standing | None
     ) -> wire.Outcome:
         if not claim.ref:
-            taken = answer.kind == "started" or self.hub.ended(claim.task)
+            taken = answer.kind == "started" or self.hub.counter.ended(claim.task)
             return wire.Outcome(status=200) if taken else _refused(_over(claim.task))
         if found is None:
             return _refused(_over(claim.task))
@@ -187,8 +187,10 @@ class Desk:
             self.hub.dismiss([session])
             raise GoneError("the session is over", hint="register the worker anew")
         held = {id: one.step_run for id, one in found.items() if one.held_by(session)}
-        self.hub.hear(session, held.values())
-        lost = [id for id in told.running if id not in held and not self.hub.holds(session, id)]
+        self.hub.counter.hear(session, held.values())
+        lost = [
+            id for id in told.running if id not in held and not self.hub.counter.holds(session, id)
+        ]
         return wire.Beaten(lost=tuple(lost))
 
     # Files

@@ -147,7 +147,7 @@ class _Calls:
         if token is None:
             raise UnauthorizedError("a worker's call needs its session's token")
         session = self._desk.signer.session_of(token)
-        if not self._desk.hub.knows(session):
+        if not self._desk.hub.counter.knows(session):
             await run_in_threadpool(self._desk.admit, session)
         return session
 
@@ -179,7 +179,7 @@ class _Calls:
             PoolEvent("exited", offer.id, reason=Reason.CONFLICT, detail=said) for offer in secret
         ]
         if ends:
-            self._desk.hub.report(ends)
+            self._desk.hub.counter.report(ends)
         rest = tuple(offer for offer in orders.offers if not offer.secrets)
         return Orders(rest, orders.cancels, orders.closing)
 
@@ -198,11 +198,11 @@ async def _wait(request: Request, desk: Desk, session: str, asked: wire.Ask) -> 
     # The body was read to its end: what comes next is that the caller has hung up.
     gone = asyncio.ensure_future(request.receive())
     end = loop.time() + asked.wait
-    desk.hub.ask(session, asked.capacity, asked.has, bell)
+    desk.hub.counter.ask(session, asked.capacity, asked.has, bell)
     try:
         while not gone.done():
             rung.clear()
-            orders = desk.hub.orders(session)
+            orders = desk.hub.counter.orders(session)
             left = end - loop.time()
             if orders or left <= 0:
                 return orders
@@ -212,7 +212,7 @@ async def _wait(request: Request, desk: Desk, session: str, asked: wire.Ask) -> 
         return Orders()
     finally:
         gone.cancel()
-        desk.hub.hang_up(session, bell)
+        desk.hub.counter.hang_up(session, bell)
 
 
 def _private(request: Request) -> bool:
