@@ -83,6 +83,7 @@ class Counter:
             seat = self._exchange.seats.setdefault(session, Seat())
             seat.steps = frozenset(steps)
             seat.beat = time.monotonic()
+            seat.fresh = True
 
     def holds(self, session: str, task: str) -> bool:
         """Whether a task was given to the session and has not ended."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import time
 from collections import deque
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future
@@ -65,11 +64,14 @@ class Hub:
             return tuple(self._exchange.seats)
 
     def heard(self) -> Mapping[str, Collection[str]]:
-        """The steps that sessions said to work on within a quarter of a lease."""
-        since = time.monotonic() - self._exchange.lease / 4
+        """The steps that sessions said to work on since the last call."""
+        found = {}
         with self._exchange.lock:
-            seats = self._exchange.seats.items()
-            return {id: seat.steps for id, seat in seats if seat.beat >= since}
+            for id, seat in self._exchange.seats.items():
+                if seat.fresh:
+                    seat.fresh = False
+                    found[id] = seat.steps
+        return found
 
     def submit(
         self,

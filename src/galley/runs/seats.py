@@ -53,6 +53,7 @@ class Seat:
     asked: float = 0.0
     steps: frozenset[str] = frozenset()
     beat: float = 0.0
+    fresh: bool = False
 
     @property
     def room(self) -> int:

@@ -43,12 +43,13 @@ class Site:
     """One project with its home, and the processes that were started for it."""
 
     works: Works
+    lease: float = LEASE
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def server(self, port: int | None = None, *, slots: int = 0) -> subprocess.Popen[str]:
         """A server; ``url_of`` says where."""
         port = port or free_port()
-        more = ["--port", str(port), "--lease", str(LEASE), "--slots", str(slots)]
+        more = ["--port", str(port), "--lease", str(self.lease), "--slots", str(slots)]
         process = self._start("server", *more)
         process.url = f"http://127.0.0.1:{port}"  # type: ignore[attr-defined]
         until(lambda: self._ready(url_of(process)), "a server that is ready")

@@ -83,7 +83,7 @@ def test_a_worker_is_killed(site: Site) -> None:
 @pytest.mark.kill
 def test_an_attempt_survives_the_server(site: Site) -> None:
     """It is finished at the next server, not repeated."""
-    works = site.works
+    works, site.lease = site.works, 20
     server = site.server()
     port = int(url_of(server).rpartition(":")[2])
     site.worker(url_of(server))
@@ -105,7 +105,7 @@ def test_an_attempt_survives_the_server(site: Site) -> None:
 def test_a_worker_goes_to_the_next_server(site: Site) -> None:
     if site.works.url is None:
         pytest.skip("one engine works on a home")
-    works = site.works
+    works, site.lease = site.works, 20
     first, second = site.server(), site.server()
     site.worker(url_of(first), url_of(second))
     slow(works, "one", 2)
@@ -199,7 +199,7 @@ def test_a_run_is_cancelled_at_a_worker(site: Site) -> None:
 
 
 def test_a_server_that_stops_in_peace(site: Site, tmp_path: Path) -> None:
-    works = site.works
+    works, site.lease = site.works, 20
     server = site.server()
     port = int(url_of(server).rpartition(":")[2])
     site.worker(url_of(server))
