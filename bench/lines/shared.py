@@ -22,9 +22,7 @@ from bench.timing import GALLEY, BenchError, environment, galley, median, rounds
 
 TRIVIAL = 1000
 PATIENCE = 120.0
-PACE = text(
-    "SELECT count(*), min(finished), max(finished) FROM run_step WHERE state = 'succeeded'"
-)
+PACE = text("SELECT count(*), min(finished), max(finished) FROM run_step WHERE state = 'succeeded'")
 
 
 def one_controller(setting: Setting) -> tuple[Record, ...]:

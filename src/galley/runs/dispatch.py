@@ -19,6 +19,7 @@ from galley.runs.attempts import Attempt
 from galley.runs.jobs import Job, Jobs
 from galley.runs.live import LiveRun, Site
 from galley.runs.model import Intention, Reason, StepRun, StepState
+from galley.runs.plainly import finish_together
 from galley.runs.pool import PoolEvent
 from galley.runs.protocol import (
     FieldsReply,
@@ -45,9 +46,13 @@ class Dispatcher:
 
     def handle(self, events: Iterable[PoolEvent]) -> set[str]:
         """Act on what workers said; returns the runs whose steps changed."""
-        touched = set()
+        events = list(events)
+        touched = {job.live.run.id for e in events if (job := self.jobs.get(e.task_id))}
         started = []
+        finished = set(finish_together(self.site, self.owner, self.jobs, events))
         for event in events:
+            if event.task_id in finished:
+                continue
             job = self.jobs.get(event.task_id) or self._revived(event)
             if job is None:
                 continue
