@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 NewId = Callable[[], str]
+RandomBytes = Callable[[int], bytes]
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_source: RandomBytes = os.urandom
 
 
 def new_id(length: int = 16) -> str:
     """A random identifier of ``length`` base-32 characters (5 bits each)."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    return "".join(_ALPHABET[byte & 31] for byte in _source(length))
+
+
+@contextmanager
+def drawn_from(source: RandomBytes) -> Iterator[None]:
+    """Identifiers that follow from a seed, so that a simulation can be played again."""
+    global _source
+    before, _source = _source, source
+    try:
+        yield
+    finally:
+        _source = before
 
 
 def digest(*parts: str | bytes, size: int = 16) -> str:

@@ -77,7 +77,7 @@ def files(metadata: Metadata) -> tuple[DataFile, ...]:
         file
         for manifest in manifests(metadata)
         if not _deletes(manifest)
-        for file in _files(manifest)
+        for file in files_of(manifest)
     )
 
 
@@ -97,7 +97,7 @@ def manifests(metadata: Metadata) -> list[ManifestFile]:
 
 
 @lru_cache(maxsize=1024)
-def _files(manifest: ManifestFile) -> tuple[DataFile, ...]:
+def files_of(manifest: ManifestFile) -> tuple[DataFile, ...]:
     """A manifest's live files; manifests never change and are equal by path."""
     return tuple(_data_file(entry) for entry in manifest.fetch_manifest_entry(local_io()))
 

@@ -7,12 +7,12 @@ rebuilt from there by the next engine at any moment.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from galley.errors import GalleyError, UnavailableError
+from galley.errors import UnavailableError
 from galley.ids import new_id
 from galley.runs import (
     backfill,
@@ -30,21 +30,42 @@ from galley.runs.jobs import Jobs
 from galley.runs.live import LiveRun, Site, load_live, prime_probes
 from galley.runs.model import ACTIVE, Intention, Reason, Run, RunState
 from galley.runs.publishing import Publisher
+from galley.runs.reasons import end_of_run
 from galley.runs.starting import start_run
 from galley.runs.workforce import Workforce
 
 LOOK = 100_000
-"""Microseconds: how often the engine looks for new runs and wishes."""
+QUIET = 500_000
+"""Microseconds: how often the engine looks for new runs and wishes, and how often it does where
+nobody has changed the database (steps wait to be tried again).
+"""
 
 REAP = 2_000_000
 """Microseconds: how often, at most, it looks for what others have left."""
 
 
 @dataclass(slots=True)
+class _Timer:
+    """When something was done last, and what the database's mark was then."""
+
+    at: int = 0
+    mark: int | None = None
+
+    def due(self, now: int, mark: int | None, every: int) -> bool:
+        """Whether it is time again; if so the time counts from now."""
+        quiet = mark is not None and mark == self.mark
+        if 0 <= now - self.at < (QUIET if quiet else every):
+            return False
+        self.at, self.mark = now, mark
+        return True
+
+
+@dataclass(slots=True)
 class _Timers:
-    beat: int = 0
-    look: int = 0
-    reap: int = 0
+    beat: _Timer = field(default_factory=_Timer)
+    look: _Timer = field(default_factory=_Timer)
+    claim: _Timer = field(default_factory=_Timer)
+    reap: _Timer = field(default_factory=_Timer)
 
 
 class Engine:
@@ -58,18 +79,26 @@ class Engine:
         self.site = site
         self.pool = pool
         self.slots = slots
+        self._origin = None if everyones or not site.shared else site.origin
+        self.jobs = Jobs(site, pool, slots)
+        self._begin()
+
+    def _begin(self) -> None:
+        """What an engine remembers; all of it can be found again in the database."""
         self.id = new_id()
         self.live: dict[str, LiveRun] = {}
-        self.publisher = Publisher(site, self.id)
-        self.jobs = Jobs(site, pool, slots)
-        self._origin = None if everyones or not site.shared else site.origin
-        self.claimer = Claimer(site, self.jobs, self.id, self._find, self._origin)
-        self.dispatcher = Dispatcher(site, self.jobs, self.id, self.live.get)
+        self.publisher = Publisher(self.site, self.id)
+        self.claimer = Claimer(self.site, self.jobs, self.id, self._find, self._origin)
+        self.dispatcher = Dispatcher(self.site, self.jobs, self.id, self.live.get)
         self._timers = _Timers()
         self._changed: set[str] = set()
 
     def open(self) -> None:
-        """Register this engine and take over what a dead one left."""
+        """Register this engine and take over what a dead one left.
+
+        Raises:
+            UnavailableError: the database does not answer; the call can be repeated.
+        """
         now = self.site.clock()
         with self.site.database.write() as connection:
             sessions.open_session(connection, sessions.this_process(self.id, self.slots, now))
@@ -86,9 +115,21 @@ class Engine:
         # What never reached a worker of another host; all else there goes on at another engine.
         unsent = [event for event in self.pool.poll(0) if event.kind == "returned"]
         self.dispatcher.handle(unsent)
-        recovery.hand_over(self.site, self.id, self.live.values())
-        with self.site.database.write() as connection:
-            sessions.end_session(connection, self.id, self.site.clock())
+        recovery.hand_over(self.site, self.id)
+
+    def reopen(self) -> None:
+        """Begin anew after the database did not answer.
+
+        What was heard meanwhile may be recorded or not, so the work under way is ended and goes
+        back to the queue, and the engine remembers nothing.
+
+        Raises:
+            UnavailableError: it still does not answer; the call can be repeated.
+        """
+        self.jobs.abandon()
+        recovery.hand_over(self.site, self.id)
+        self._begin()
+        self.open()
 
     def work(self, done: Callable[[], bool], tick: Callable[[], None]) -> None:
         """Run the loop until ``done()``; ``tick`` is called once a round to show progress."""
@@ -99,7 +140,7 @@ class Engine:
     def step(self, timeout: float = 0.05) -> None:
         """One round: new runs and wishes, claims, messages from workers, ends of runs."""
         self._look()
-        claimed = self.claimer.dispatch()
+        claimed = self._dispatch()
         self._changed |= claimed
         for run_id in [run_id for run_id in self._changed if not self.jobs.busy(run_id)]:
             self._changed.discard(run_id)
@@ -112,9 +153,9 @@ class Engine:
 
     def _look(self) -> None:
         now = self.site.clock()
-        if now - self._timers.look < LOOK and now >= self._timers.look:
+        if not self._timers.look.due(now, self.site.database.mark(), LOOK):
             return
-        self._timers.look = now
+        self._timers.claim = _Timer()
         self._start_queued(now)
         with self.site.database.read() as connection:
             current = {
@@ -150,18 +191,24 @@ class Engine:
 
     def _start_queued(self, now: int) -> None:
         with self.site.database.read() as connection:
-            queued = records.list_runs(
-                connection,
-                states=(RunState.QUEUED,),
-                origin=self._origin,
-                limit=100,
-                oldest_first=True,
-            )
+            queued = records.waiting(connection, self._origin)
+            states = records.states(connection, [r.request.after for r in queued])
         for run in queued:
+            before = states.get(run.request.after or "")
             if run.intention is Intention.CANCEL:
                 self._cancel_queued(run, now)
-            elif not any(finishing.collide(run, live.run) for live in self.live.values()):
+            elif before is not None and before is not RunState.SUCCEEDED:
+                if before.terminal:
+                    self._give_up(run, now)
+            elif not any(finishing.must_wait(run, live) for live in self.live.values()):
                 self._start(run, now)
+
+    def _give_up(self, run: Run, now: int) -> None:
+        """What the run waits for did not publish."""
+        said = f"run {run.request.after}, whose windows this one reads, did not publish"
+        with self.site.database.write() as connection:
+            upstream = Reason.UPSTREAM.value
+            queue.move_run(connection, run.id, RunState.FAILED, now, reason=upstream, message=said)
 
     def _start(self, run: Run, now: int) -> None:
         try:
@@ -172,20 +219,18 @@ class Engine:
                 live = start_run(connection, self.site, run, self.id, now)
             if live is None:
                 return
+            prime_probes(live, self.site)
         except (UnavailableError, DBAPIError):
             raise
         except Exception as error:  # noqa: BLE001 - kept with the run
             self._refuse(run, error, now)
             return
-        prime_probes(live, self.site)
         self.live[run.id] = live
         self._changed.add(run.id)
 
     def _refuse(self, run: Run, error: Exception, now: int) -> None:
         """The run cannot start; that must not stop the engine for all others."""
-        known = isinstance(error, GalleyError)
-        reason = Reason.CONFLICT if known else Reason.INTERNAL
-        message = str(error) if known else f"a defect of Galley: {error!r}"
+        reason, message = end_of_run(error)
         with self.site.database.write() as connection:
             queue.move_run(
                 connection, run.id, RunState.FAILED, now, reason=reason.value, message=message
@@ -218,6 +263,11 @@ class Engine:
             # Its last step may have ended meanwhile, and a paused run does not publish.
             self._changed.add(found.id)
 
+    def _dispatch(self) -> set[str]:
+        if not self._timers.claim.due(self.site.clock(), self.site.database.mark(), 0):
+            return set()
+        return self.claimer.dispatch()
+
     def _settle(self, run_id: str) -> None:
         """When all steps of a run have ended, publish it or end it."""
         live = self.live.get(run_id)
@@ -240,9 +290,8 @@ class Engine:
 
     def _beat(self) -> None:
         now = self.site.clock()
-        if now - self._timers.beat < self.site.lease // 4 and now >= self._timers.beat:
+        if not self._timers.beat.due(now, None, self.site.lease // 4):
             return
-        self._timers.beat = now
         with self.site.database.write(durable=False) as connection:
             heard = self.pool.heard()
             leases.extend(connection, [self.id], now + self.site.lease)
@@ -258,9 +307,8 @@ class Engine:
     def _reap(self) -> None:
         """Take over what nobody holds any more."""
         now = self.site.clock()
-        if now - self._timers.reap < min(REAP, self.site.lease // 4) and now >= self._timers.reap:
+        if not self._timers.reap.due(now, None, min(REAP, self.site.lease // 4)):
             return
-        self._timers.reap = now
         with self.site.database.write(durable=False) as connection:
             reaping.forsake_dead(connection, self.site, now)
             over = sessions.ended(connection, self.pool.sessions())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from galley.errors import UnavailableError
 from galley.runs import records
 from galley.runs.engine import Engine
 from galley.runs.live import Site
@@ -14,6 +15,10 @@ from galley.runs.pool import Pool
 
 POLL = 0.1
 """Seconds between two looks at a run that another engine works on."""
+
+PATIENCE = 300.0
+RETRY = 0.5
+"""Seconds: how long a shared database may be away, and how often it is tried."""
 
 
 def follow(
@@ -71,6 +76,30 @@ def ask_to_stop(site: Site, run_id: str) -> None:
 def _work(engine: Engine, ended: Callable[[], bool], watch: Callable[[], None]) -> None:
     engine.open()
     try:
-        engine.work(ended, watch)
+        while True:
+            try:
+                engine.work(ended, watch)
+                return
+            except UnavailableError:
+                if not engine.site.shared:
+                    raise
+                outlast(engine)
     finally:
         engine.close()
+
+
+def outlast(engine: Engine, patience: float = PATIENCE) -> None:
+    """Wait until the database answers again, and begin anew.
+
+    Raises:
+        UnavailableError: it has not for ``patience`` seconds; the runs go on at the next command.
+    """
+    end = time.monotonic() + patience
+    while True:
+        try:
+            engine.reopen()
+            return
+        except UnavailableError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(RETRY)

@@ -63,6 +63,14 @@ def extend_afar(connection: Connection, heard: Mapping[str, Collection[str]], un
         )
 
 
+def steps_of(connection: Connection, owner: str) -> list[StepRun]:
+    """The steps that an owner holds."""
+    rows = connection.execute(
+        select(step_run).where(step_run.c.owner == owner, step_run.c.state.in_(_LIVE))
+    )
+    return [read_step(row) for row in rows]
+
+
 def held(connection: Connection, owners: Collection[str]) -> set[tuple[str, int]]:
     """What the owners hold: ids of step runs with their epochs."""
     rows = connection.execute(

@@ -115,12 +115,12 @@ def give_back(connection: Connection, live: LiveRun, step: StepRun, now: int, wh
             names = live.graph.downstream(step.name)
             queue.fail_downstream(connection, live.run.id, names, step.name, now)
     if moved:
-        drop(connection, live, step, Reason.LOST_WORKER.value, now)
+        drop(connection, live.project, step, Reason.LOST_WORKER.value, now)
     return moved
 
 
-def drop(connection: Connection, live: LiveRun, step: StepRun, end: str, now: int) -> None:
+def drop(connection: Connection, project: str, step: StepRun, end: str, now: int) -> None:
     """End the attempt that holds a step, and discard its ref whole."""
     for attempt in records.attempts_at(connection, step.id, step.epoch):
         records.end_attempt(connection, attempt["id"], end=end, now=now)
-    refs.drop_attempt(connection, live.project, attempt_ref(step))
+    refs.drop_attempt(connection, project, attempt_ref(step))

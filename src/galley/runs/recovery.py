@@ -7,8 +7,6 @@ database they find each other's leavings by their leases (see ``reaping``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from sqlalchemy import Connection, update
 
 from galley import faults
@@ -55,18 +53,19 @@ def sweep(connection: Connection, live: LiveRun) -> None:
     queue.sweep_waiting(connection, live.run.id, ready)
 
 
-def hand_over(site: Site, owner: str, lives: Iterable[LiveRun]) -> None:
-    """Give back what an engine that stops has under way: nobody's loss, and no try either."""
+def hand_over(site: Site, owner: str) -> None:
+    """End a session that stops: what it has under way is nobody's loss, and no try either."""
     now = site.clock()
     with site.database.write() as connection:
-        for live in lives:
-            for step in queue.live_steps(connection, [live.run.id]):
-                if step.owner == owner and step.state is not StepState.STAGED:
-                    tries = step.attempts - 1
-                    queue.move_step(connection, step, StepState.READY, now, attempts=tries)
-                    reaping.drop(connection, live, step, "handed_over", now)
+        for step in leases.steps_of(connection, owner):
+            if step.state is not StepState.STAGED:
+                tries = step.attempts - 1
+                if queue.move_step(connection, step, StepState.READY, now, attempts=tries):
+                    run = records.get_run(connection, step.run_id)
+                    reaping.drop(connection, run.project, step, "handed_over", now)
         # Nobody needs to wait until the leases of what is staged or published are over.
         leases.forsake(connection, [owner])
+        sessions.end_session(connection, owner, now)
 
 
 def _own(connection: Connection, site: Site, live: LiveRun, engine: str) -> None:

@@ -10,8 +10,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
+from galley.lake.rows import insert_first
 from galley.runs import processes
 from galley.runs.tables import session
 from galley.version import VERSION
@@ -81,22 +82,21 @@ def dead(one: Session) -> bool:
 
 
 def open_session(connection: Connection, one: Session) -> None:
-    """Record that a session began."""
-    connection.execute(
-        insert(session).values(
-            id=one.id,
-            kind=one.kind.value,
-            host=one.host,
-            boot_id=one.boot_id,
-            pid=one.pid,
-            pid_started=one.pid_started,
-            labels=list(one.labels),
-            capacity=one.capacity,
-            version=one.version,
-            started=one.started,
-            beat=one.beat,
-        )
-    )
+    """Record that a session began; safe to repeat."""
+    row = {
+        "id": one.id,
+        "kind": one.kind.value,
+        "host": one.host,
+        "boot_id": one.boot_id,
+        "pid": one.pid,
+        "pid_started": one.pid_started,
+        "labels": list(one.labels),
+        "capacity": one.capacity,
+        "version": one.version,
+        "started": one.started,
+        "beat": one.beat,
+    }
+    insert_first(connection, session, row)
 
 
 def touch(connection: Connection, ids: Collection[str], now: int) -> None:

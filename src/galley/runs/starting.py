@@ -31,7 +31,7 @@ def start_run(
     refs.lock_ref(connection, run.project, run.ref)
     if records.get_run(connection, run.id).state is not RunState.QUEUED:
         return None
-    if site.shared and finishing.must_wait(connection, run):
+    if site.shared and finishing.has_to_wait(connection, site, run):
         return None
     base, generation = _fork(connection, run, now)
     pinned = replace(run, base=base, generation=generation, started=now)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from galley import bootstrap
 from galley.environments.home import Home
 from galley.errors import UnavailableError, UsageError
-from galley.runs import credentials, leases, sessions
+from galley.runs import credentials, recovery
 from galley.runs.engine import Engine
 from galley.runs.hub import Hub
 from galley.runs.live import Site
@@ -142,9 +142,7 @@ class Server:
     def _leave_no_trace(self) -> None:
         """What an engine of this process held that had to stop is anybody's."""
         if self._before is not None:
-            with self.home.database.write() as connection:
-                leases.forsake(connection, [self._before])
-                sessions.end_session(connection, self._before, self.site.clock())
+            recovery.hand_over(self.site, self._before)
             self._before = None
 
     def _tick(self) -> None:

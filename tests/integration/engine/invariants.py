@@ -25,17 +25,24 @@ KINDS = {kind.value for kind in PUBLISHES}
 def violations(home: Home) -> list[str]:
     """Everything that is wrong, in words; nothing if all is well."""
     with home.database.read() as conn:
-        runs = [records.read_run(row) for row in conn.execute(select(tables.run))]
-        commits = {row.id: commit_of(row) for row in conn.execute(select(lake.commit))}
         return [
-            *_runs(conn, runs, commits),
-            *_steps(conn),
-            *_attempts(conn),
-            *_refs(conn, {run.id: run for run in runs}),
-            *_log(conn, commits),
+            *catalogue_violations(conn),
             *_files(conn, Warehouse(home.warehouse)),
             *_ledgers(conn, Warehouse(home.warehouse)),
         ]
+
+
+def catalogue_violations(conn: Connection) -> list[str]:
+    """What is wrong in the database, files apart."""
+    runs = [records.read_run(row) for row in conn.execute(select(tables.run))]
+    commits = {row.id: commit_of(row) for row in conn.execute(select(lake.commit))}
+    return [
+        *_runs(conn, runs, commits),
+        *_steps(conn),
+        *_attempts(conn),
+        *_refs(conn, {run.id: run for run in runs}),
+        *_log(conn, commits),
+    ]
 
 
 def _runs(conn: Connection, runs: list[Run], commits: dict[str, Commit]) -> Iterator[str]:
