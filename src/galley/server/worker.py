@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import shutil
 import socket
 import threading
 import time
@@ -146,8 +147,10 @@ class _Session:
     def run(self, stop: Callable[[], bool]) -> None:
         """Work until the session is over, or ``stop()`` and everything is done or given back."""
         self._pool.start()
-        for duty in (self._call_for_orders, self._beat, self._outbox.deliver, self._outbox.follow):
-            threading.Thread(target=duty, name=duty.__name__, daemon=True).start()
+        for work in (self._call_for_orders, self._beat, self._outbox.deliver, self._outbox.follow):
+            threading.Thread(
+                target=self._guarded, args=(work,), name=work.__name__, daemon=True
+            ).start()
         deadline = 0.0
         try:
             while not self._ended.is_set():
@@ -164,6 +167,7 @@ class _Session:
             self._pool.close()
             self._outbox.close()
             self._questions.shutdown(wait=False)
+            shutil.rmtree(self._logs, ignore_errors=True)
 
     # The thread that owns the processes
 
@@ -239,6 +243,14 @@ class _Session:
             _log.warning("the session could not be ended: %s", error)
 
     # Threads that talk to the server
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """One of these threads cannot go on without the others: the session ends with each."""
+        try:
+            work()
+        except Exception as error:
+            self._end(f"a defect of Galley: {error!r}")
+            raise
 
     def _call_for_orders(self) -> None:
         while not self._ended.is_set():

@@ -19,7 +19,7 @@ from galley.runs.model import Run
 from tests.integration.engine.kit import Works
 
 PATIENCE = 60.0
-LEASE = 2.0
+LEASE = 3.0
 
 
 def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
