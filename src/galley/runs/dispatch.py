@@ -120,7 +120,7 @@ class Dispatcher:
     def _message(self, task_id: str, job: Job, payload: bytes) -> None:
         answer = messages.decode_answer(payload)
         if isinstance(answer, FieldsRequest):
-            self._give_fields(task_id, answer)
+            _give_fields(self.site, self.jobs, task_id, answer)
             return
         self.jobs.pop(task_id)
         if job.step_run is None:
@@ -132,12 +132,6 @@ class Dispatcher:
             self._conclude(job.live, job.step_run, job.work, answer)
         elif isinstance(answer, TaskFailed):
             self._failed(job, answer)
-
-    def _give_fields(self, task_id: str, asked: FieldsRequest) -> None:
-        # What uses the ids is committed after them, and no sooner survives a power cut.
-        with self.site.database.write(durable=False) as connection:
-            ids = field_ids.allocate(connection, asked.table_id, asked.keys, asked.at_least)
-        self.jobs.pool.reply(task_id, messages.encode(FieldsReply("fields", ids)))
 
     def _finish(self, live: LiveRun, attempt: Attempt, done: StepDone) -> None:
         """Take an attempt's work over; where nothing must be tested the step has succeeded."""
@@ -310,3 +304,9 @@ def _defect(error: Exception) -> TaskFailed:
     said = f"a defect of Galley: {error!r}"
     internal, name = Reason.INTERNAL.value, type(error).__name__
     return TaskFailed("failed", internal, name, said, traceback.format_exc())
+
+
+def _give_fields(site: Site, jobs: Jobs, task_id: str, asked: FieldsRequest) -> None:
+    with site.database.write() as connection:
+        ids = field_ids.allocate(connection, asked.table_id, asked.keys, asked.at_least)
+    jobs.pool.reply(task_id, messages.encode(FieldsReply("fields", ids)))
