@@ -77,6 +77,15 @@ class Counter:
             self._exchange.tell(events)
         return future
 
+    def leave(self, session: str) -> Future[None]:
+        """A session says goodbye: what it was given and did not answer is anybody's at once."""
+        with self._exchange.lock:
+            seat = self._exchange.seats.pop(session, None)
+            offers = list(seat.offers.values()) if seat is not None else []
+            events = list(seat.lose_tests()) if seat is not None else []
+        events += [PoolEvent("returned", offer.id) for offer in offers if offer.post is not None]
+        return self.report(events)
+
     def hear(self, session: str, steps: Iterable[str]) -> None:
         """A session's heartbeat: the steps it works on."""
         with self._exchange.lock:

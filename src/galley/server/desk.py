@@ -6,6 +6,7 @@ import hmac
 import os
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -40,6 +41,9 @@ from galley.version import VERSION
 
 TAKEN_AWAY = frozenset({"lost_worker", "handed_over", "cancelled", "lost"})
 """Ends of attempts that were not of their own making."""
+
+GOODBYE = 10.0
+"""Seconds that an engine has to take back what a worker leaves."""
 
 STREAMS = frozenset({"out", "err"})
 
@@ -85,10 +89,12 @@ class Desk:
         self.hub.counter.admit(session, found.labels)
 
     def end(self, session: str) -> None:
-        """The worker goes. What it has not given back is reaped."""
+        """The worker goes. What it has not answered is given back."""
+        # Without an engine here it is reaped instead.
+        with suppress(UnavailableError, TimeoutError):
+            self.hub.counter.leave(session).result(GOODBYE)
         with self.site.database.write() as connection:
             sessions.end_session(connection, session, self.site.clock())
-        self.hub.dismiss([session])
 
     def _demand_join(self, connection: Connection, token: str | None) -> None:
         if token and self._join and hmac.compare_digest(token.encode(), self._join.encode()):

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -159,6 +160,7 @@ class _Session:
                     self._draining = True
                     deadline = processes.boottime() + self._posting.drain
                     _log.info("draining: %s tasks are under way", len(self._duties))
+                    self._questions.submit(self._ask_for_nothing)
                 if self._draining and (not self._duties or processes.boottime() > deadline):
                     self._leave()
                     return
@@ -268,6 +270,12 @@ class _Session:
             if orders.closing and not self._ended.is_set():
                 self._link.move_on()
                 time.sleep(AGAIN)
+
+    def _ask_for_nothing(self) -> None:
+        """Say at once that there is no more room here; the call that waits told otherwise."""
+        asked = wire.Ask(capacity=0, has=tuple(self._duties), wait=0)
+        with suppress(GalleyError):
+            self._pass_on(self._link.call("/execution/claims", asked, wire.Orders))
 
     def _pass_on(self, orders: wire.Orders) -> None:
         """Hand orders over, once the code of the tasks is here."""
