@@ -6,7 +6,7 @@ on condition that the epoch is still the one that was seen.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, literal_column, or_, select, update
@@ -43,6 +43,24 @@ def extend(connection: Connection, owners: Collection[str], until: int) -> None:
         .where(run.c.engine.in_(holders), run.c.state == RunState.PUBLISHING.value)
         .values(lease_until=until)
     )
+
+
+def extend_afar(connection: Connection, heard: Mapping[str, Collection[str]], until: int) -> None:
+    """Extend the leases of the steps that workers of other sessions were heard to work on.
+
+    What a session holds and does not know of lapses: it never arrived there.
+    """
+    steps = sorted(step for found in heard.values() for step in found)
+    if steps:
+        connection.execute(
+            update(step_run)
+            .where(
+                step_run.c.id.in_(steps),
+                step_run.c.owner.in_(sorted(heard)),
+                step_run.c.state == StepState.RUNNING.value,
+            )
+            .values(lease_until=until)
+        )
 
 
 def steps_of(connection: Connection, owner: str) -> list[StepRun]:

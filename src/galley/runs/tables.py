@@ -9,6 +9,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     String,
     Table,
     Text,
@@ -25,10 +26,11 @@ definition = Table(
     Column("body", Text, nullable=False),
     Column("git_commit", String(64)),
     Column("folder", Text, nullable=False),
+    Column("archive", LargeBinary),
     Column("actor", String(128), nullable=False),
     Column("created", Instant, nullable=False),
 )
-"""Immutable manifests; a run is pinned to one."""
+"""Immutable manifests, each with its files as an archive; a run is pinned to one."""
 
 run = Table(
     "run",
@@ -169,6 +171,24 @@ session = Table(
     Column("ended", Instant),
 )
 """Whoever holds leases: engines, and workers of other hosts."""
+
+key = Table(
+    "run_key",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("secret", String(128), nullable=False),
+    Column("created", Instant, nullable=False),
+)
+"""What the tokens of workers are signed with, so that any controller knows them."""
+
+join_token = Table(
+    "run_join_token",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("actor", String(128), nullable=False),
+    Column("created", Instant, nullable=False),
+)
+"""Digests of the tokens with which workers may join."""
 
 event = Table(
     "run_event",

@@ -17,6 +17,8 @@ def upgrade() -> None:
     _create_run_attempt()
     _create_run_definition()
     _create_run_event()
+    _create_run_join_token()
+    _create_run_key()
     _create_run_limit()
     _create_run_metric()
     _create_run_override()
@@ -99,6 +101,7 @@ def _create_run_definition() -> None:
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("git_commit", sa.String(length=64), nullable=True),
         sa.Column("folder", sa.Text(), nullable=False),
+        sa.Column("archive", sa.LargeBinary(), nullable=True),
         sa.Column("actor", sa.String(length=128), nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run_definition")),
@@ -123,6 +126,26 @@ def _create_run_event() -> None:
     )
     op.create_index(op.f("ix_run_event_at"), "run_event", ["at"], unique=False)
     op.create_index(op.f("ix_run_event_run_id_id"), "run_event", ["run_id", "id"], unique=False)
+
+
+def _create_run_join_token() -> None:
+    op.create_table(
+        "run_join_token",
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("actor", sa.String(length=128), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_run_join_token")),
+    )
+
+
+def _create_run_key() -> None:
+    op.create_table(
+        "run_key",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("secret", sa.String(length=128), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_key")),
+    )
 
 
 def _create_run_limit() -> None:
