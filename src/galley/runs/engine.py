@@ -16,6 +16,7 @@ from galley.errors import UnavailableError
 from galley.ids import new_id
 from galley.runs import (
     backfill,
+    children,
     finishing,
     leases,
     queue,
@@ -39,6 +40,8 @@ QUIET = 500_000
 """Microseconds: how often the engine looks for new runs and wishes, and how often it does where
 nobody has changed the database (steps wait to be tried again).
 """
+
+_GOING = (RunState.RUNNING, Intention.GO)
 
 REAP = 2_000_000
 """Microseconds: how often, at most, it looks for what others have left."""
@@ -152,7 +155,7 @@ class Engine:
         if not self._timers.look.due(now, self.site.database.mark(), LOOK):
             return
         self._timers.claim = _Timer()
-        self._start_queued(now)
+        parents = self._start_queued(now)
         with self.site.database.read() as connection:
             current = {
                 run.id: run
@@ -169,12 +172,12 @@ class Engine:
                 self._heed(live, found, now)
         with self.site.database.write(durable=False) as connection:
             queue.wake_retries(connection, self.live, now)
-            backfill.advance(connection, self.site, now)
+        backfill.advance(self.site, parents, now)
 
     def _join(self, connection: Connection, current: Iterable[Run]) -> None:
         """Work on what another engine has started, too."""
         for run in current:
-            if run.id not in self.live and run.request.batch is None:
+            if run.id not in self.live and not run.is_backfill:
                 self._find(connection, run.id)
                 self._changed.add(run.id)
 
@@ -185,9 +188,13 @@ class Engine:
             self.live[run_id] = found
         return self.live[run_id]
 
-    def _start_queued(self, now: int) -> None:
+    def _start_queued(self, now: int) -> list[Run]:
+        """Start what need not wait; returns the backfills under way."""
         with self.site.database.read() as connection:
+            parents = children.backfills(connection, self._origin)
+            going = [p for p in parents if (p.state, p.intention) == _GOING]
             queued = records.waiting(connection, self._origin)
+            queued += children.startable(connection, going)
             states = records.states(connection, [r.request.after for r in queued])
         for run in queued:
             before = states.get(run.request.after or "")
@@ -198,17 +205,16 @@ class Engine:
                     self._give_up(run, now)
             elif not any(finishing.must_wait(run, live) for live in self.live.values()):
                 self._start(run, now)
+        return parents
 
     def _give_up(self, run: Run, now: int) -> None:
-        """What the run waits for did not publish."""
-        said = f"run {run.request.after}, whose windows this one reads, did not publish"
+        """What the run waits for did not publish; those that wait for it need not be asked."""
         with self.site.database.write() as connection:
-            upstream = Reason.UPSTREAM.value
-            queue.move_run(connection, run.id, RunState.FAILED, now, reason=upstream, message=said)
+            children.give_up(connection, run.request.parent or "", run.request.after or "", now)
 
     def _start(self, run: Run, now: int) -> None:
         try:
-            if run.request.batch is not None:
+            if run.is_backfill:
                 backfill.start_backfill(self.site, run, self.id, now)
                 return
             with self.site.database.write() as connection:
