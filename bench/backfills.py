@@ -35,7 +35,14 @@ from galley.runs.planning import Scene, plan_step
 REF = "kitchen/ana"
 _SCHEMA = ({"id": 1, "name": "at", "type": "timestamp"}, {"id": 2, "name": "n", "type": "long"})
 _WINDOW = "{column: at, by: hour, start: 2024-01-01, end: %s}"
-_SQL = "/* @galley\nmaterialize: window\nwindow: %s\n*/\nSELECT at, n FROM %s\nWHERE at >= $start AND at < $end\n"
+_SQL = """\
+/* @galley
+materialize: window
+window: %s
+*/
+SELECT at, n FROM %s
+WHERE at >= $start AND at < $end
+"""
 
 
 @dataclass(frozen=True)

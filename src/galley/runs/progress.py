@@ -58,7 +58,7 @@ def progress_of(connection: Connection, parent: str) -> Progress:
             func.sum(c.size),
             func.min(c.started),
             func.max(c.finished),
-        )  # fmt: skip
+        )
         .where(c.parent == parent)
         .group_by(c.part, c.state)
     ).all()
