@@ -42,6 +42,7 @@ class Wish:
     rebuild: tuple[str, ...] = ()
     resumes: str | None = None
     batch: int | None = None
+    atomic: bool = False
     priority: int = 0
     cause: RunCause = RunCause.MANUAL
 
@@ -80,6 +81,7 @@ def prepare(
         rebuild=wish.rebuild,
         resumes=wish.resumes,
         batch=wish.batch,
+        atomic=wish.atomic,
         priority=wish.priority,
     )
     selected_steps(manifest, request)

@@ -146,7 +146,7 @@ def task_for(
         },
         threads=site.threads,
         memory=memory_share(site, slots),
-        ref=live.run.ref,
+        ref=live.run.request.ref,
     )
 
 

@@ -7,12 +7,9 @@ rebuilt from there by the next engine at any moment.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
-from galley.errors import UnavailableError
 from galley.ids import new_id
 from galley.runs import (
     backfill,
@@ -24,48 +21,21 @@ from galley.runs import (
     recovery,
     sessions,
 )
+from galley.runs.admission import Admission
 from galley.runs.claiming import Claimer
 from galley.runs.dispatch import Dispatcher
 from galley.runs.jobs import Jobs
-from galley.runs.live import LiveRun, Site, load_live, prime_probes
-from galley.runs.model import ACTIVE, Intention, Reason, Run, RunState
+from galley.runs.live import LiveRun, Site, load_live
+from galley.runs.model import ACTIVE, Intention, Run, RunState
 from galley.runs.publishing import Publisher
-from galley.runs.reasons import end_of_run
-from galley.runs.starting import start_run
+from galley.runs.timers import Timer, Timers
 from galley.runs.workforce import Workforce
 
 LOOK = 100_000
-QUIET = 500_000
-"""Microseconds: how often the engine looks for new runs and wishes, and how often it does where
-nobody has changed the database (steps wait to be tried again).
-"""
+"""Microseconds: how often the engine looks for new runs and wishes."""
 
 REAP = 2_000_000
 """Microseconds: how often, at most, it looks for what others have left."""
-
-
-@dataclass(slots=True)
-class _Timer:
-    """When something was done last, and what the database's mark was then."""
-
-    at: int = 0
-    mark: int | None = None
-
-    def due(self, now: int, mark: int | None, every: int) -> bool:
-        """Whether it is time again; if so the time counts from now."""
-        quiet = mark is not None and mark == self.mark
-        if 0 <= now - self.at < (QUIET if quiet else every):
-            return False
-        self.at, self.mark = now, mark
-        return True
-
-
-@dataclass(slots=True)
-class _Timers:
-    beat: _Timer = field(default_factory=_Timer)
-    look: _Timer = field(default_factory=_Timer)
-    claim: _Timer = field(default_factory=_Timer)
-    reap: _Timer = field(default_factory=_Timer)
 
 
 class Engine:
@@ -90,7 +60,8 @@ class Engine:
         self.publisher = Publisher(self.site, self.id)
         self.claimer = Claimer(self.site, self.jobs, self.id, self._find, self._origin)
         self.dispatcher = Dispatcher(self.site, self.jobs, self.id, self.live.get)
-        self._timers = _Timers()
+        self.admission = Admission(self.site, self.id, self._origin)
+        self._timers = Timers()
         self._changed: set[str] = set()
 
     def open(self) -> None:
@@ -159,8 +130,10 @@ class Engine:
         now = self.site.clock()
         if not self._timers.look.due(now, self.site.database.mark(), LOOK):
             return
-        self._timers.claim = _Timer()
-        self._start_queued(now)
+        self._timers.claim = Timer()
+        parents, started = self.admission.start_queued(self.live, now)
+        self.live |= started
+        self._changed |= started.keys()
         with self.site.database.read() as connection:
             current = {
                 run.id: run
@@ -177,12 +150,12 @@ class Engine:
                 self._heed(live, found, now)
         with self.site.database.write(durable=False) as connection:
             queue.wake_retries(connection, self.live, now)
-            backfill.advance(connection, self.site, now)
+        backfill.advance(self.site, parents, now)
 
     def _join(self, connection: Connection, current: Iterable[Run]) -> None:
         """Work on what another engine has started, too."""
         for run in current:
-            if run.id not in self.live and run.request.batch is None:
+            if run.id not in self.live and not run.is_backfill:
                 self._find(connection, run.id)
                 self._changed.add(run.id)
 
@@ -192,59 +165,6 @@ class Engine:
             found = load_live(connection, self.site, records.get_run(connection, run_id))
             self.live[run_id] = found
         return self.live[run_id]
-
-    def _start_queued(self, now: int) -> None:
-        with self.site.database.read() as connection:
-            queued = records.waiting(connection, self._origin)
-            states = records.states(connection, [r.request.after for r in queued])
-        for run in queued:
-            before = states.get(run.request.after or "")
-            if run.intention is Intention.CANCEL:
-                self._cancel_queued(run, now)
-            elif before is not None and before is not RunState.SUCCEEDED:
-                if before.terminal:
-                    self._give_up(run, now)
-            elif not any(finishing.must_wait(run, live) for live in self.live.values()):
-                self._start(run, now)
-
-    def _give_up(self, run: Run, now: int) -> None:
-        """What the run waits for did not publish."""
-        said = f"run {run.request.after}, whose windows this one reads, did not publish"
-        with self.site.database.write() as connection:
-            upstream = Reason.UPSTREAM.value
-            queue.move_run(connection, run.id, RunState.FAILED, now, reason=upstream, message=said)
-
-    def _start(self, run: Run, now: int) -> None:
-        try:
-            if run.request.batch is not None:
-                backfill.start_backfill(self.site, run, self.id, now)
-                return
-            with self.site.database.write() as connection:
-                live = start_run(connection, self.site, run, self.id, now)
-            if live is None:
-                return
-            prime_probes(live, self.site)
-        except (UnavailableError, DBAPIError):
-            raise
-        except Exception as error:  # noqa: BLE001 - kept with the run
-            self._refuse(run, error, now)
-            return
-        self.live[run.id] = live
-        self._changed.add(run.id)
-
-    def _refuse(self, run: Run, error: Exception, now: int) -> None:
-        """The run cannot start; that must not stop the engine for all others."""
-        reason, message = end_of_run(error)
-        with self.site.database.write() as connection:
-            queue.move_run(
-                connection, run.id, RunState.FAILED, now, reason=reason.value, message=message
-            )
-
-    def _cancel_queued(self, run: Run, now: int) -> None:
-        with self.site.database.write() as connection:
-            queue.move_run(
-                connection, run.id, RunState.CANCELLED, now, reason=Reason.CANCELLED.value
-            )
 
     def _heed(self, live: LiveRun, found: Run, now: int) -> None:
         """Do what was asked of a run: pause, go on, stop."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ class LiveRun:
 def load_live(connection: Connection, site: Site, run: Run) -> LiveRun:
     """Put a run's context together from what the database keeps of it."""
     row = records.definition_row(connection, run.definition)
-    manifest = manifest_from_json(row["body"])
+    manifest = _manifest(row["body"])
     request = run.request
     head, base = _left(connection, run)
     setting = Setting(
@@ -133,6 +134,12 @@ def load_live(connection: Connection, site: Site, run: Run) -> LiveRun:
         packed = records.archive_of(connection, run.definition)
         snapshot.unpack(packed, site.code(run.definition))
     return LiveRun(run, manifest, graph, Path(row["folder"]), setting)
+
+
+@lru_cache(maxsize=8)
+def _manifest(body: str) -> Manifest:
+    """A manifest never changes, and all runs of a backfill have the same."""
+    return manifest_from_json(body)
 
 
 def prime_probes(live: LiveRun, site: Site) -> None:
@@ -173,6 +180,9 @@ def _earlier(connection: Connection, run_id: str | None) -> Mapping[str, tuple[s
 
 def _left(connection: Connection, run: Run) -> tuple[str | None, str | None]:
     """Where the run that is resumed left its staged tables, and where it had begun."""
+    if run.request.staged is not None:
+        staged = refs.get_ref(connection, run.project, run.request.staged)
+        return staged.head, staged.fork_point
     if run.request.resumes is None:
         return None, None
     earlier = records.get_run(connection, run.request.resumes)

@@ -33,6 +33,21 @@ def emit(
     )
 
 
+def emit_all(
+    connection: Connection,
+    bodies: Iterable[tuple[str, dict[str, Any] | None]],
+    kind: str,
+    now: int,
+) -> None:
+    """Append one event for each of several runs."""
+    rows = [
+        {"run_id": run_id, "step": None, "kind": kind, "body": body, "at": now}
+        for run_id, body in bodies
+    ]
+    if rows:
+        connection.execute(_EMIT, rows)
+
+
 def move_run(connection: Connection, run_id: str, to: RunState, now: int, **values: Any) -> bool:
     """Move a run to ``to`` if the transition table allows it from where it is."""
     if to.terminal:

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from galley.errors import NotFoundError
-from galley.runs.model import Intention, Reason, Run, RunCause, RunRequest, RunState, StepState
-from galley.runs.queue import emit
+from galley.lake.rows import BATCH
+from galley.runs import queue
+from galley.runs.model import (
+    Intention,
+    Part,
+    Reason,
+    Run,
+    RunCause,
+    RunRequest,
+    RunState,
+    StepState,
+)
 from galley.runs.tables import attempt, definition, event, run, step_run
 
 
@@ -94,26 +105,47 @@ def archive_of(connection: Connection, id: str) -> bytes:
 
 def insert_run(connection: Connection, new: Run) -> None:
     """Queue a run and tell so."""
-    connection.execute(
-        insert(run).values(
-            id=new.id,
-            project=new.project,
-            pipeline=new.pipeline,
-            ref=new.ref,
-            state=new.state.value,
-            intention=new.intention.value,
-            cause=new.cause.value,
-            definition=new.definition,
-            request=asdict(new.request),
-            actor=new.actor,
-            on_behalf_of=new.on_behalf_of,
-            parent=new.request.parent,
-            host=socket.gethostname(),
-            origin=new.origin,
-            created=new.created,
+    insert_runs(connection, [new])
+
+
+def insert_runs(connection: Connection, runs: Iterable[Run]) -> int:
+    """Queue runs, however many, and tell so; returns how many."""
+    host, number = socket.gethostname(), 0
+    rest = iter(runs)
+    while some := list(islice(rest, BATCH)):
+        connection.execute(_INSERT, [_row(one, host) for one in some])
+        queue.emit_all(
+            connection, [(one.id, {"ref": one.ref}) for one in some], "run.queued", some[0].created
         )
-    )
-    emit(connection, new.id, "run.queued", new.created, body={"ref": new.ref})
+        number += len(some)
+    return number
+
+
+def _row(new: Run, host: str) -> dict[str, Any]:
+    return {
+        "id": new.id,
+        "project": new.project,
+        "pipeline": new.pipeline,
+        "ref": new.ref,
+        "state": new.state.value,
+        "intention": new.intention.value,
+        "cause": new.cause.value,
+        "definition": new.definition,
+        "request": {name: value for name in _REQUEST if (value := getattr(new.request, name))},
+        "actor": new.actor,
+        "on_behalf_of": new.on_behalf_of,
+        "parent": new.request.parent,
+        "host": host,
+        "origin": new.origin,
+        "part": new.part.value if new.part else None,
+        "size": new.size,
+        "created": new.created,
+    }
+
+
+_INSERT = insert(run)
+_REQUEST = tuple(one.name for one in fields(RunRequest))
+"""What a request says; what is empty, zero, false or nothing is so by default."""
 
 
 def get_run(connection: Connection, run_id: str) -> Run:
@@ -199,18 +231,15 @@ def list_runs(
 
 
 def waiting(connection: Connection, origin: str | None = None, limit: int = 100) -> list[Run]:
-    """The oldest queued runs, and the oldest of those that are part of a backfill.
+    """The oldest queued runs that are no part of a backfill.
 
-    They are counted apart: a long backfill that goes step by step keeps nobody else waiting.
     ``origin`` names the only home whose runs are wanted.
     """
-    queued = select(run).where(run.c.state == RunState.QUEUED.value).order_by(run.c.created)
+    queued = select(run).where(run.c.state == RunState.QUEUED.value, run.c.parent.is_(None))
     if origin is not None:
         queued = queued.where(run.c.origin == origin)
-    found = []
-    for part in (run.c.parent.is_(None), run.c.parent.is_not(None)):
-        found += [read_run(row) for row in connection.execute(queued.where(part).limit(limit))]
-    return sorted(found, key=lambda one: one.created)
+    rows = connection.execute(queued.order_by(run.c.created).limit(limit))
+    return [read_run(row) for row in rows]
 
 
 def states(connection: Connection, run_ids: Iterable[str | None]) -> dict[str, RunState]:
@@ -231,7 +260,7 @@ def set_intention(connection: Connection, run_id: str, wish: Intention, now: int
         .values(intention=wish.value)
     ).rowcount
     if changed:
-        emit(connection, run_id, f"run.asked_to_{wish.value}", now)
+        queue.emit(connection, run_id, f"run.asked_to_{wish.value}", now)
     return bool(changed)
 
 
@@ -353,6 +382,8 @@ def read_run(row: Row[Any]) -> Run:
         commit=data["commit_id"],
         engine=data["engine"],
         origin=data["origin"],
+        part=Part(data["part"]) if data["part"] else None,
+        size=data["size"],
         created=data["created"],
         started=data["started"],
         finished=data["finished"],

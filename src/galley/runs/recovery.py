@@ -37,7 +37,7 @@ def take_over(site: Site, engine: str) -> list[LiveRun]:
     with site.database.write() as connection:
         for attempt in orphans:
             records.end_attempt(connection, attempt["id"], end=Reason.LOST_WORKER.value, now=now)
-        lives = [load_live(connection, site, run) for run in runs if run.request.batch is None]
+        lives = [load_live(connection, site, run) for run in runs if not run.is_backfill]
         for live in lives:
             _own(connection, site, live, engine)
             _requeue(connection, site, live, engine, afar)

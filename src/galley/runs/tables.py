@@ -57,14 +57,17 @@ run = Table(
     Column("lease_until", Instant),
     Column("host", String(256)),
     Column("origin", Text, nullable=False, default=""),
+    Column("part", String(16)),
+    Column("size", Integer, nullable=False, default=0),
     Column("created", Instant, nullable=False),
     Column("started", Instant),
     Column("finished", Instant),
     Index(None, "project", "created"),
     Index(None, "state"),
-    Index(None, "parent", "created"),
+    Index(None, "parent", "state", "created"),
 )
 """Runs. ``engine`` publishes it until ``lease_until``; ``origin`` is the home it was asked for in.
+``part`` and ``size`` (in windows) are about backfills.
 """
 
 step_run = Table(

@@ -53,12 +53,16 @@ def _create_run() -> None:
         sa.Column("lease_until", sa.BigInteger(), nullable=True),
         sa.Column("host", sa.String(length=256), nullable=True),
         sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("part", sa.String(length=16), nullable=True),
+        sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.Column("started", sa.BigInteger(), nullable=True),
         sa.Column("finished", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
     )
-    op.create_index(op.f("ix_run_parent_created"), "run", ["parent", "created"], unique=False)
+    op.create_index(
+        op.f("ix_run_parent_state_created"), "run", ["parent", "state", "created"], unique=False
+    )
     op.create_index(op.f("ix_run_project_created"), "run", ["project", "created"], unique=False)
     op.create_index(op.f("ix_run_state"), "run", ["state"], unique=False)
 
