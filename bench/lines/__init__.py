@@ -26,6 +26,7 @@ LINES: dict[str, Line] = {
     "small-tables": steps.with_table,
     "kitchen": catalogue.kitchen,
     "publish": catalogue.publish,
+    "collection": catalogue.marking,
     "deaths": deaths.child,
     "lost-worker": deaths.worker,
     "lost-engine": deaths.engine,
