@@ -31,6 +31,7 @@ LINES: dict[str, Line] = {
     "kitchen": catalogue.kitchen,
     "publish": catalogue.publish,
     "queue": waiting.flat,
+    "collection": catalogue.marking,
     "deaths": deaths.child,
     "lost-worker": deaths.worker,
     "lost-engine": deaths.engine,
