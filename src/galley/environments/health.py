@@ -7,11 +7,9 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import text
 
@@ -19,6 +17,9 @@ from galley.db import schema
 from galley.environments import retention
 from galley.environments.home import Home
 from galley.errors import GalleyError
+from galley.ids import new_id
+from galley.lake.bucket import SCHEME
+from galley.lake.warehouse import storage_errors
 from galley.runs import processes, records
 from galley.runs.lockfile import EngineLock
 from galley.runs.recovery import boot_id
@@ -138,7 +139,8 @@ def _clock() -> Iterator[Check]:
 
 
 def _disk(home: Home) -> Iterator[Check]:
-    for name, folder in (("disk", home.warehouse), ("scratch", str(home.path / "scratch"))):
+    tables = str(home.path) if home.warehouse.startswith(SCHEME) else home.warehouse
+    for name, folder in (("disk", tables), ("scratch", str(home.path / "scratch"))):
         free = shutil.disk_usage(folder).free
         said = f"{free / 1e9:.1f} GB free at {folder}"
         if free < ROOM // 10:
@@ -150,20 +152,24 @@ def _disk(home: Home) -> Iterator[Check]:
 
 
 def _warehouse(home: Home) -> Iterator[Check]:
-    """How long it takes until a small file is safe on the disk."""
+    """How long it takes until a small file is safe, and whether it can be read and removed."""
+    store, name = home.store, f".doctor-{new_id()}"
+    path = store.absolute(f"{name}/{name}" if store.remote else name)
     started = time.perf_counter()
-    handle, path = tempfile.mkstemp(prefix=".doctor-", dir=home.warehouse)
-    try:
-        os.write(handle, b"\0" * 65_536)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-        Path(path).unlink(missing_ok=True)
-    passed = time.perf_counter() - started
-    said = f"64 kB written and synced in {passed * 1000:.1f} ms"
+    with storage_errors(f"trying {store.root}"):
+        try:
+            store.files.write(path, b"\0" * 65_536)
+            store.files.sync([path])
+            passed = time.perf_counter() - started
+            if store.remote:
+                store.files.read(path)
+                list(store.files.listing(store.absolute(name)))
+        finally:
+            store.files.remove([path])
+    said = f"64 kB written and safe in {passed * 1000:.1f} ms at {store.root}"
     if passed > SLOW:
-        hint = "every step waits for this: use a local disk"
-        yield Check("warehouse", WARN, said, hint)
+        nearer = "a store that is nearer" if store.remote else "a local disk"
+        yield Check("warehouse", WARN, said, f"every step waits for this: use {nearer}")
     else:
         yield Check("warehouse", OK, said)
 

@@ -17,7 +17,6 @@ from galley.errors import DefinitionError, UsageError
 from galley.lake import exporting, reading, refs, trees
 from galley.lake.handle import Table
 from galley.lake.model import PRODUCTION, Target, Version
-from galley.lake.warehouse import Warehouse
 from galley.project import sql_analysis
 from galley.runs.live import Site
 from galley.runs.planning import Scene
@@ -119,12 +118,15 @@ class Reader:
         self.home = home
         self.project = project
         self.target = target
-        self._warehouse = Warehouse(site.warehouse)
+        self._warehouse = site.store
         self._mounted: set[str] = set()
         scratch = site.scratch / "queries"
         scratch.mkdir(parents=True, exist_ok=True)
         self.connection = reading.connect(
-            threads=site.threads, memory=site.memory, scratch=str(scratch)
+            threads=site.threads,
+            memory=site.memory,
+            scratch=str(scratch),
+            warehouse=self._warehouse,
         )
         outside = [str(path) for path in also_write]
         reading.lock(self.connection, read=[site.warehouse], write=[str(scratch), *outside])

@@ -23,7 +23,7 @@ from galley.lake import refs
 from galley.lake import tables as lake
 from galley.lake.model import Ref, RefKind
 from galley.lake.rows import NAMES, batches
-from galley.lake.warehouse import Warehouse
+from galley.lake.warehouse import Warehouse, storage_errors
 from galley.runs.model import RunState
 from galley.runs.tables import attempt, event, run
 
@@ -113,13 +113,12 @@ def find_unreferenced(connection: Connection, home: Home, project: str) -> Unref
     Reachable is what any ref, or a state that a ref had within the last 30 days, shows; files of
     attempts under way are left alone.
     """
-    warehouse = Warehouse(home.warehouse)
+    warehouse = home.store
     reachable = _reachable(connection, home, project)
     live = set(connection.scalars(select(attempt.c.id).where(attempt.c.end.is_(None))))
     unused: list[str] = []
     spare = used = used_bytes = 0
-    for path, size in _files(Path(home.warehouse) / project):
-        name = warehouse.relative(path)
+    for name, size in _listed(warehouse, project):
         stem = Path(name).name.partition(".")[0]
         if name in reachable or name.rpartition("/")[2] in reachable:
             used, used_bytes = used + 1, used_bytes + size
@@ -127,6 +126,14 @@ def find_unreferenced(connection: Connection, home: Home, project: str) -> Unref
             unused.append(name)
             spare += size
     return Unreferenced(tuple(sorted(unused)), spare, used, used_bytes)
+
+
+def _listed(warehouse: Warehouse, project: str) -> Iterator[tuple[str, int]]:
+    """The relative paths of the project's files with their bytes; what was begun counts too."""
+    folder = warehouse.absolute(project)
+    with storage_errors("listing the warehouse"):
+        for one in (*warehouse.files.listing(folder), *warehouse.files.unfinished(folder)):
+            yield warehouse.relative(one.path), one.bytes
 
 
 def _reachable(connection: Connection, home: Home, project: str) -> frozenset[str]:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from galley.ids import digest
 from galley.lake import types
 from galley.lake.datafiles import DataFile
-from galley.lake.localio import local_io
+from galley.lake.localio import file_io
 from galley.lake.metadata import DROPPED, WINDOW, Json, Metadata, manifests
 from galley.lake.schema import Dropped, highest_id
 from galley.lake.types import Field
-from galley.lake.warehouse import Warehouse, make_folder
+from galley.lake.warehouse import Warehouse
 from galley.lake.windowing import WindowColumn
 
 if TYPE_CHECKING:
@@ -85,14 +85,14 @@ class _Writer:
         self.counts = {"added": 0, "removed": 0, "added_rows": 0, "removed_rows": 0}
 
     def write(self) -> Written:
-        make_folder(self.folder)
+        self.draft.warehouse.files.make_folder(self.folder)
         listed = self._manifests()
         snapshot = self._snapshot(self._list(listed), listed)
         location = f"{self.draft.folder}/metadata/{self.draft.attempt}.metadata.json"
         path = self.draft.warehouse.absolute(location)
-        with open(path, "wb") as target:  # noqa: PTH123
-            self.paths.append(path)
-            target.write(json.dumps(self._metadata(snapshot), separators=(",", ":")).encode())
+        self.paths.append(path)
+        content = json.dumps(self._metadata(snapshot), separators=(",", ":")).encode()
+        self.draft.warehouse.files.write(path, content)
         return Written(location, tuple(self.paths))
 
     def _schemas(self) -> tuple[list[Json], int]:
@@ -153,7 +153,7 @@ class _Writer:
         return [self._merged(number, some) for number, some in by_spec.items()]
 
     def _without(self, manifest: ManifestFile) -> ManifestFile | None:
-        live = manifest.fetch_manifest_entry(local_io())
+        live = manifest.fetch_manifest_entry(file_io(self.draft.warehouse))
         gone = [one for one in live if one.data_file.file_path in self.draft.removed]
         if not gone:
             return manifest
@@ -164,7 +164,7 @@ class _Writer:
         return self._manifest(kept, "existing", spec, gone)
 
     def _merged(self, spec_id: int, some: list[ManifestFile]) -> ManifestFile:
-        io = local_io()
+        io = file_io(self.draft.warehouse)
         live = [entry for one in some for entry in one.fetch_manifest_entry(io)]
         return self._manifest(live, "existing", self._spec_of(spec_id))
 
@@ -183,7 +183,7 @@ class _Writer:
         count = sum(path.endswith(".avro") for path in self.paths)
         path = f"{self.folder}/{self.draft.attempt}-m{count}.avro"
         self.paths.append(path)
-        output = local_io().new_output(path)
+        output = file_io(self.draft.warehouse).new_output(path)
         with write_manifest(
             2, _spec(spec), _schema(self._schema()), output, self.snapshot_id, "null"
         ) as writer:
@@ -227,7 +227,7 @@ class _Writer:
 
         path = f"{self.folder}/snap-{self.draft.attempt}.avro"
         self.paths.append(path)
-        output = local_io().new_output(path)
+        output = file_io(self.draft.warehouse).new_output(path)
         parent = self._parent()
         with write_manifest_list(
             2, output, self.snapshot_id, parent, self.sequence, "null"

@@ -9,12 +9,14 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from galley.errors import StorageError
+from galley.lake.bucket import SCHEME
+from galley.lake.files import Access, Files, LocalFiles
+from galley.lake.objects import ObjectFiles, open_objects
 
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "free some space, or move the home with `lake:`"),
@@ -33,11 +35,54 @@ _TEXTS = {
 }
 
 
+_STORE_REASONS = {
+    errno.EACCES: (
+        "the object store refuses",
+        "check the key, and that it may list, read, write and delete below the warehouse",
+    ),
+    errno.ENOENT: ("an object is gone", "look at what else cleans up the bucket"),
+    errno.ENXIO: ("there is no such bucket", "create it, or correct `warehouse:`"),
+    errno.EXDEV: ("the bucket is in another region", "correct the connection's `region:`"),
+    errno.EHOSTUNREACH: (
+        "the object store does not answer",
+        "check the connection's `endpoint:` and the network, then run again",
+    ),
+    errno.EBUSY: (
+        "the object store asks to slow down",
+        "run again later, or with fewer steps side by side (GALLEY_SLOTS)",
+    ),
+    errno.EINVAL: ("the object store cannot be used", "check the warehouse's connection"),
+    errno.EFBIG: ("the file would be too large for the store", "cut the table into windows"),
+    errno.EIO: ("the object store failed", "run again; if it stays, ask who runs the store"),
+}
+_STORE = re.compile(rf"\[Errno (\d+)\] ([^\n]*): '({SCHEME}[^'\n]*)'")
+_LOCAL = LocalFiles()
+
+
 @dataclass(frozen=True, slots=True)
 class Warehouse:
-    """The folder that holds all tables' files. ``root`` is an absolute path."""
+    """Where all tables' files stand: ``root`` is an absolute folder, or ``s3://bucket/prefix``.
+
+    ``access`` says how to reach an object store; without it the environment does.
+    """
 
     root: str
+    access: Access | None = field(default=None, repr=False)
+
+    @property
+    def remote(self) -> bool:
+        """Whether the files stand in an object store."""
+        return self.root.startswith(SCHEME)
+
+    @property
+    def files(self) -> Files:
+        """The files themselves."""
+        return self.objects or _LOCAL
+
+    @property
+    def objects(self) -> ObjectFiles | None:
+        """The files of a warehouse in an object store."""
+        return open_objects(self.root, self.access) if self.remote else None
 
     def absolute(self, relative: str) -> str:
         """The absolute path of a file of the warehouse."""
@@ -53,33 +98,6 @@ class Warehouse:
         return f"{project}/{table}-{table_id[:8]}"
 
 
-def sync(paths: Iterable[str]) -> None:
-    """Make files, and the folders that name them, survive a power cut."""
-    files = list(paths)
-    for path in files:
-        _sync(path, os.O_RDONLY)
-    for folder in sorted({Path(path).parent for path in files}):
-        _sync(str(folder), os.O_RDONLY | os.O_DIRECTORY)
-
-
-def make_folder(path: str) -> None:
-    """Create a folder and its parents, durably."""
-    missing: list[Path] = []
-    folder = Path(path)
-    while not folder.is_dir():
-        missing.append(folder)
-        folder = folder.parent
-    for folder in reversed(missing):
-        folder.mkdir(exist_ok=True)
-        _sync(str(folder.parent), os.O_RDONLY | os.O_DIRECTORY)
-
-
-def remove(paths: Iterable[str]) -> None:
-    """Remove files; one that is not there is fine."""
-    for path in paths:
-        Path(path).unlink(missing_ok=True)
-
-
 @contextmanager
 def storage_errors(doing: str) -> Iterator[None]:
     """Turn what the operating system says about the disk into a ``StorageError``."""
@@ -91,7 +109,12 @@ def storage_errors(doing: str) -> Iterator[None]:
 
 def storage_error(doing: str, number: int | None, text: str) -> StorageError:
     """The error for a failed file operation, with what can be done about it."""
-    reason, hint = _REASONS.get(number or 0, (text, "look at the disk and its permissions"))
+    stored = _STORE.search(text)
+    if stored:
+        reason, hint = _STORE_REASONS.get(int(stored[1]), _STORE_REASONS[errno.EIO])
+        reason = f"{reason} ({stored[2]}, at {stored[3]})"
+    else:
+        reason, hint = _REASONS.get(number or 0, (text, "look at the disk and its permissions"))
     return StorageError(
         f"{doing}: {reason}; nothing was published", hint=hint, details={"os": text}
     )
@@ -99,15 +122,10 @@ def storage_error(doing: str, number: int | None, text: str) -> StorageError:
 
 def errno_in(text: str) -> int | None:
     """The error number whose text an engine's message contains."""
+    stored = _STORE.search(text)
+    if stored:
+        return int(stored[1])
     for pattern, number in _TEXTS.items():
         if re.search(pattern, text):
             return number
     return None
-
-
-def _sync(path: str, flags: int) -> None:
-    handle = os.open(path, flags)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

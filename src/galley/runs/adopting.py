@@ -11,7 +11,6 @@ from galley.lake.merge import TableMerge
 from galley.lake.model import Change, CommitKind, FieldKey, Version, WindowEntry
 from galley.lake.replay import replay as replay_files
 from galley.lake.schema import FieldIds
-from galley.lake.warehouse import Warehouse
 from galley.project.model import Step
 from galley.runs.findings import Result
 from galley.runs.live import LiveRun, Site
@@ -31,7 +30,7 @@ def adopt(site: Site, live: LiveRun, step: Step, plan: StepPlan) -> None:
         change = _joined(
             change,
             replay_files(
-                Warehouse(site.warehouse),
+                site.store,
                 project=live.project,
                 target=target,
                 source=source,
@@ -51,7 +50,7 @@ def replay(site: Site, live: LiveRun, merge: TableMerge) -> Change:
     if merge.source is None or merge.target is None:
         raise AssertionError(f"{merge.table}: a replay needs both sides")
     return replay_files(
-        Warehouse(site.warehouse),
+        site.store,
         project=live.project,
         target=merge.target,
         source=merge.source,

@@ -128,6 +128,7 @@ def task_for(
         threads=site.threads,
         memory=memory_share(site, slots),
         ref=live.run.ref,
+        access=site.access(),
     )
 
 

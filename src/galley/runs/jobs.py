@@ -75,7 +75,7 @@ class Jobs:
             messages.encode(task),
             code_dir=task.code_dir,
             log_name=attempt.log_name,
-            secrets=tuple(secrets),
+            secrets=task.hidden,
             timeout=limits.timeout,
             memory=limits.memory,
         )
@@ -88,7 +88,7 @@ class Jobs:
             messages.encode(task),
             code_dir=task.code_dir,
             log_name=log_name,
-            secrets=(),
+            secrets=task.hidden,
             timeout=TEST_TIMEOUT,
             memory=None,
         )

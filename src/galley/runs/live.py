@@ -15,6 +15,8 @@ from galley.db.engine import Database
 from galley.errors import InputDataError
 from galley.ids import digest
 from galley.lake import refs
+from galley.lake.files import Access, no_access
+from galley.lake.warehouse import Warehouse
 from galley.project.codec import manifest_from_json
 from galley.project.model import Manifest, Step
 from galley.runs import queue, records
@@ -31,7 +33,10 @@ SecretLookup = Callable[[Manifest, tuple[str, ...], Path], dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where the engine works: the home's database and folders, and what is passed in."""
+    """Where the engine works: the home's database and folders, and what is passed in.
+
+    ``access`` looks up what it takes to reach a warehouse in an object store.
+    """
 
     database: Database
     home: Path
@@ -41,6 +46,12 @@ class Site:
     secrets: SecretLookup
     threads: int
     memory: int
+    access: Callable[[], Access | None] = no_access
+
+    @property
+    def store(self) -> Warehouse:
+        """The warehouse, and how to reach it. Raises ``UnavailableError`` without its secrets."""
+        return Warehouse(self.warehouse, self.access())
 
     @property
     def logs(self) -> Path:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from galley.lake import reading
 from galley.lake.model import Format
 from galley.lake.types import Field, from_duckdb
-from galley.lake.warehouse import Warehouse
 from galley.runs.protocol import StepTask
 
 if TYPE_CHECKING:
@@ -35,7 +34,9 @@ def open_session(
     task: StepTask, *, read: Iterable[str] = (), inputs: bool = True
 ) -> duckdb.DuckDBPyConnection:
     """The same, to be closed by the caller."""
-    connection = reading.connect(threads=task.threads, memory=task.memory, scratch=task.scratch)
+    connection = reading.connect(
+        threads=task.threads, memory=task.memory, scratch=task.scratch, warehouse=task.store
+    )
     try:
         if inputs:
             _mount(connection, task)
@@ -62,4 +63,4 @@ def _mount(connection: duckdb.DuckDBPyConnection, task: StepTask) -> None:
     tables = {
         name: version for name, version in task.inputs.items() if version.format is not Format.FILE
     }
-    reading.mount(connection, Warehouse(task.warehouse), tables, project=task.project)
+    reading.mount(connection, task.store, tables, project=task.project)
