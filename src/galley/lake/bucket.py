@@ -171,7 +171,7 @@ class Bucket:
             raise OSError(errno.EACCES, "there are no credentials", self._at(key)) from error
         except said.CredentialRetrievalError as error:
             raise OSError(errno.EACCES, _one_line(error), self._at(key)) from error
-        except said.HTTPClientError as error:
+        except (said.HTTPClientError, said.ConnectionError) as error:
             raise OSError(errno.EHOSTUNREACH, _one_line(error), self._at(key)) from error
         except (said.BotoCoreError, ValueError) as error:
             raise OSError(errno.EINVAL, _one_line(error), self._at(key)) from error

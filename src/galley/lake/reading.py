@@ -16,7 +16,7 @@ from galley.lake.files import Access
 from galley.lake.model import Format, IntentKind, Span, Version, content_of
 from galley.lake.objectfs import file_system
 from galley.lake.types import Field, literal, quote
-from galley.lake.warehouse import Warehouse, errno_in, storage_error, storage_errors
+from galley.lake.warehouse import Warehouse, errno_in, storage_error, storage_errors, store_answer
 
 if TYPE_CHECKING:
     import duckdb
@@ -176,6 +176,10 @@ def _mount_table(
             f"reading table {key!r}: a file is damaged: {str(error).splitlines()[0]}",
             hint="restore the file from a backup, or make the table again with --rebuild",
         ) from error
+    except duckdb.Error as error:
+        if store_answer(str(error)):
+            raise storage_error(f"reading table {key!r}", None, str(error)) from error
+        raise
 
 
 def _needs_arrow(warehouse: Warehouse, version: Version) -> bool:

@@ -109,15 +109,23 @@ def storage_errors(doing: str) -> Iterator[None]:
 
 def storage_error(doing: str, number: int | None, text: str) -> StorageError:
     """The error for a failed file operation, with what can be done about it."""
-    stored = _STORE.search(text)
-    if stored:
-        reason, hint = _STORE_REASONS.get(int(stored[1]), _STORE_REASONS[errno.EIO])
-        reason = f"{reason} ({stored[2]}, at {stored[3]})"
+    answer = store_answer(text)
+    if answer:
+        reason, hint = answer
     else:
         reason, hint = _REASONS.get(number or 0, (text, "look at the disk and its permissions"))
     return StorageError(
         f"{doing}: {reason}; nothing was published", hint=hint, details={"os": text}
     )
+
+
+def store_answer(text: str) -> tuple[str, str] | None:
+    """What an object store answered, and what can be done, if a text tells of that."""
+    stored = _STORE.search(text)
+    if stored is None:
+        return None
+    reason, hint = _STORE_REASONS.get(int(stored[1]), _STORE_REASONS[errno.EIO])
+    return f"{reason} ({stored[2]}, at {stored[3]})", hint
 
 
 def errno_in(text: str) -> int | None:

@@ -17,7 +17,7 @@ from galley.lake import reading
 from galley.lake.model import Format, Version
 from galley.lake.reading import FileInfo
 from galley.lake.types import quote
-from galley.lake.warehouse import Warehouse
+from galley.lake.warehouse import Warehouse, store_answer
 from galley.quality.literals import CheckError, parameters
 from galley.quality.verdicts import plain
 from galley.runs.protocol import TestTask
@@ -187,6 +187,9 @@ def trimmed(text: str) -> tuple[str]:
 
     A misspelt column is followed by the nearest one there is.
     """
+    answer = store_answer(text)
+    if answer:
+        return (answer[0],)
     message = _KIND.sub("", text.split("\n\nLINE ")[0].split("\nLINE ")[0]).strip()
     first, _, rest = message.partition("\nCandidate bindings: ")
     unknown = _UNKNOWN.search(first)
