@@ -29,16 +29,21 @@ from tests.integration.engine.invariants import violations
 from tests.integration.engine.kit import SLOTS, WarmPool, Works, alive
 from tests.integration.engine.plant import Plant
 
-POINTS = {
+ENGINE = {
     "attempt.before_commit": 7,
     "attempt.before_submit": 7,
     "finish.before_commit": 7,
+    "tests.before_submit": 4,
     "tests.before_conclude": 4,
     "publish.before": 1,
     "publish.before_move": 1,
     "publish.after_move": 1,
     "publish.before_commit": 1,
     "publish.after_commit": 1,
+}
+"""The points in the engine, and up to which passage each is tried."""
+
+BELOW = {
     "worker.task_received": 4,
     "worker.before_final": 4,
     "worker.after_final": 4,
@@ -51,8 +56,10 @@ POINTS = {
     "supervisor.before_forward": 9,
     "zygote.forked": 2,
 }
-"""Every point, and up to which passage it is tried."""
+"""The points in the processes below the engine."""
 
+REPLAY = "replay.metadata"
+POINTS = ENGINE | BELOW | {REPLAY: 1}
 RECOVERY = "recovery.before_requeue"
 MOMENT = "a random moment"
 ROUNDS_A_PROJECT = 12
@@ -105,12 +112,14 @@ class Soak:
     def _fault(self, kind: str) -> str:
         if kind == MOMENT:
             return ""
-        point = self.chance.choice(list(POINTS)[:9]) if kind == RECOVERY else kind
+        point = self.chance.choice(list(ENGINE)) if kind == RECOVERY else kind
         return f"{point}:kill:{self.chance.randint(1, POINTS[point])}"
 
     def _kill(self, plant: Plant, kind: str, fault: str) -> bool:
         plant.grow()
         works = plant.works
+        if kind == REPLAY:
+            plant.prove()
         run = works.launch()
         command = Command(works, run, fault)
         if kind == MOMENT:

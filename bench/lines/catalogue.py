@@ -29,10 +29,9 @@ from galley.lake.model import (
     Version,
     fingerprint,
 )
-from galley.lake.publish import apply_publish, plan_publish, prepare
+from galley.lake.publish import apply_publish, plan_publish, prepare, shorten
 from galley.lake.refs import create_ref, ensure_project, get_ref, move_ref
 from galley.lake.rollback import apply_rollback, plan_rollback
-from galley.lake.trees import checkpoint, needs_checkpoint
 
 PROJECT = "wide"
 TABLES = 10_000
@@ -158,9 +157,7 @@ def _fill(home: Home) -> None:
             production = get_ref(connection, PROJECT, PRODUCTION)
             names = [(number * 37 + at * 911) % TABLES for at in range(_A_COMMIT)]
             _commit(connection, home, production, _changes(names, f"c{number}"))
-            production = get_ref(connection, PROJECT, PRODUCTION)
-            if needs_checkpoint(connection, production):
-                checkpoint(connection, production.head)
+        shorten(home.database, PROJECT, PRODUCTION)
 
 
 def _commit(connection: Connection, home: Home, ref: Ref, changes: Sequence[Change]) -> str:

@@ -183,6 +183,45 @@ WRONG: dict[str, tuple[dict[str, str | bytes], str, str]] = {
         "",
     ),
     "merge without key": ({"a.sql": header("materialize: merge")}, "a.sql:2:1:", "add `key:"),
+    "column of a window": (
+        {"a.sql": window("by: day").replace("AS day", "AS dya")},
+        "a.sql:3:10: the SELECT makes no column 'day'",
+        "did you mean 'dya'?",
+    ),
+    "column of a key": (
+        {"a.sql": header("materialize: merge\nkey: [fee, lons]") + ", 2 AS loans"},
+        "a.sql:3:1: the SELECT makes no column 'lons'",
+        "did you mean 'loans'?",
+    ),
+    "column of a cursor": (
+        {"a.sql": header("materialize: append\ncursor: at")},
+        "a.sql:3:1: the SELECT makes no column 'at'",
+        "its columns: fee",
+    ),
+    "bound of a window with a cursor": (
+        {"a.sql": header("materialize: append\ncursor: fee") + " WHERE 1 > $start"},
+        "a.sql:5:27: $start is a bound of the window, and the step has none",
+        "leave the filter out",
+    ),
+    "column of a test": (
+        {"a.sql": header("tests:\n  - range: {column: fe, min: 1}")},
+        "a.sql:3: the step 'a' makes no column 'fe'",
+        "did you mean 'fee'?",
+    ),
+    "column of a test of another table": (
+        {
+            "a.sql": header("tests:\n  - foreign_key: {column: fee, to: {table: b, column: fees}}"),
+            "b.sql": "SELECT 1 AS fee FROM (SELECT * FROM a)",
+            "tests/b.yaml": "b:\n  - compare: {column: fee, op: '<', other: paid}\n",
+        },
+        "a.sql:3: the step 'b' makes no column 'fees'",
+        "did you mean 'fee'?",
+    ),
+    "column of a test in a file": (
+        {"a.sql": "SELECT 1 AS fee", "tests/a.yaml": "a:\n  - not_null: [fee, paid]\n"},
+        "tests/a.yaml:2: the step 'a' makes no column 'paid'",
+        "its columns: fee",
+    ),
     "test": (
         {"a.sql": header("tests: [{uniqe: fee}]")},
         "a.sql:2:10: there is no test 'uniqe'",

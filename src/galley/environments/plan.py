@@ -25,7 +25,10 @@ from galley.runs.planning import MOST_WINDOWS, Move, Scene, Setting, StepPlan, p
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """What would happen to one step. ``problem`` says why it could not even be planned."""
+    """What would happen to one step. ``problem`` says why it could not even be planned.
+
+    ``remade`` of its ``spans`` are windows that are there and would be made anew.
+    """
 
     name: str
     move: Move
@@ -33,6 +36,7 @@ class PlannedStep:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     spans: tuple[Span, ...] = ()
+    remade: int = 0
     problem: GalleyError | None = None
 
 
@@ -89,6 +93,8 @@ def plan_launch(connection: Connection, home: Home, launch: Launch, probe: Probe
         source=request.source,
         rebuild=frozenset(request.rebuild),
         unbounded=True,
+        since=request.since,
+        forward_only=request.forward_only,
     )
     steps = [
         _plan(scene, step, setting, probe, str(launch.checkout.folder))
@@ -135,11 +141,14 @@ def _plan(scene: _Foreseen, step: Step, setting: Setting, probe: Probe, folder: 
         found = plan_step(scene, step, replace(setting, probes=seen))
     except GalleyError as error:
         _mark(scene, step, None)
-        return PlannedStep(step.name, Move.RUN, error.message, step.inputs, step.outputs, (), error)
+        return PlannedStep(
+            step.name, Move.RUN, error.message, step.inputs, step.outputs, (), 0, error
+        )
     scene.take(found)
     if found.move is Move.RUN:
         _mark(scene, step, found.spans)
-    return PlannedStep(step.name, found.move, found.why, step.inputs, step.outputs, found.spans)
+    move, spans = found.move, found.spans
+    return PlannedStep(step.name, move, found.why, step.inputs, step.outputs, spans, found.remade)
 
 
 def _mark(scene: Scene, step: Step, spans: tuple[Span, ...] | None) -> None:

@@ -13,15 +13,16 @@ from sqlalchemy import Connection
 
 from galley.environments.home import Checkout, Home
 from galley.environments.launch import Launch, Wish, keep_definition, with_variables
-from galley.errors import ConflictError, RefusedError
+from galley.errors import ConflictError, RefusedError, UsageError, WindowError
 from galley.governance.audit import record
 from galley.governance.decide import demand
 from galley.governance.model import Action, Resource
 from galley.ids import new_id
 from galley.lake import commits, refs
 from galley.lake.model import Ref, RefKind
+from galley.project import windows as calendar
 from galley.project.codec import manifest_from_json
-from galley.project.model import Manifest
+from galley.project.model import Manifest, WindowUnit
 from galley.runs import records
 from galley.runs.finishing import refuse_held
 from galley.runs.model import Intention, Run, RunCause, RunRequest, RunState
@@ -55,13 +56,21 @@ def plan_promotion(
     *,
     source: str | None,
     target: str,
+    since: str | None = None,
+    forward_only: bool = False,
 ) -> Promotion:
     """What promoting the working tree would do; nothing is changed.
+
+    Of windowed steps whose code changed all windows are made anew; ``since`` restricts that to
+    those from a date on, and with ``forward_only`` only missing ones are made.
 
     Raises:
         ConflictError: the git work tree is not clean, so the code has no commit to point to.
         RefusedError: the target is no environment.
+        UsageError: ``since`` or ``forward_only`` mean nothing here, or both are given.
+        WindowError: ``since`` is no date.
     """
+    _check_windows(manifest, since, forward_only=forward_only)
     if checkout.git_commit is not None and checkout.dirty:
         raise ConflictError(
             f"the work tree has changes that are not committed: {', '.join(checkout.dirty[:5])}",
@@ -86,6 +95,8 @@ def plan_promotion(
         activates=True,
         expected_code=present,
         source=found.head if found else None,
+        since=since,
+        forward_only=forward_only,
     )
     request = with_variables(manifest, request, Wish(pipelines, target))
     return Promotion(
@@ -137,9 +148,33 @@ def promote(connection: Connection, home: Home, promotion: Promotion) -> Run:
             "run": run.id,
             "from": promotion.source.name if promotion.source else None,
             "git": wanted.checkout.git_commit,
+            "since": wanted.request.since,
+            "forward_only": wanted.request.forward_only,
         },
     )
     return run
+
+
+def _check_windows(manifest: Manifest, since: str | None, *, forward_only: bool) -> None:
+    if since is None and not forward_only:
+        return
+    if since is not None and forward_only:
+        raise UsageError(
+            "--since and --forward-only exclude each other",
+            hint="--since DATE makes the windows from DATE on anew, --forward-only none",
+        )
+    specs = [step.window for step in manifest.steps.values() if step.window is not None]
+    timed = [spec for spec in specs if spec.by is not WindowUnit.KEY]
+    if not (timed if since is not None else specs):
+        raise UsageError(
+            f"no step is cut by {'time' if since is not None else 'windows'}, so there is nothing "
+            "to keep",
+            hint="galley promote",
+        )
+    if since is not None and ".." in since:
+        raise WindowError(f"'{since}' is a range, not a date", hint="--since YYYY-MM-DD")
+    for spec in timed if since is not None else ():
+        calendar.parse_range(since or "", spec)
 
 
 def _present(connection: Connection, version: str | None) -> Manifest | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,10 +14,14 @@ from sqlalchemy import Connection
 from galley.environments.home import Home
 from galley.environments.inspect import missing_table
 from galley.environments.kitchens import personal
-from galley.errors import DefinitionError, UsageError
+from galley.errors import DefinitionError, StorageError, UsageError
 from galley.lake import exporting, reading, refs, trees
+from galley.lake.exporting import Rows
 from galley.lake.handle import Table
 from galley.lake.model import PRODUCTION, Target, Version
+from galley.lake.names import nearest
+from galley.lake.presence import Damage, damage_of
+from galley.lake.warehouse import KEPT
 from galley.project import sql_analysis
 from galley.runs.live import Site
 from galley.runs.planning import Scene
@@ -120,6 +125,7 @@ class Reader:
         self.target = target
         self._warehouse = site.store
         self._mounted: set[str] = set()
+        self._versions: dict[str, Version] = {}
         scratch = site.scratch / "queries"
         scratch.mkdir(parents=True, exist_ok=True)
         self.connection = reading.connect(
@@ -149,7 +155,23 @@ class Reader:
 
     def rows(self, table: Table) -> list[tuple[Any, ...]]:
         """All rows of a result as Python values."""
-        return list(exporting.fetch(table).rows)
+        return list(self.fetch(table).rows)
+
+    def fetch(self, table: Table, limit: int | None = None) -> Rows:
+        """The first rows of a result (all of them without a limit).
+
+        Raises:
+            UsageError: the query names what is not there.
+            StepError: it failed on the data.
+            StorageError: a file is gone or damaged; names it.
+        """
+        with self._told():
+            return exporting.fetch(table, limit)
+
+    def write(self, table: Table, path: Path, form: str) -> int:
+        """Write a result as a csv, json or parquet file; returns the rows. Raises as ``fetch``."""
+        with self._told():
+            return exporting.write(table, path, form)
 
     def table(self, name: str) -> Table:
         """A table, not read yet. Raises TableNotFoundError."""
@@ -183,19 +205,50 @@ class Reader:
         with self.home.database.read() as connection:
             found = versions_for(connection, self.project, self.target, new, self.home.clock())
         added = {name: found[name] for name in found if name not in self._mounted}
-        reading.mount(self.connection, self._warehouse, added, project=self.project)
+        self._versions.update(added)
+        with self._told():
+            reading.mount(self.connection, self._warehouse, added, project=self.project)
         self._mounted |= {*new, *added}
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say of a file that cannot be read which it is, and of which version of which table."""
+        try:
+            yield
+        except StorageError as error:
+            looked_at: set[str] = set()
+            for version in self._versions.values():
+                for damage in damage_of(self._warehouse, version, looked_at):
+                    where = f"{self.target.text} at commit {self.target.commit}"
+                    raise StorageError(
+                        f"{damage}, which {where} reads",
+                        hint=remedy(damage),
+                        details={"table": version.table, "path": damage.path},
+                    ) from error
+            said = error.message.removesuffix(KEPT)
+            raise StorageError(said, hint=error.hint, details=error.details) from error
+
+
+def remedy(damage: Damage) -> str:
+    """What can be done about a damaged file of a version."""
+    again = f", or make the table again: galley run --rebuild {damage.version.step}"
+    return (
+        "`galley doctor` lists all that is missing; restore it from a backup"
+        f"{again if damage.version.step else ''}"
+    )
 
 
 def _check_parameters(question: Question, given: Mapping[str, object]) -> None:
     missing = [name for name in question.parameters if name not in given]
-    if missing:
+    unused = sorted(set(given) - set(question.parameters))
+    if missing and not unused:
         raise UsageError(
             f"the query uses ${missing[0]}, which was not given", hint=f"--param {missing[0]}=…"
         )
-    unused = sorted(set(given) - set(question.parameters))
     if unused:
-        raise UsageError(f"the query does not use ${unused[0]}", hint="leave it out")
+        meant = nearest(unused[0], question.parameters)
+        hint = f"did you mean --param {meant}=…?" if meant else "leave it out"
+        raise UsageError(f"the query does not use ${unused[0]}", hint=hint)
 
 
 def _hint(error: DefinitionError) -> str | None:

@@ -19,12 +19,9 @@ from galley.governance.model import Action, Resource
 from galley.lake import refs
 from galley.project.model import Manifest
 from galley.project.variables import convert
-from galley.runs import findings, queue, records
-from galley.runs.model import Intention, Run, RunCause, RunRequest, RunState, StepState
+from galley.runs import findings, records
+from galley.runs.model import Intention, Run, RunCause, RunRequest, RunState
 from galley.runs.verdict import Verdict
-
-_DONE = frozenset({StepState.SUCCEEDED, StepState.REUSED, StepState.BLOCKED, StepState.STAGED})
-"""The states of steps whose tables a run has staged."""
 
 
 def resumable(run: Run) -> bool:
@@ -89,10 +86,7 @@ def resume_same(connection: Connection, home: Home, run: Run) -> Run:
             f"{run.ref} runs other code since run {run.id}, so that code cannot go on there",
             hint=f"go on with the present code: galley resume {run.id}",
         )
-    # A step that was rebuilt once is taken over, not made again.
-    done = {step.name for step in queue.steps_of(connection, run.id) if step.state in _DONE}
-    left = tuple(name for name in wanted.request.rebuild if name not in done)
-    return launch(connection, home, replace(wanted, request=replace(wanted.request, rebuild=left)))
+    return launch(connection, home, wanted)
 
 
 def override(
@@ -156,7 +150,8 @@ def _relaunch(
 ) -> Launch:
     """The run's own request on the given code.
 
-    A backfill staged nothing itself: it begins anew and makes only what is still missing.
+    A backfill staged nothing itself: it begins anew and makes only what is still missing. What was
+    let pass in its runs stays so.
     """
     request = run.request
     wish = Wish(
@@ -165,7 +160,7 @@ def _relaunch(
         select=request.select,
         variables=_flags(request.variables, request.origins),
         rebuild=request.rebuild,
-        resumes=run.id if request.batch is None else None,
+        resumes=run.id,
         batch=request.batch,
         cause=RunCause.BACKFILL if run.cause is RunCause.BACKFILL else RunCause.RESUME,
     )
@@ -185,7 +180,13 @@ def _promote_again(
             hint=f"look at the change again: galley promote --to {run.ref}",
         )
     same = _same_values(promotion.launch.request, run.request)
-    request = replace(same, resumes=run.id, source=run.request.source)
+    request = replace(
+        same,
+        resumes=run.id,
+        source=run.request.source,
+        since=run.request.since,
+        forward_only=run.request.forward_only,
+    )
     return promote(connection, home, renewed(promotion, request))
 
 

@@ -54,7 +54,12 @@ def apply(connection: Connection, home: Home, plan: RollbackPlan, *, reason: str
         reason=reason,
         before=plan.ref.head,
         after=commit.id,
-        detail={"to": plan.to.id, "tables": list(plan.tables), "held": sorted(holds)},
+        detail={
+            "to": plan.to.id,
+            "tables": list(plan.tables),
+            "held": sorted({name for name, _ in holds}),
+            "code": plan.code_version if plan.code_returns else None,
+        },
     )
     return commit
 
@@ -81,16 +86,27 @@ def release(connection: Connection, home: Home, project: str, ref: str, pipeline
     return count
 
 
-def pipelines_concerned(connection: Connection, plan: RollbackPlan) -> dict[str, str | None]:
-    """The pipelines whose publishes are taken back, with the code that published."""
-    found: dict[str, str | None] = {}
+def pipelines_concerned(connection: Connection, plan: RollbackPlan) -> set[tuple[str, str | None]]:
+    """The pipelines whose publishes or code are taken back, each with the code that published."""
+    found: set[tuple[str, str | None]] = set()
     tables = {entry.table for entry in plan.returns}
+    returning = _codes(connection, plan.code_version) if plan.code_returns else {}
     for run_id in plan.runs:
         run = records.get_run(connection, run_id)
         row = records.definition_row(connection, run.definition)
         manifest = manifest_from_json(row["body"])
         for name in run.request.pipelines:
             steps = (manifest.steps[step] for step in manifest.pipelines[name].steps)
-            if any(tables & set(step.outputs) for step in steps):
-                found.setdefault(name, pipeline_code(manifest, name))
+            code = pipeline_code(manifest, name)
+            goes = plan.code_returns and run.request.activates and returning.get(name) != code
+            if goes or any(tables & set(step.outputs) for step in steps):
+                found.add((name, code))
     return found
+
+
+def _codes(connection: Connection, version: str | None) -> dict[str, str]:
+    """The code of every pipeline of a project version."""
+    if version is None:
+        return {}
+    manifest = manifest_from_json(records.definition_row(connection, version)["body"])
+    return {name: pipeline_code(manifest, name) for name in manifest.pipelines}

@@ -24,6 +24,10 @@ FIRST_PAGE = 64
 """How far back two histories are first searched for the commit they share; doubled each time."""
 
 
+ENDLESS = 1 << 30
+"""More commits than any history has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One commit on the way from one commit to another."""
@@ -46,6 +50,13 @@ class Fork:
 def fork_of(conn: Connection, left: str, right: str) -> Fork:
     """Where two commits' histories (their parents) part."""
     return _fork(conn, left, right, _PARENTS)
+
+
+def shown_since(conn: Connection, head: str, base: str | None) -> list[str]:
+    """The commits whose changes ``head`` shows and ``base`` does not (None: all), newest first."""
+    if base is None:
+        return [step.id for step in _steps(conn, head, ENDLESS, _TREES)]
+    return [step.id for step in _fork(conn, head, base, _TREES).left]
 
 
 def touched(conn: Connection, left: str, right: str) -> set[str]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from galley.errors import UsageError
+from galley.errors import StepError, UsageError
 from galley.lake import copying
+from galley.lake.engine_errors import query_error, reason_in
 from galley.lake.types import literal
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ class Rows:
 def fetch(table: Table, limit: int | None = None) -> Rows:
     """The first ``limit`` rows (all of them without a limit).
 
+    A date or time without an end is the text ``infinity`` or ``-infinity``; those that Python
+    cannot hold are texts too.
+
     Raises:
         UsageError: the query names what is not there.
         StepError: it failed on the data.
@@ -43,13 +47,42 @@ def fetch(table: Table, limit: int | None = None) -> Rows:
     import duckdb
 
     try:
-        found = table.connection.execute(table.query, table.parameters)
-        columns = tuple((str(name), str(type_)) for name, type_, *_ in found.description or ())
+        described = table.connection.execute(
+            f"DESCRIBE\n{table.query}", table.parameters
+        ).fetchall()
+        columns = tuple((str(name), str(type_)) for name, type_, *_ in described)
+        endless = [at for at, (_, type_) in enumerate(columns) if _is_endless(type_)]
+        query = _with_infinities(table.query, len(columns), endless) if endless else table.query
+        found = table.connection.execute(query, table.parameters)
         rows = found.fetchall() if limit is None else found.fetchmany(limit + 1)
     except duckdb.Error as error:
-        raise _said(error, "running the query") from error
+        raise _said(error, "running the query", table) from error
     more = limit is not None and len(rows) > limit
-    return Rows(columns, tuple(rows[:limit]), more)
+    shown = (_named(row, endless) if endless else row for row in rows[:limit])
+    return Rows(columns, tuple(shown), more)
+
+
+def _is_endless(type_: str) -> bool:
+    """Whether a type's values may be infinite without Python having a value for it."""
+    return type_.startswith(("DATE", "TIMESTAMP")) and "[" not in type_
+
+
+def _with_infinities(query: str, width: int, endless: list[int]) -> str:
+    """The query with one more column for each that may be infinite: its name where it is.
+
+    DuckDB hands an infinite date over as the last one that Python knows.
+    """
+    names = ", ".join(f"c{at}" for at in range(width))
+    items = ", ".join(f"CASE WHEN isinf(c{at}) THEN CAST(c{at} AS VARCHAR) END" for at in endless)
+    return f"SELECT q.*, {items} FROM (\n{query}\n) AS q({names})"
+
+
+def _named(row: tuple[Any, ...], endless: list[int]) -> tuple[Any, ...]:
+    values, infinities = list(row[: -len(endless)]), row[-len(endless) :]
+    for at, infinity in zip(endless, infinities, strict=True):
+        if infinity is not None:
+            values[at] = infinity
+    return tuple(values)
 
 
 def write(table: Table, path: Path, form: str) -> int:
@@ -69,14 +102,21 @@ def write(table: Table, path: Path, form: str) -> int:
     try:
         (count,) = table.connection.execute(statement, table.parameters).fetchall()[0]
     except duckdb.Error as error:
-        raise _said(error, f"writing {path}") from error
+        raise _said(error, f"writing {path}", table) from error
     return int(count)
 
 
-def _said(error: duckdb.Error, doing: str) -> Exception:
+def _said(error: duckdb.Error, doing: str, table: Table) -> Exception:
     """What is wrong with the query itself apart from what went wrong with the data."""
     import duckdb
 
+    text = str(error).strip()
     if isinstance(error, duckdb.ProgrammingError):
-        return UsageError(str(error).strip())
-    return copying.translated(error, doing)
+        known = table.connection.execute(_COLUMNS).fetchall()
+        tables, columns = ({row[at] for row in known} for at in (0, 1))
+        return query_error(text, table.query, columns, tables)
+    found = copying.translated(error, doing)
+    return StepError(reason_in(text, table.query)) if type(found) is StepError else found
+
+
+_COLUMNS = "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal"

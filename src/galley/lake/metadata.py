@@ -78,7 +78,7 @@ def files(metadata: Metadata) -> tuple[DataFile, ...]:
         file
         for manifest in manifests(metadata)
         if not _deletes(manifest)
-        for file in _files(metadata.warehouse, manifest)
+        for file in files_of(metadata.warehouse, manifest)
     )
 
 
@@ -99,7 +99,7 @@ def manifests(metadata: Metadata) -> list[ManifestFile]:
 
 
 @lru_cache(maxsize=1024)
-def _files(warehouse: Warehouse, manifest: ManifestFile) -> tuple[DataFile, ...]:
+def files_of(warehouse: Warehouse, manifest: ManifestFile) -> tuple[DataFile, ...]:
     """A manifest's live files; manifests never change and are equal by path."""
     io = file_io(warehouse)
     return tuple(_data_file(entry) for entry in manifest.fetch_manifest_entry(io))

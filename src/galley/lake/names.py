@@ -48,6 +48,11 @@ def nearest(name: str, names: Collection[str]) -> str | None:
     return found[0] if found else None
 
 
+def listed(names: Collection[str], most: int = 10) -> str:
+    """The first of some names, for a message."""
+    return f"{', '.join(sorted(names)[:most])}{' …' if len(names) > most else ''}"
+
+
 def _problem(kind: RefKind, name: str) -> str | None:
     parts = name.split("/")
     prefix = _PREFIX.get(kind)

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection
 
 from galley import faults
+from galley.db.engine import Database
 from galley.errors import InternalError, MergeConflictError
 from galley.lake.commits import find_publish, get_commit, write_commit
 from galley.lake.deltas import changes_since
 from galley.lake.merge import MergeOutcome, MergePlan, TableMerge, plan_merge
 from galley.lake.model import Change, Commit, CommitKind, Ref
-from galley.lake.refs import get_ref, lock_ref, move_ref
-from galley.lake.trees import lookup
+from galley.lake.refs import find_ref, get_ref, lock_ref, move_ref
+from galley.lake.trees import checkpoint, lookup, needs_checkpoint
 from galley.lake.withdrawals import admit, refuse_held
 
 
@@ -177,6 +178,20 @@ def apply_publish(
     move_ref(conn, plan.target, commit.id, who=actor, why=plan.message, now=now)
     faults.point("publish.after_move")
     return commit
+
+
+def shorten(database: Database, project: str, name: str) -> bool:
+    """Checkpoint a ref's head if look-ups there have become long; whether that was done.
+
+    For after a publish: nobody who publishes waits for it. It adds nothing to what is shown, so
+    what is lost with a crash is made up for after the next publish.
+    """
+    with database.read() as conn:
+        ref = find_ref(conn, project, name)
+        if ref is None or not needs_checkpoint(conn, ref):
+            return False
+    with database.write(durable=False) as conn:
+        return checkpoint(conn, ref.head)
 
 
 def _taken(proposal: Proposal, table: TableMerge) -> Change:

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from galley.clock import iso
 from galley.errors import TableNotFoundError, UsageError
 from galley.lake import tables as t
 from galley.lake.commits import PUBLISHES, get_commit, walk, write_commit
-from galley.lake.deltas import changed_content, fork_of, restoring
-from galley.lake.entries import RESET
+from galley.lake.deltas import changed_content, fork_of, restoring, shown_since
 from galley.lake.model import Commit, CommitKind, Ref, RefKind
-from galley.lake.names import nearest
-from galley.lake.refs import commit_in, get_ref, list_refs, move_ref, resolve
+from galley.lake.names import listed, nearest
+from galley.lake.origins import merged, same_rows, windows_made, windows_shown, written
+from galley.lake.refs import FAR, commit_in, get_ref, list_refs, move_ref, resolve
 from galley.lake.rows import NAMES, batches
-from galley.lake.trees import chain, contents, ledgers, lookup, table_ids, table_names
+from galley.lake.trees import chain, contents, lookup, table_names
 from galley.lake.withdrawals import clear, withdraw
 
 _Changed = dict[str, tuple[str | None, str | None]]
@@ -42,8 +43,9 @@ class RollbackPlan:
     ``tables`` is empty for a rollback of everything. ``taken_back`` are the commits whose work
     goes, newest first: more than one publish means that others have published since, and that a
     rollback of single tables is worth offering. ``withdrawn`` and ``cleared`` are content ids.
-    ``downstream`` are tables that stay although they were made from what goes. ``code_version`` is
-    the ref's afterwards.
+    ``downstream`` are tables that stay although they were made from what goes. ``code_before`` is
+    the ref's code version now, ``code_version`` afterwards. ``in_effect`` are those of the commits
+    that no earlier rollback took back.
     """
 
     project: str
@@ -55,17 +57,30 @@ class RollbackPlan:
     withdrawn: tuple[str, ...]
     cleared: tuple[str, ...]
     downstream: tuple[str, ...]
+    code_before: str | None
     code_version: str | None
+    in_effect: frozenset[str]
+
+    @property
+    def code_returns(self) -> bool:
+        """Whether the ref's code goes back too, perhaps with no table changing."""
+        differs = self.code_version != self.code_before
+        return self.ref.kind is RefKind.ENVIRONMENT and not self.tables and differs
 
     @property
     def runs(self) -> tuple[str, ...]:
         """The runs whose work is taken back, newest first."""
-        return tuple(dict.fromkeys(c.run_id for c in self.taken_back if c.run_id))
+        return tuple(dict.fromkeys(c.run_id for c in self.going if c.run_id))
+
+    @property
+    def going(self) -> tuple[Commit, ...]:
+        """The commits whose work was shown until now, newest first."""
+        return tuple(commit for commit in self.taken_back if commit.id in self.in_effect)
 
     @property
     def others(self) -> tuple[Commit, ...]:
         """The publishes taken back besides the oldest: those that have happened since."""
-        publishes = [commit for commit in self.taken_back if commit.kind in PUBLISHES]
+        publishes = [commit for commit in self.going if commit.kind in PUBLISHES]
         return tuple(publishes[:-1])
 
 
@@ -80,29 +95,38 @@ def plan_rollback(
 ) -> RollbackPlan:
     """Plan to show ``to`` again: a commit's prefix or a time, by default before the last publish.
 
-    ``tables`` restricts it to some. Raises RefNotFoundError, TableNotFoundError, and UsageError
-    where there is nothing to roll back.
+    ``tables`` restricts it to some. Of an environment the code is part of the state: a promotion
+    that changed nothing else is taken back too. Raises RefNotFoundError, TableNotFoundError, and
+    UsageError where there is nothing to roll back.
     """
     target = get_ref(conn, project, ref)
     goal, changed = _goal(conn, target, to, now, tables or ())
     _check_own(conn, target, goal)
     returns = tuple(TableReturn(name, *pair) for name, pair in changed.items())
-    if not returns:
+    code = get_commit(conn, target.head).code_version
+    if not returns and (tables or not _code_differs(target, code, goal)):
         raise UsageError(
             f"{ref} already shows what it showed at commit {goal.id}.",
             hint=f"Choose another commit from: galley history {ref}",
         )
     steps = fork_of(conn, target.head, goal.id).left
     gone = walk(conn, target.head, len(steps))
-    made = _written(conn, [commit.id for commit in gone])
+    made = written(conn, [commit.id for commit in gone])
     names = {entry.table for entry in returns}
     taken = _taken_back(gone, made, names if tables else None)
-    bad = _made_by(taken, made, names if tables else None)
+    # What an earlier rollback had brought back was made by others.
+    own = tuple(commit for commit in taken if commit.kind is not CommitKind.ROLLBACK)
+    bad = _made_by(own, made, names if tables else None)
     others = {table for tables_ in made.values() for table in tables_} - names
     live = set(contents(conn, target.head if tables else goal.id, others).values())
-    bad |= _windows_made(conn, taken, names)
-    shown = _windows_shown(conn, goal, names)
-    bad -= live.union(shown, (entry.after for entry in returns if entry.after))
+    counted = {c.id: names & set(made[c.id]) if tables else set(made[c.id]) for c in own}
+    bad |= merged(conn, own, counted)
+    bad |= same_rows(conn, windows_made(conn, [commit.id for commit in own], names))
+    back = same_rows(conn, windows_shown(conn, goal.id, names))
+    back |= {entry.after for entry in returns if entry.after}
+    if any(commit.kind is CommitKind.ROLLBACK for commit in gone):
+        back |= _made_again(conn, goal.id, gone, names)
+    bad -= live | back
     if target.kind is RefKind.KITCHEN:
         bad -= _in_environments(conn, project, names)
     return RollbackPlan(
@@ -113,9 +137,11 @@ def plan_rollback(
         returns=returns,
         taken_back=taken,
         withdrawn=tuple(sorted(bad)),
-        cleared=tuple(sorted(shown | {entry.after for entry in returns if entry.after})),
+        cleared=tuple(sorted(back)),
         downstream=_downstream(conn, target, others, bad) if tables else (),
-        code_version=(get_commit(conn, target.head) if tables else goal).code_version,
+        code_before=code,
+        code_version=code if tables else goal.code_version,
+        in_effect=_in_effect(gone),
     )
 
 
@@ -159,8 +185,7 @@ def _goal(
     conn: Connection, ref: Ref, to: str | None, now: int, tables: tuple[str, ...]
 ) -> tuple[Commit, _Changed]:
     """The commit to show again, and what that changes."""
-    for table in tables:
-        _check_table(conn, ref, table)
+    _check_tables(conn, ref, tables)
     if to is None:
         return _before_last_publish(conn, ref, tables)
     text = to if "@" in to or to.startswith("tag/") else f"{ref.name}@{to}"
@@ -178,18 +203,53 @@ def _before_last_publish(
     """
     following: str | None = ref.head
     only = tables or None
+    code = get_commit(conn, ref.head).code_version
     while following:
         links = [link.id for link in chain(conn, following)]
         writers = set(links) if not tables else _writers(conn, links, tables)
         for commit in (get_commit(conn, link) for link in links):
             made = commit.kind is not CommitKind.ROLLBACK and commit.id in writers
             if made and commit.parent:
-                changed = changed_content(conn, ref.head, commit.parent, only)
-                if changed:
-                    return get_commit(conn, commit.parent), changed
+                before = get_commit(conn, commit.parent)
+                changed = changed_content(conn, ref.head, before.id, only)
+                if changed or (not tables and _code_differs(ref, code, before)):
+                    return before, changed
             following = commit.tree_of or commit.parent
-    raise UsageError(
-        f"Nothing was published to {ref.name} yet.", hint=f"See: galley history {ref.name}"
+    raise _nothing_left(conn, ref, tables)
+
+
+def _in_effect(commits: list[Commit]) -> frozenset[str]:
+    """Those of a line of commits, newest first, that make up what the newest shows."""
+    found: set[str] = set()
+    following = commits[0].id if commits else None
+    for commit in commits:
+        if commit.id == following:
+            found.add(commit.id)
+            following = commit.tree_of or commit.parent
+    return frozenset(found)
+
+
+def _code_differs(ref: Ref, code: str | None, goal: Commit) -> bool:
+    """Whether going back changes the version of the code that runs in an environment."""
+    return ref.kind is RefKind.ENVIRONMENT and code != goal.code_version
+
+
+def _nothing_left(conn: Connection, ref: Ref, tables: tuple[str, ...]) -> UsageError:
+    """The error where no publish is in effect: there was none, or all were taken back."""
+    about = f" of {', '.join(tables)}" if tables else ""
+    for commit in walk(conn, ref.head, FAR):
+        if commit.kind is CommitKind.ROLLBACK and commit.parent:
+            return UsageError(
+                f"Every publish{about} to {ref.name} is taken back already: the last rollback, "
+                f"{commit.id} by {commit.author} at {iso(commit.created)}, returned it to commit "
+                f"{commit.tree_of or commit.parent}. Nothing was changed.",
+                hint=f"To show again what it took back: galley rollback {ref.name} "
+                f"--to {commit.parent}. Else change the pipeline and publish it again. "
+                f"See: galley history {ref.name}",
+            )
+    return UsageError(
+        f"Nothing{about} was published to {ref.name} yet.",
+        hint=f"See: galley history {ref.name}",
     )
 
 
@@ -203,13 +263,24 @@ def _writers(conn: Connection, commits: list[str], tables: Collection[str]) -> s
     return found
 
 
-def _check_table(conn: Connection, ref: Ref, table: str) -> None:
-    known = select(t.entry.c.table_key).where(t.entry.c.table_key == table).limit(1)
-    if lookup(conn, ref.head, [table]) or conn.scalar(known):
+def _check_tables(conn: Connection, ref: Ref, tables: tuple[str, ...]) -> None:
+    """Raise TableNotFoundError for tables that the ref's project has never had."""
+    own = select(t.entry.c.table_key).join(t.commit, t.commit.c.id == t.entry.c.commit_id)
+    own = own.where(t.commit.c.project == ref.project, t.entry.c.table_key.in_(tables))
+    known = {*lookup(conn, ref.head, tables), *conn.scalars(own.distinct())} if tables else set()
+    unknown = [table for table in tables if table not in known]
+    if not unknown:
         return
-    meant = nearest(table, table_names(conn, ref.head))
+    names = table_names(conn, ref.head)
+    meant = {table: nearest(table, names) for table in unknown}
+    close = [
+        f"{one} for {table}" if len(unknown) > 1 else one for table, one in meant.items() if one
+    ]
+    hint = f"Did you mean {', '.join(close)}?" if close else f"There are: {listed(names)}"
     raise TableNotFoundError(
-        f"{ref.name} has no table {table}.", hint=f"Did you mean {meant}?" if meant else None
+        f"{ref.name} has no table {', '.join(unknown)}.",
+        hint=hint if names else f"{ref.name} shows no tables. See: galley history {ref.name}",
+        details={"tables": unknown, "nearest": meant},
     )
 
 
@@ -224,17 +295,6 @@ def _check_own(conn: Connection, ref: Ref, goal: Commit) -> None:
             f"{ref.name} was never at commit {goal.id}: that was before it was opened.",
             hint="Open another kitchen from that commit.",
         )
-
-
-def _written(conn: Connection, commits: list[str]) -> dict[str, dict[str, str | None]]:
-    """What each commit wrote: the content id by table, None where it dropped one."""
-    found: dict[str, dict[str, str | None]] = {commit: {} for commit in commits}
-    e = t.entry.c
-    for some in batches(commits, NAMES):
-        wrote = select(e.commit_id, e.table_key, e.content_id).where(e.commit_id.in_(some))
-        for row in conn.execute(wrote):
-            found[row.commit_id][row.table_key] = row.content_id
-    return found
 
 
 def _taken_back(
@@ -260,20 +320,14 @@ def _made_by(
     }
 
 
-def _windows_made(
-    conn: Connection, commits: tuple[Commit, ...], names: Collection[str]
-) -> set[str]:
-    """The contents of the windows that the commits made in some tables."""
-    e, w = t.entry.c, t.window.c
-    found: set[str] = set()
-    for some in batches([commit.id for commit in commits], NAMES):
-        made = (
-            select(w.content_id)
-            .join(t.entry, (e.commit_id == w.commit_id) & (e.table_id == w.table_id))
-            .where(w.commit_id.in_(some), w.span_start != RESET, e.table_key.in_(sorted(names)))
-        )
-        found.update(conn.scalars(made))
-    return found
+def _made_again(conn: Connection, goal: str, gone: Collection[Commit], names: set[str]) -> set[str]:
+    """What returns with ``goal`` of what rollbacks had taken back, as their runs had it too."""
+    bases = {commit.tree_of for commit in gone if commit.kind is CommitKind.ROLLBACK}
+    links = list(dict.fromkeys(one for base in bases for one in shown_since(conn, goal, base)))
+    made = written(conn, links)
+    returning = tuple(get_commit(conn, link) for link in links if names.intersection(made[link]))
+    known = merged(conn, returning, {link: names & set(made[link]) for link in links})
+    return known | _made_by(returning, made, names)
 
 
 def _in_environments(conn: Connection, project: str, names: Collection[str]) -> set[str]:
@@ -281,14 +335,9 @@ def _in_environments(conn: Connection, project: str, names: Collection[str]) -> 
     found: set[str] = set()
     for ref in list_refs(conn, project, (RefKind.ENVIRONMENT,)):
         head = get_commit(conn, ref.head)
-        found |= set(contents(conn, head.id, names).values()) | _windows_shown(conn, head, names)
+        found |= set(contents(conn, head.id, names).values())
+        found |= {window.content_id for window in windows_shown(conn, head.id, names)}
     return found
-
-
-def _windows_shown(conn: Connection, commit: Commit, names: Collection[str]) -> set[str]:
-    """The contents of the windows that some tables have at a commit."""
-    found = ledgers(conn, commit.id, table_ids(conn, commit.id, names).values())
-    return {window.content_id for ledger in found.values() for window in ledger.values()}
 
 
 def _downstream(

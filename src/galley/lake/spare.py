@@ -1,29 +1,57 @@
-"""A database opened ahead of its use: opening one costs 13 ms, as much as writing a small table.
+"""A database opened ahead of its use, and used ones closed behind it.
 
-Every attempt gets a fresh in-memory database all the same; the spare has never been used. It
-belongs to the process that opened it and is not inherited by a fork.
+Opening one costs 11 ms and closing it 2.5 ms, more than writing a small table: both are done while
+nobody waits. Every attempt gets a fresh in-memory database all the same; the spare has never been
+used. It belongs to the process that opened it and is not inherited by a fork.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import duckdb
 
-_kept: dict[int, duckdb.DuckDBPyConnection] = {}
+
+@dataclass(slots=True)
+class _Shelf:
+    fresh: duckdb.DuckDBPyConnection | None = None
+    used: list[duckdb.DuckDBPyConnection] = field(default_factory=list)
+
+    def tidy(self) -> None:
+        """Close what was used."""
+        while self.used:
+            self.used.pop().close()
+
+
+_shelves: dict[int, _Shelf] = {}
+"""By process; only those that rest between tasks have one."""
 
 
 def keep() -> None:
-    """Open a database for the next ``take``, unless one is there."""
-    if os.getpid() not in _kept:
-        _kept[os.getpid()] = _open()
+    """Close used databases, and open one for the next ``take`` unless one is there."""
+    shelf = _shelves.setdefault(os.getpid(), _Shelf())
+    shelf.tidy()
+    shelf.fresh = shelf.fresh or _open()
 
 
 def take() -> duckdb.DuckDBPyConnection:
     """A fresh in-memory database: UTC, no extensions by themselves, no Python variables."""
-    return _kept.pop(os.getpid(), None) or _open()
+    shelf = _shelves.get(os.getpid(), _Shelf())
+    shelf.tidy()
+    fresh, shelf.fresh = shelf.fresh, None
+    return fresh or _open()
+
+
+def put_away(connection: duckdb.DuckDBPyConnection) -> None:
+    """Close a database with the next ``keep`` or ``take``; at once where there is no ``keep``."""
+    shelf = _shelves.get(os.getpid())
+    if shelf is None:
+        connection.close()
+    else:
+        shelf.used.append(connection)
 
 
 def _open() -> duckdb.DuckDBPyConnection:

@@ -18,6 +18,9 @@ from galley.lake.bucket import SCHEME
 from galley.lake.files import Access, Files, LocalFiles
 from galley.lake.objects import ObjectFiles, open_objects
 
+KEPT = "; nothing was published"
+"""How a message about a write ends."""
+
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "free some space, or move the home with `lake:`"),
     errno.EDQUOT: ("the disk quota is used up", "free some space, or move the home with `lake:`"),
@@ -25,7 +28,7 @@ _REASONS = {
     errno.EACCES: ("permission denied", "give this user the right to write the warehouse"),
     errno.EPERM: ("permission denied", "give this user the right to write the warehouse"),
     errno.EROFS: ("the file system is read-only", "move the home with `lake:` to another one"),
-    errno.ENOENT: ("a file is gone", "look at what else cleans up the warehouse's folder"),
+    errno.ENOENT: ("a file is gone", "`galley doctor` lists what is missing"),
     errno.EMFILE: ("too many files are open", "raise the limit (`ulimit -n`)"),
     errno.EIO: ("the disk reports an error", "look at the system's log, then run again"),
 }
@@ -114,9 +117,7 @@ def storage_error(doing: str, number: int | None, text: str) -> StorageError:
         reason, hint = answer
     else:
         reason, hint = _REASONS.get(number or 0, (text, "look at the disk and its permissions"))
-    return StorageError(
-        f"{doing}: {reason}; nothing was published", hint=hint, details={"os": text}
-    )
+    return StorageError(f"{doing}: {reason}{KEPT}", hint=hint, details={"os": text})
 
 
 def store_answer(text: str) -> tuple[str, str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,18 +119,18 @@ def hold_pipelines(
     conn: Connection,
     project: str,
     ref: str,
-    pipelines: Mapping[str, str | None],
+    pipelines: Iterable[tuple[str, str | None]],
     *,
     commit: str | None,
     by: str,
     reason: str,
     now: int,
 ) -> None:
-    """Keep pipelines (name -> digest of their code) from publishing to a ref."""
+    """Keep pipelines (name and digest of their code) from publishing to a ref."""
     shared = {"project": project, "ref": ref, "commit_id": commit, "reason": reason, "by": by}
     rows = [
         {**shared, "id": new_id(), "pipeline": pipeline, "code": code, "at": now}
-        for pipeline, code in sorted(pipelines.items())
+        for pipeline, code in sorted(pipelines, key=str)
     ]
     insert_rows(conn, t.pipeline_hold, rows)
 

@@ -43,8 +43,8 @@ class Analyses:
             if kept["stamp"] != self.stamp:
                 return
             self._known = {
-                key: Found([tuple(parts) for parts in tables], functions, set(reasons))
-                for key, (tables, functions, reasons) in kept["analyses"].items()
+                key: Found([tuple(p) for p in tables], functions, set(reasons), columns=columns)
+                for key, (tables, functions, reasons, columns) in kept["analyses"].items()
             }
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return
@@ -55,7 +55,7 @@ class Analyses:
         if self.file is None or self._known.keys() == self._loaded:
             return
         newest = {
-            key: (found.tables, found.functions, sorted(found.reasons))
+            key: (found.tables, found.functions, sorted(found.reasons), found.columns)
             for key, found in list(self._known.items())[-MOST:]
         }
         write_atomically(self.file, json.dumps({"stamp": self.stamp, "analyses": newest}))

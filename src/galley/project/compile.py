@@ -26,7 +26,7 @@ from galley.version import VERSION
 if TYPE_CHECKING:
     from galley.project.build import Built
 
-FORMAT = "1"
+FORMAT = "2"
 KEPT = "manifest.json"
 
 

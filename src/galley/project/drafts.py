@@ -21,7 +21,7 @@ from galley.project.model import (
     WindowSpec,
     WindowUnit,
 )
-from galley.project.names import check_name
+from galley.project.names import check_name, hint_for
 from galley.project.problems import Problems
 from galley.project.shapes import DefaultsShape, RetryShape, StepShape, WindowShape
 from galley.project.testspec import Home, Reader, read_tests
@@ -40,6 +40,7 @@ class Draft:
 
     ``place`` finds a table (or, with ``$`` before it, a variable) in the step's file. ``optional``
     are variables that the function has a default for; ``all_variables`` that it asks for them all.
+    ``columns`` are those of its table where its text tells.
     """
 
     step: Step
@@ -48,6 +49,7 @@ class Draft:
     optional: tuple[str, ...] = ()
     all_variables: bool = False
     tests: tuple[TestSpec, ...] = ()
+    columns: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,30 @@ def draft_tests(step: Step, document: Document, setting: Setting) -> tuple[TestS
         windowed=step.window is not None,
     )
     return read_tests(document.part("tests"), home, setting.reader, setting.problems)
+
+
+def check_columns(
+    shape: StepShape, document: Document, columns: tuple[str, ...] | None, problems: Problems
+) -> None:
+    """Note what the options name and the result does not hold."""
+    named = [(name, document.where("key")) for name in shape.key]
+    if shape.window is not None:
+        named.append((shape.window.column, document.where("window", "column")))
+    if shape.cursor is not None:
+        named.append((shape.cursor, document.where("cursor")))
+    for name, where in named:
+        note_column(name, columns, where, problems)
+
+
+def note_column(
+    name: str, columns: tuple[str, ...] | None, where: Where, problems: Problems, step: str = ""
+) -> None:
+    """Note a column that a step's result, as far as its text tells, does not hold."""
+    if columns is not None and name.lower() not in {column.lower() for column in columns}:
+        maker = f"the step '{step}'" if step else "the SELECT"
+        problems.add(
+            f"{maker} makes no column '{name}'", where, hint_for(name, columns, "its columns")
+        )
 
 
 def with_tests(step: Step, tests: tuple[TestSpec, ...]) -> Step:

@@ -12,12 +12,16 @@ _LINE = re.compile(r"^LINE (\d+): ", re.MULTILINE)
 
 @dataclass(slots=True)
 class Found:
-    """What a parser saw: tables by their parts, table functions, and reasons to be volatile."""
+    """What a parser saw: tables by their parts, table functions, and reasons to be volatile.
+
+    ``columns`` are the names of the result's columns, ``None`` where the text alone does not tell.
+    """
 
     tables: list[tuple[str, ...]] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
     reasons: set[str] = field(default_factory=set)
     writes: str | None = None
+    columns: list[str] | None = None
 
 
 class NotParsedError(Exception):

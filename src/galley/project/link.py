@@ -6,11 +6,12 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
 
 from galley.errors import Where
-from galley.project.drafts import Draft
+from galley.project.drafts import Draft, note_column
 from galley.project.model import Json, Materialize, Step, TestSpec
 from galley.project.names import hint_for, nearest
 from galley.project.problems import Problems
 from galley.project.settings import PipelineSettings, Settings
+from galley.project.testspec import named_columns
 
 
 @dataclass(slots=True)
@@ -199,6 +200,11 @@ class Graph:
         draft.step = replace(step, secrets=tuple(sorted(secrets)))
 
     def check_test(self, test: TestSpec) -> None:
-        """Note tables that a test names and that are not there."""
+        """Note tables, and columns of theirs, that a test names and that are not there."""
+        where = Where(test.source.path, test.source.line)
         for table in (test.table, *test.reads):
-            self.check_table(table, Where(test.source.path, test.source.line))
+            self.check_table(table, where)
+        for table, column in named_columns(test):
+            maker = self.makers.get(self.table(table))
+            if maker is not None:
+                note_column(column, maker.columns, where, self.problems, maker.step.name)

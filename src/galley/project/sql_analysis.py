@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from galley.errors import DefinitionError, Where
 from galley.project import duck
 from galley.project.names import BUILT_IN
+from galley.project.select_list import output_columns
 from galley.project.sqltext import Token, code_digest, statements, tokens
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Analysis:
 
     ``tables`` are lower-case keys (``name`` or ``project.name``) in order of appearance;
     ``parameters`` the names after ``$`` that the engine does not bind, ``built_in`` those it does.
+    ``columns`` are those of the result, where the select list names every one of them.
     """
 
     sql: str
@@ -56,6 +58,7 @@ class Analysis:
     parameters: tuple[str, ...]
     built_in: tuple[str, ...]
     volatile: tuple[str, ...]
+    columns: tuple[str, ...] | None = None
 
 
 def analyse(
@@ -83,6 +86,7 @@ def analyse(
         parameters=tuple(name for name in names if name.lower() not in BUILT_IN),
         built_in=tuple(name.lower() for name in names if name.lower() in BUILT_IN),
         volatile=tuple(sorted({*_volatile(statement), *found.reasons})),
+        columns=None if found.columns is None else tuple(found.columns),
     )
 
 
@@ -255,7 +259,7 @@ def _walk(root: exp.Expr) -> duck.Found | None:
 
     if not isinstance(root, exp.Query | exp.Values | exp.Pivot):
         return None
-    found = duck.Found()
+    found = duck.Found(columns=output_columns(root))
     stack: list[tuple[exp.Expr, frozenset[str]]] = [(root, frozenset())]
     while stack:
         node, hidden = stack.pop()

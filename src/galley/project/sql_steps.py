@@ -5,7 +5,15 @@ from __future__ import annotations
 from galley.errors import DefinitionError, Where
 from galley.project.analysis import Analyses
 from galley.project.document import Document, mapping, read_yaml
-from galley.project.drafts import Draft, Origin, Setting, draft_step, draft_tests, stem
+from galley.project.drafts import (
+    Draft,
+    Origin,
+    Setting,
+    check_columns,
+    draft_step,
+    draft_tests,
+    stem,
+)
 from galley.project.model import Source, StepKind
 from galley.project.shapes import StepShape, read
 from galley.project.sql_analysis import place, refuse_unclosed
@@ -22,12 +30,15 @@ def read_sql_step(path: str, analyses: Analyses, setting: Setting) -> Draft:
     found = analyses.select(text, path)
     line = text[: text.index(found.sql)].count("\n") + 1
     where = Where(path, line)
-    if found.built_in and not (shape.window or shape.cursor) and set(found.built_in) - {"now"}:
+    if not shape.window and set(found.built_in) - {"now"}:
         name = next(one for one in found.built_in if one != "now")
         raise DefinitionError(
             f"${name} is a bound of the window, and the step has none",
             where=place(text, f"${name}", path),
-            hint="add `materialize: window` and `window: {column: …, by: day}`",
+            hint="leave the filter out: of what the SELECT yields, only rows beyond the table's "
+            "greatest cursor are added"
+            if shape.cursor
+            else "add `materialize: window` and `window: {column: …, by: day}`",
         )
     if shape.window and not {"start", "end"} <= set(found.built_in):
         setting.problems.warn(
@@ -35,6 +46,7 @@ def read_sql_step(path: str, analyses: Analyses, setting: Setting) -> Draft:
             "everything",
             where,
         )
+    check_columns(shape, document, found.columns, setting.problems)
     origin = Origin(StepKind.SQL, stem(path), Source(path, line), where)
     step = draft_step(
         shape,
@@ -54,6 +66,7 @@ def read_sql_step(path: str, analyses: Analyses, setting: Setting) -> Draft:
         where,
         lambda name: place(text, name, path),
         tests=draft_tests(step, document, setting),
+        columns=found.columns,
     )
 
 

@@ -86,6 +86,22 @@ def numbered(tests: list[TestSpec]) -> tuple[TestSpec, ...]:
     return tuple(done)
 
 
+def named_columns(test: TestSpec) -> Iterator[tuple[str, str]]:
+    """Each table and column that a test needs, as far as its parameters name them outright.
+
+    A test that asserts which columns there are needs none.
+    """
+    if test.type == "columns":
+        return
+    own = [*test.params.get("columns", ()), test.params.get("column")]
+    if test.type == "compare":
+        own.append(test.params.get("other"))
+    yield from ((test.table, str(name)) for name in own if name)
+    target = test.params.get("to")
+    if isinstance(target, dict):
+        yield from ((target["table"], str(name)) for name in target.get("columns", ()))
+
+
 def renamed(test: TestSpec, name: str) -> TestSpec:
     """The same test under another name."""
     return replace(test, name=name)

@@ -2,20 +2,27 @@
 
 Rows, bytes, nulls, minima and maxima come from the Parquet footers. Distinct counts, means and
 standard deviations come from one query over the data, above ``MOST_ROWS`` rows over a sample of
-``SAMPLE_ROWS``; histograms on 20 quantile bins always from a sample of ``HISTOGRAM_ROWS``, in the
-same query. Samples take whole vectors of rows (``TABLESAMPLE SYSTEM``), which costs a third of
-drawing single rows and still reaches all parts of the table; what they give is marked estimated,
-as is every distinct count (HyperLogLog, about 2 % off, or that of the sample).
+``SAMPLE_ROWS``; histograms on 20 quantile bins from about ``HISTOGRAM_ROWS`` of the same rows, kept
+in the same scan. The sample takes whole vectors of rows (``TABLESAMPLE SYSTEM``), which costs a
+third of drawing single rows and still reaches all parts of the table; what it gives is marked
+estimated, as is every distinct count above ``EXACT_ROWS`` rows (HyperLogLog, about 2 % off, or that
+of the sample). Of the smallest tables ``smalltables`` computes the same values without a query.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from galley.lake import reading
+from galley.lake.model import Version
+from galley.lake.reading import FileInfo
 from galley.lake.types import quote
+from galley.lake.warehouse import Warehouse
+from galley.quality import smalltables
 from galley.quality.desk import Desk
 from galley.quality.literals import FLOATS, INTEGERS, CheckError, table_name
 from galley.quality.model import Fact, FactKind
@@ -24,9 +31,10 @@ from galley.quality.scene import columns_of
 from galley.quality.verdicts import plain
 from galley.runs.verdict import Metric
 
+EXACT_ROWS = 10_000
 MOST_ROWS = 5_000_000
 SAMPLE_ROWS = 1_000_000
-HISTOGRAM_ROWS = 200_000
+HISTOGRAM_ROWS = 50_000
 BINS = 20
 _NESTED = ("struct", "list", "map", "binary")
 _FREE = {"nulls": FactKind.VALUES, "min": FactKind.MINIMUM, "max": FactKind.MAXIMUM}
@@ -50,7 +58,7 @@ def measure(at: Desk, table: str) -> tuple[Metric, ...]:
     if table not in at.versions or table in at.broken:
         return ()
     columns = columns_of(at.versions[table])
-    free = tuple(_from_footers(at, table, columns))
+    free = tuple(_from_footers(table, columns, at.files(table)))
     rows = next((metric.value for metric in free if metric.name == "rows"), None)
     try:
         return (*free, *_from_data(at, table, columns, rows))
@@ -58,8 +66,39 @@ def measure(at: Desk, table: str) -> tuple[Metric, ...]:
         return free
 
 
-def _from_footers(at: Desk, table: str, columns: Mapping[str, str]) -> Iterator[Metric]:
-    files = at.files(table)
+def measure_small(warehouse: Warehouse, version: Version, table: str) -> tuple[Metric, ...] | None:
+    """The same of a small table, without a desk; ``None`` if it takes one."""
+    columns = columns_of(version)
+    wanted = list(_wanted(columns, version.rows)) if version.rows else []
+    values = smalltables.read(warehouse, version, dict.fromkeys(one.column for one in wanted))
+    if values is None:
+        return None
+    measured = {
+        column: smalltables.numbers(values.get(column, ()), columns[column])
+        for column in _measured(columns)
+    }
+    row: list[Any] = [
+        smalltables.distinct(values[one.column])
+        if one.name == "distinct"
+        else _SMALL[one.name](measured[one.column])
+        for one in wanted
+    ]
+    if not all(value is None or math.isfinite(value) for value in row):
+        return None  # DuckDB has its own words for what is too large
+    row += [smalltables.histogram(some, BINS) for some in measured.values()]
+    files = reading.data_files(warehouse, version)
+    return (*_from_footers(table, columns, files), *_told(table, columns, wanted, row))
+
+
+_SMALL: dict[str, Callable[[Sequence[Any]], float | None]] = {
+    "mean": smalltables.mean,
+    "sd": smalltables.deviation,
+}
+
+
+def _from_footers(
+    table: str, columns: Mapping[str, str], files: tuple[FileInfo, ...] | None
+) -> Iterator[Metric]:
     yield Metric(table, "columns", None, float(len(columns)))
     if files is None:
         return
@@ -77,64 +116,79 @@ def _from_footers(at: Desk, table: str, columns: Mapping[str, str]) -> Iterator[
 def _from_data(
     at: Desk, table: str, columns: Mapping[str, str], rows: float | None
 ) -> Iterator[Metric]:
-    if rows == 0:
+    wanted = list(_wanted(columns, rows))
+    if rows == 0 or not wanted:
         return
-    large = rows is not None and rows > MOST_ROWS
-    wanted = list(_wanted(columns, large))
-    if not wanted:
-        return
-    found = at.row(_query(table, columns, wanted, rows))
-    for item, value in zip(wanted, found, strict=False):
+    yield from _told(table, columns, wanted, at.row(_query(table, columns, wanted, rows)))
+
+
+def _told(
+    table: str, columns: Mapping[str, str], wanted: list[Wanted], row: Sequence[Any]
+) -> Iterator[Metric]:
+    """The values of a row as metrics, then the histograms behind them."""
+    for item, value in zip(wanted, row, strict=False):
         if value is not None:
             yield _metric(table, item.name, item.column, value, item.estimated)
-    for column, counts in zip(_measured(columns), found[len(wanted) :], strict=True):
+    for column, counts in zip(_measured(columns), row[len(wanted) :], strict=True):
         if counts:
             yield _histogram(table, column, counts)
 
 
-def _wanted(columns: Mapping[str, str], large: bool) -> Iterator[Wanted]:
+def _wanted(columns: Mapping[str, str], rows: float | None) -> Iterator[Wanted]:
+    large = rows is not None and rows > MOST_ROWS
+    exact = rows is not None and rows <= EXACT_ROWS
     for column, type_ in columns.items():
         if type_ not in _NESTED:
-            yield Wanted("distinct", column, _distinct(quote(column)), True)
+            yield Wanted("distinct", column, _distinct(quote(column), exact), not exact)
         if _is_number(type_):
             value = _finite(column, type_)
             yield Wanted("mean", column, f"avg({value})", large)
             yield Wanted("sd", column, f"stddev_samp({value})", large)
 
 
-def _distinct(name: str) -> str:
-    """An estimate that is never above what is there."""
+def _distinct(name: str, exact: bool) -> str:
+    """The count, or an estimate that is never above what is there."""
+    if exact:
+        return f"count(DISTINCT {name})"
     return f"least(approx_count_distinct({name}), count({name}))"
 
 
 def _query(table: str, columns: Mapping[str, str], wanted: list[Wanted], rows: float | None) -> str:
-    """One statement: aggregates over the data, and counts on the sample's own quantiles."""
-    name = table_name(table)
-    limit = SAMPLE_ROWS if rows is not None and rows > MOST_ROWS else None
-    terms = ", ".join(item.sql for item in wanted)
-    data = f"(SELECT {terms} FROM {name}{_sampled(rows, limit)})"
-    numbers = _measured(columns)
+    """One statement and one scan: aggregates, and counts of some of its rows on their quantiles.
+
+    Names of its own begin with a colon, as no table's name does.
+    """
+    source, looked_at = table_name(table), rows
+    if rows is not None and rows > MOST_ROWS:
+        source += f" TABLESAMPLE SYSTEM ({100 * SAMPLE_ROWS / rows:.4f} PERCENT)"
+        looked_at = SAMPLE_ROWS
+    terms = ", ".join(f'{item.sql} AS ":t{place}"' for place, item in enumerate(wanted))
+    told = ", ".join(f'":t{place}"' for place in range(len(wanted)))
+    numbers = [_finite(column, columns[column]) for column in _measured(columns)]
     if not numbers:
-        return f"SELECT * FROM {data}"
-    values = ", ".join(f"{_finite(one, columns[one])} AS {quote(one)}" for one in numbers)
+        return f"SELECT {terms} FROM {source}"
+    kept = ", ".join(f"':c{place}': {value}" for place, value in enumerate(numbers))
+    terms += f', list({{{kept}}}){_some(looked_at)} AS ":kept"'
+    names = [f'":c{place}"' for place in range(len(numbers))]
     shares = ", ".join(str(step / BINS) for step in range(BINS + 1))
-    edges = ", ".join(
-        f"list_distinct(quantile_disc({quote(one)}, [{shares}])) AS {quote(one)}" for one in numbers
-    )
-    counts = ", ".join(
-        f"histogram({quote(one)}, (SELECT {quote(one)} FROM edges))" for one in numbers
-    )
+    edges = ", ".join(f"list_distinct(quantile_disc({one}, [{shares}])) AS {one}" for one in names)
+    counts = ", ".join(f'histogram({one}, (SELECT {one} FROM ":edges"))' for one in names)
     return (
-        f"WITH few AS MATERIALIZED (SELECT {values} FROM {name}{_sampled(rows, HISTOGRAM_ROWS)}), "
-        f"edges AS MATERIALIZED (SELECT {edges} FROM few) "
-        f"SELECT * FROM {data}, (SELECT {counts} FROM few)"
+        f'WITH ":data" AS MATERIALIZED (SELECT {terms} FROM {source}), '
+        '":few" AS MATERIALIZED (SELECT unnest(":kept", recursive := true) FROM ":data"), '
+        f'":edges" AS MATERIALIZED (SELECT {edges} FROM ":few") '
+        f'SELECT * FROM (SELECT {told} FROM ":data"), (SELECT {counts} FROM ":few")'
     )
 
 
-def _sampled(rows: float | None, limit: int | None) -> str:
-    if rows is None or limit is None or rows <= limit:
+def _some(rows: float | None) -> str:
+    """Which of so many rows are kept: about ``HISTOGRAM_ROWS``, single rows by chance.
+
+    A share of 0.05 in a bin is then right to 0.001, and drawing more costs as much as the scan.
+    """
+    if rows is None or rows <= HISTOGRAM_ROWS:
         return ""
-    return f" TABLESAMPLE SYSTEM ({100 * limit / rows:.4f} PERCENT)"
+    return f" FILTER (random() < {HISTOGRAM_ROWS / rows:.6f})"
 
 
 def _measured(columns: Mapping[str, str]) -> list[str]:

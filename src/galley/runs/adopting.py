@@ -8,7 +8,15 @@ from galley import codec
 from galley.ids import new_id
 from galley.lake import commits, field_ids, refs
 from galley.lake.merge import TableMerge
-from galley.lake.model import Change, CommitKind, FieldKey, Version, WindowEntry
+from galley.lake.model import (
+    Change,
+    CommitKind,
+    FieldKey,
+    Intent,
+    IntentKind,
+    Version,
+    WindowEntry,
+)
 from galley.lake.replay import replay as replay_files
 from galley.lake.schema import FieldIds
 from galley.project.model import Step
@@ -18,31 +26,56 @@ from galley.runs.planning import StepPlan
 
 
 def adopt(site: Site, live: LiveRun, step: Step, plan: StepPlan) -> None:
-    """Commit a plan's adopted windows on the run's ref: files are taken over, none is written."""
-    if not plan.adopted:
+    """Commit a plan's accepted and adopted windows on the run's ref; no row is written."""
+    if not plan.adopted and not plan.accepted:
         return
     table = step.outputs[0]
     with site.database.read() as connection:
         target = live.scene(connection).versions([table]).get(table)
     first = target.content_id if target else None
-    change: Change | None = None
-    for source, windows in _by_version(plan.adopted):
-        change = _joined(
-            change,
-            replay_files(
-                site.store,
-                project=live.project,
-                target=target,
-                source=source,
-                source_base=None,
-                windows=windows,
-                attempt=new_id(),
-                field_ids=_field_ids(site),
-            ),
-        )
-        target = change.version
+    change = _accepted(table, target, plan)
+    if plan.whole:
+        change = _whole(table, plan)
+    else:
+        for source, windows in _by_version(plan.adopted):
+            target = change.version if change else target
+            change = _joined(change, _replayed(site, live, target, source, windows))
     if change is not None:
         _commit(site, live, step, replace(change, expected=first, guarded=True))
+
+
+def _accepted(table: str, target: Version | None, plan: StepPlan) -> Change | None:
+    """The windows that stay, under the keys they get: nothing else of the table changes."""
+    if target is None or not plan.accepted:
+        return None
+    intent = Intent(IntentKind.WINDOW, tuple(entry.span for entry in plan.accepted))
+    return Change(table, replace(target, intent=intent), windows=plan.accepted)
+
+
+def _whole(table: str, plan: StepPlan) -> Change:
+    """The table as the run that is resumed left it: all its windows, and none from before."""
+    (whole,) = _by_version(plan.adopted)
+    version = replace(whole[0], intent=Intent(IntentKind.REPLACE))
+    return Change(table, version, windows=whole[1], reset_windows=True)
+
+
+def _replayed(
+    site: Site,
+    live: LiveRun,
+    target: Version | None,
+    source: Version,
+    windows: tuple[WindowEntry, ...],
+) -> Change:
+    return replay_files(
+        site.store,
+        project=live.project,
+        target=target,
+        source=source,
+        source_base=None,
+        windows=windows,
+        attempt=new_id(),
+        field_ids=_field_ids(site),
+    )
 
 
 def replay(site: Site, live: LiveRun, merge: TableMerge) -> Change:
@@ -91,7 +124,7 @@ def _joined(before: Change | None, after: Change) -> Change:
 
 def _commit(site: Site, live: LiveRun, step: Step, change: Change) -> None:
     now = site.clock()
-    message = f"adopt {len(change.windows)} windows of {step.name}"
+    message = f"take over {len(change.windows)} windows of {step.name}"
     with site.database.write() as connection:
         ref = refs.get_ref(connection, live.project, live.run.ref_name)
         commit = commits.write_commit(

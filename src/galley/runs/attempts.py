@@ -18,9 +18,10 @@ from galley.lake import commits, refs
 from galley.lake.model import Change, Commit, CommitKind, Version
 from galley.project.model import Materialize, Retry, Step
 from galley.runs import findings, keys, queue, records
+from galley.runs.cutting import cut_of
 from galley.runs.live import LiveRun, Site, memory_share, step_values, table_id
 from galley.runs.model import Reason, StepRun, StepState
-from galley.runs.planning import Scene, StepPlan, cut_of
+from galley.runs.planning import Scene, StepPlan
 from galley.runs.protocol import StepDone, StepTask, TaskFailed
 
 MOST_LOSSES = 3
@@ -118,7 +119,7 @@ def task_for(
         now=live.setting.now,
         spans=attempt.plan.spans,
         span_keys=attempt.plan.span_keys,
-        rebuild=step.name in live.setting.rebuild and live.setting.windows is None,
+        rebuild=_replaces(live, attempt.plan),
         secrets=secrets,
         connections={
             name: live.manifest.connections[name]
@@ -132,6 +133,11 @@ def task_for(
     )
 
 
+def _replaces(live: LiveRun, plan: StepPlan) -> bool:
+    """Whether the attempt replaces its table whole, unless that was taken over already."""
+    return plan.step in live.setting.rebuild and live.setting.windows is None and not plan.whole
+
+
 def take_over(
     connection: Connection,
     live: LiveRun,
@@ -143,8 +149,9 @@ def take_over(
 ) -> bool:
     """A reused step: point the run's ref at what is there already and stage it."""
     step = _step_of(live, step_run)
-    there = {name: v.rows for name, v in present.items() if v.rows is not None}
-    there |= {c.table: c.version.rows or 0 for c in changes if c.version}
+    there = {name: v.rows for name, v in present.items() if name in step.outputs}
+    there |= {c.table: c.version.rows for c in changes if c.version}
+    counted = [rows for rows in there.values() if rows is not None]
     moved = queue.move_step(
         connection,
         step_run,
@@ -153,7 +160,8 @@ def take_over(
         key=plan.key,
         why=plan.why,
         reused_from=plan.from_run or live.run.id,
-        rows=sum(there.values()) if there else None,
+        # What is not known of one table is not known of all.
+        rows=sum(counted) if there and len(counted) == len(there) else None,
         spans=[[s.start, s.end] for s in plan.tested] or None,
         body={"why": plan.why, "reused_from": plan.from_run},
     )

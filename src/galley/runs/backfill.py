@@ -1,7 +1,8 @@
 """Backfills: a parent run whose children each make and publish a batch of windows.
 
 A first child, where it is needed, brings the tables up to date that the windows are cut from; then
-the windows are planned. The children that make them run side by side where their windows differ. A
+the windows are planned. The children that make them run side by side where their windows differ,
+unless making one reads what another makes: then each begins when the one before has published. A
 last child, which waits for them because its windows are all of theirs, makes what is left.
 """
 
@@ -14,7 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from galley import codec
-from galley.errors import GalleyError, UsageError
+from galley.errors import UsageError
 from galley.ids import new_id
 from galley.lake import refs
 from galley.lake.model import Span, WindowEntry
@@ -26,6 +27,7 @@ from galley.runs.graph import selected_steps
 from galley.runs.live import LiveRun, Site, load_live, prime_probes, with_probes
 from galley.runs.model import Intention, Reason, Run, RunRequest, RunState
 from galley.runs.planning import Move, Scene, plan_step
+from galley.runs.reasons import end_of_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +115,9 @@ def _go_on(connection: Connection, site: Site, parent: Run, now: int) -> None:
         raise
     except Exception as error:  # noqa: BLE001
         # One run's trouble must not stop the engine for all others: it is kept with it.
-        known = isinstance(error, GalleyError)
-        queue.move_run(
-            connection,
-            parent.id,
-            RunState.FAILED,
-            now,
-            reason=(Reason.CONFLICT if known else Reason.INTERNAL).value,
-            message=str(error) if known else f"a defect of Galley: {error!r}",
-        )
+        reason, said = end_of_run(error)
+        values = {"reason": reason.value, "message": said}
+        queue.move_run(connection, parent.id, RunState.FAILED, now, **values)
 
 
 def _parts(live: LiveRun) -> _Parts:
@@ -209,7 +205,8 @@ def _children(
     timed = tuple(step.name for step in parts.cut if step.name not in keyed)
     keys = [span for span in spans if span.start == span.end]
     times = _joined([span for span in spans if span.start != span.end])
-    size = len(times) if together else run.request.batch or 1
+    single = any(step.reads_self for step in parts.cut)
+    size = len(times) if together else 1 if single else run.request.batch or 1
     batches = [times[start : start + size] for start in range(0, len(times), max(size, 1))]
     # A range of keys means nothing: each is a run of its own.
     asked = [(timed, (batch[0].start, batch[-1].end)) for batch in batches]
@@ -217,10 +214,27 @@ def _children(
     children = [
         _child(run, names, window, position + place) for place, (names, window) in enumerate(asked)
     ]
+    if single or _looks_back(parts.cut):
+        children = _in_order(children)
     rest = parts.after or (keyed and timed)
     if children and rest:
         children.append(_last(run, parts, position + len(children)))
     return children
+
+
+def _looks_back(steps: Sequence[Step]) -> bool:
+    """Whether a step reads earlier windows of a table that the same run makes."""
+    made = {table for step in steps for table in step.outputs}
+    return any(step.window and step.window.lookback and made & {*step.inputs} for step in steps)
+
+
+def _in_order(children: Sequence[Run]) -> list[Run]:
+    """The runs one after the other: each reads what the one before has published."""
+    found: list[Run] = []
+    for child in children:
+        after = found[-1].id if found else None
+        found.append(replace(child, request=replace(child.request, after=after)))
+    return found
 
 
 def _joined(spans: Sequence[Span]) -> list[Span]:
@@ -250,7 +264,7 @@ def _last(parent: Run, parts: _Parts, position: int) -> Run:
 
 
 def _queued(parent: Run, request: RunRequest, position: int) -> Run:
-    request = replace(request, batch=None, parent=parent.id)
+    request = replace(request, batch=None, parent=parent.id, resumes=None)
     return replace(
         parent,
         id=new_id(),

@@ -20,6 +20,7 @@ from galley.runs.jobs import Jobs
 from galley.runs.live import LiveRun, Site, with_probes
 from galley.runs.model import Reason, StepRun, StepState
 from galley.runs.planning import Move, Scene, StepPlan, plan_step
+from galley.runs.reasons import of_the_home, reason_of
 
 LEASE = 20_000_000
 """Microseconds for which a claim stands without a heartbeat."""
@@ -64,7 +65,7 @@ class Claimer:
             if step is None:
                 return self._tests(connection, live, step_run, scene)
             plan = plan_step(scene, step, with_probes(live, self.site, step))
-            if plan.adopted:
+            if plan.adopted or plan.accepted:
                 return lambda: self._adopt(live, step_run, plan, share)
             return self._begin(connection, live, step_run, plan, scene, share)
 
@@ -81,7 +82,7 @@ class Claimer:
         try:
             return decide()
         except GalleyError as error:
-            self._refuse(connection, live, step_run, Reason.USER_ERROR, *_told(error))
+            self._refuse(connection, live, step_run, reason_of(error), *_told(error))
         except DBAPIError:
             raise
         except Exception as error:  # noqa: BLE001 - kept with the step
@@ -109,7 +110,7 @@ class Claimer:
             if attempt is None:
                 return _nothing
             task = attempts.task_for(self.site, live, attempt, scene, share, secrets)
-        return lambda: self.jobs.submit_step(live, attempt, task, tuple(secrets.values()))
+        return lambda: self.jobs.submit_step(live, attempt, task)
 
     def _reuse(
         self,
@@ -146,10 +147,12 @@ class Claimer:
         try:
             adopting.adopt(self.site, live, step, plan)
         except GalleyError as error:
+            if of_the_home(error):
+                raise
             with self.site.database.write() as connection:
-                self._refuse(connection, live, step_run, Reason.CONFLICT, *_told(error))
+                self._refuse(connection, live, step_run, reason_of(error), *_told(error))
             return
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - kept with the step
             with self.site.database.write() as connection:
                 self._refuse(connection, live, step_run, *_defect(error))
             return

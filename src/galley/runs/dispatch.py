@@ -15,7 +15,7 @@ from galley.lake import field_ids
 from galley.lake.model import Span
 from galley.runs import attempts, messages, queue, records, recovery, testing
 from galley.runs.attempts import Attempt
-from galley.runs.jobs import Job, Jobs
+from galley.runs.jobs import Job, Jobs, cut_short
 from galley.runs.live import LiveRun, Site
 from galley.runs.model import Intention, Reason, StepRun, StepState
 from galley.runs.pool import PoolEvent
@@ -54,6 +54,9 @@ class Dispatcher:
                 self._exited(event)
             touched.add(job.live.run.id)
         self._note_processes([event for event in started if self.jobs.get(event.task_id)])
+        for job, failure in self.jobs.stillborn():
+            self._ended(job, failure)
+            touched.add(job.live.run.id)
         return touched
 
     def resume_tests(self, live: LiveRun) -> None:
@@ -96,10 +99,7 @@ class Dispatcher:
             # The home itself is in trouble: nothing could be recorded.
             raise
         except Exception as error:  # noqa: BLE001 - kept with the step
-            said = f"a defect of Galley: {error!r}"
-            internal = Reason.INTERNAL.value
-            name = type(error).__name__
-            self._failed(job, TaskFailed("failed", internal, name, said, traceback.format_exc()))
+            self._failed(job, _defect(error))
 
     def _message(self, task_id: str, job: Job, payload: bytes) -> None:
         answer = messages.decode_answer(payload)
@@ -118,7 +118,8 @@ class Dispatcher:
             self._failed(job, answer)
 
     def _give_fields(self, task_id: str, asked: FieldsRequest) -> None:
-        with self.site.database.write() as connection:
+        # What uses the ids is committed after them, and no sooner survives a power cut.
+        with self.site.database.write(durable=False) as connection:
             ids = field_ids.allocate(connection, asked.table_id, asked.keys, asked.at_least)
         self.jobs.pool.reply(task_id, messages.encode(FieldsReply("fields", ids)))
 
@@ -161,12 +162,17 @@ class Dispatcher:
 
     def _test(self, live: LiveRun, step_run: StepRun, spans: tuple[Span, ...]) -> None:
         """Evaluate what has no verdict yet; conclude at once if there is nothing to evaluate."""
-        with self.site.database.read() as connection:
-            work = self._work(connection, live, step_run, spans)
-        if work.needed:
-            self.jobs.evaluate(live, step_run, work)
-        else:
-            self._conclude(live, step_run, work, TestDone("test_done", (), (), 0.0))
+        try:
+            with self.site.database.read() as connection:
+                work = self._work(connection, live, step_run, spans)
+            if work.needed:
+                self.jobs.evaluate(live, step_run, work)
+            else:
+                self._conclude(live, step_run, work, TestDone("test_done", (), (), 0.0))
+        except (UnavailableError, DBAPIError):
+            raise
+        except Exception as error:  # noqa: BLE001 - kept with the step
+            self._tests_lost(live, step_run, _defect(error))
 
     def _work(
         self, connection: Connection, live: LiveRun, step_run: StepRun, spans: tuple[Span, ...]
@@ -182,8 +188,11 @@ class Dispatcher:
 
     def _exited(self, event: PoolEvent) -> None:
         job = self.jobs.pop(event.task_id)
-        reason = event.reason or Reason.LOST_WORKER.value
-        failure = TaskFailed("failed", reason, "", event.detail or "the worker was lost")
+        reason = Reason(event.reason or Reason.LOST_WORKER)
+        self._ended(job, cut_short(job, reason, event.detail or "the worker was lost"))
+
+    def _ended(self, job: Job, failure: TaskFailed) -> None:
+        """A job has ended without an answer."""
         if job.step_run is None:
             self._answers.append((job.live, failure))
         elif job.live.run.intention is Intention.CANCEL:
@@ -234,3 +243,9 @@ class Dispatcher:
             if moved:
                 names = live.graph.downstream(step_run.name)
                 queue.fail_downstream(connection, live.run.id, names, step_run.name, now)
+
+
+def _defect(error: Exception) -> TaskFailed:
+    said = f"a defect of Galley: {error!r}"
+    internal, name = Reason.INTERNAL.value, type(error).__name__
+    return TaskFailed("failed", internal, name, said, traceback.format_exc())

@@ -7,11 +7,11 @@ rebuilt from there by the next engine at any moment.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.exc import DBAPIError
 
-from galley.errors import GalleyError, UnavailableError
+from galley.errors import UnavailableError
 from galley.ids import new_id
 from galley.runs import backfill, finishing, queue, records, recovery
 from galley.runs.claiming import LEASE, Claimer
@@ -21,21 +21,41 @@ from galley.runs.live import LiveRun, Site, prime_probes
 from galley.runs.model import Intention, Reason, Run, RunState
 from galley.runs.pool import Pool
 from galley.runs.publishing import Publisher
+from galley.runs.reasons import end_of_run
 from galley.runs.starting import start_run
 from galley.version import VERSION
 
 BEAT = 5_000_000
 LOOK = 100_000
-"""Microseconds: how often leases are extended, how often the engine looks for new runs and wishes.
+QUIET = 500_000
+"""Microseconds: how often leases are extended, how often the engine looks for new runs and wishes,
+and how often it does where nobody has changed the database (steps wait to be tried again).
 """
 
 ACTIVE = (RunState.RUNNING, RunState.PAUSED, RunState.PUBLISHING)
 
 
 @dataclass(slots=True)
+class _Timer:
+    """When something was done last, and what the database's mark was then."""
+
+    at: int = 0
+    mark: int | None = None
+
+    def due(self, now: int, mark: int | None, every: int) -> bool:
+        """Whether it is time again; if so the time counts from now."""
+        quiet = mark is not None and mark == self.mark
+        if 0 <= now - self.at < (QUIET if quiet else every):
+            return False
+        self.at, self.mark = now, mark
+        return True
+
+
+@dataclass(slots=True)
 class _Timers:
-    beat: int = 0
-    look: int = 0
+    beat: _Timer = field(default_factory=_Timer)
+    look: _Timer = field(default_factory=_Timer)
+    claim: _Timer = field(default_factory=_Timer)
 
 
 class Engine:
@@ -98,9 +118,9 @@ class Engine:
 
     def _look(self) -> None:
         now = self.site.clock()
-        if now - self._timers.look < LOOK and now >= self._timers.look:
+        if not self._timers.look.due(now, self.site.database.mark(), LOOK):
             return
-        self._timers.look = now
+        self._timers.claim = _Timer()
         self._start_queued(now)
         with self.site.database.read() as connection:
             current = {
@@ -120,14 +140,24 @@ class Engine:
 
     def _start_queued(self, now: int) -> None:
         with self.site.database.read() as connection:
-            queued = records.list_runs(
-                connection, states=(RunState.QUEUED,), limit=100, oldest_first=True
-            )
+            queued = records.waiting(connection)
+            states = records.states(connection, [r.request.after for r in queued])
         for run in queued:
+            before = states.get(run.request.after or "")
             if run.intention is Intention.CANCEL:
                 self._cancel_queued(run, now)
-            elif not any(finishing.collide(run, live.run) for live in self.live.values()):
+            elif before is not None and before is not RunState.SUCCEEDED:
+                if before.terminal:
+                    self._give_up(run, now)
+            elif not any(finishing.must_wait(run, live) for live in self.live.values()):
                 self._start(run, now)
+
+    def _give_up(self, run: Run, now: int) -> None:
+        """What the run waits for did not publish."""
+        said = f"run {run.request.after}, whose windows this one reads, did not publish"
+        with self.site.database.write() as connection:
+            upstream = Reason.UPSTREAM.value
+            queue.move_run(connection, run.id, RunState.FAILED, now, reason=upstream, message=said)
 
     def _start(self, run: Run, now: int) -> None:
         try:
@@ -136,20 +166,18 @@ class Engine:
                 return
             with self.site.database.write() as connection:
                 live = start_run(connection, self.site, run, self.id, now)
+            prime_probes(live, self.site)
         except (UnavailableError, DBAPIError):
             raise
         except Exception as error:  # noqa: BLE001 - kept with the run
             self._refuse(run, error, now)
             return
-        prime_probes(live, self.site)
         self.live[run.id] = live
         self._changed.add(run.id)
 
     def _refuse(self, run: Run, error: Exception, now: int) -> None:
         """The run cannot start; that must not stop the engine for all others."""
-        known = isinstance(error, GalleyError)
-        reason = Reason.CONFLICT if known else Reason.INTERNAL
-        message = str(error) if known else f"a defect of Galley: {error!r}"
+        reason, message = end_of_run(error)
         with self.site.database.write() as connection:
             queue.move_run(
                 connection, run.id, RunState.FAILED, now, reason=reason.value, message=message
@@ -183,6 +211,8 @@ class Engine:
             self._changed.add(found.id)
 
     def _dispatch(self) -> set[str]:
+        if not self._timers.claim.due(self.site.clock(), self.site.database.mark(), 0):
+            return set()
         running = [
             run_id
             for run_id, live in self.live.items()
@@ -212,9 +242,8 @@ class Engine:
 
     def _beat(self) -> None:
         now = self.site.clock()
-        if now - self._timers.beat < BEAT and now >= self._timers.beat:
+        if not self._timers.beat.due(now, None, BEAT):
             return
-        self._timers.beat = now
         with self.site.database.write(durable=False) as connection:
             queue.beat(connection, self.id, now, LEASE)
             records.touch_session(connection, self.id, now)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from galley.ids import digest
 from galley.lake import refs, withdrawals
 from galley.lake.model import Span
-from galley.project.model import Manifest
+from galley.project.model import Manifest, Materialize
 from galley.runs import queue, records
 from galley.runs.live import LiveRun, Site
 from galley.runs.model import Intention, Reason, Run, RunState, StepRun, StepState
@@ -19,18 +19,46 @@ KEEP_FAILED = 24 * 3600 * 1_000_000
 """Microseconds for which the staged tables of a failed run are kept for a look and a resume."""
 
 
+def must_wait(waiting: Run, live: LiveRun) -> bool:
+    """Whether a run must not go beside one under way: they collide, or add to the same table.
+
+    To a table that is not windowed each would add what is new since the same state.
+    """
+    if collide(waiting, live.run):
+        return True
+    return _same_target(waiting, live.run) and _both_add(waiting, live)
+
+
 def collide(waiting: Run, live: Run) -> bool:
     """Whether two runs must not publish side by side: same ref, pipeline and windows."""
-    if waiting.id == live.id or waiting.ref != live.ref or waiting.project != live.project:
-        return False
-    if waiting.request.batch is not None or live.request.batch is not None:
-        return False
-    if not set(waiting.request.pipelines) & set(live.request.pipelines):
+    if not _same_target(waiting, live):
         return False
     mine, theirs = waiting.request.windows, live.request.windows
     if mine is None or theirs is None:
         return True
     return Span(*mine).overlaps(Span(*theirs))
+
+
+def _same_target(waiting: Run, live: Run) -> bool:
+    """Whether two runs publish some pipeline to the same ref; a backfill itself publishes none."""
+    if waiting.id == live.id or waiting.ref != live.ref or waiting.project != live.project:
+        return False
+    if waiting.request.batch is not None or live.request.batch is not None:
+        return False
+    return bool(set(waiting.request.pipelines) & set(live.request.pipelines))
+
+
+def _both_add(waiting: Run, live: LiveRun) -> bool:
+    """Whether two runs share a step that builds on its table's rows and is not windowed."""
+    request = waiting.request
+    steps = (node.step for node in live.graph.nodes.values() if node.step is not None)
+    return any(
+        step.window is None
+        and step.materialize in (Materialize.APPEND, Materialize.MERGE)
+        and step.pipeline in request.pipelines
+        and (not request.select or step.name in request.select)
+        for step in steps
+    )
 
 
 def settle(site: Site, live: LiveRun) -> bool:

@@ -59,7 +59,7 @@ class WorkerHandle:
     """A worker as the supervisor sees it; ``pid`` is unknown until it says hello.
 
     ``end`` is set once it is to be used no more, ``kill_at`` when it was asked to end by itself,
-    ``deaf_since`` when it closed its channel.
+    ``deaf_since`` when it closed its channel. ``idle_since`` is when its last task ended.
     """
 
     number: int
@@ -74,6 +74,7 @@ class WorkerHandle:
     end: End | None = None
     kill_at: float | None = None
     deaf_since: float | None = None
+    idle_since: float = 0.0
 
     @property
     def idle(self) -> bool:
@@ -127,6 +128,7 @@ class WorkerHandle:
         for log in self.logs:
             log.close()
         job, self.job, self.logs = self.job, None, []
+        self.idle_since = processes.boottime()
         return job
 
     def over_time(self, now: float) -> End | None:

@@ -1,17 +1,27 @@
-"""Which task is at which worker."""
+"""Which task is at which worker.
+
+A task that cannot be handed over ends like one that a worker failed at: the engine goes on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sqlalchemy.exc import DBAPIError
+
 from galley import faults
+from galley.errors import GalleyError, InternalError, UnavailableError
+from galley.project.model import Step, StepKind
 from galley.runs import messages, queue, testing
 from galley.runs.attempts import Attempt
 from galley.runs.live import LiveRun, Site
-from galley.runs.model import StepRun, StepState
+from galley.runs.model import Reason, StepRun, StepState
 from galley.runs.pool import Pool
-from galley.runs.protocol import StepTask, TestTask
+from galley.runs.protocol import StepTask, TaskFailed, TestTask
+from galley.runs.reasons import reason_of
 from galley.runs.testing import TestWork
 
 TEST_TIMEOUT = 3600.0
@@ -36,6 +46,7 @@ class Jobs:
         self.pool = pool
         self.slots = slots
         self._jobs: dict[str, Job] = {}
+        self._stillborn: list[tuple[Job, TaskFailed]] = []
 
     @property
     def free(self) -> int:
@@ -64,42 +75,95 @@ class Jobs:
             if job.live.run.id == run_id:
                 self.pool.cancel(task_id)
 
-    def submit_step(
-        self, live: LiveRun, attempt: Attempt, task: StepTask, secrets: Sequence[str]
-    ) -> None:
+    def stillborn(self) -> list[tuple[Job, TaskFailed]]:
+        """The jobs since the last call that could not be handed to a worker, and why."""
+        found, self._stillborn = self._stillborn, []
+        return found
+
+    def submit_step(self, live: LiveRun, attempt: Attempt, task: StepTask) -> None:
         """Hand an attempt to a worker."""
-        faults.point("attempt.before_submit")
-        limits = task.step.limits
-        self.pool.submit(
-            attempt.id,
-            messages.encode(task),
-            code_dir=task.code_dir,
-            log_name=attempt.log_name,
-            secrets=task.hidden,
-            timeout=limits.timeout,
-            memory=limits.memory,
-        )
-        self._jobs[attempt.id] = Job(live, attempt.step_run, attempt)
+        job = Job(live, attempt.step_run, attempt)
+        with self._handing_over(job):
+            faults.point("attempt.before_submit")
+            limits = task.step.limits
+            self.pool.submit(
+                attempt.id,
+                messages.encode(task),
+                code_dir=task.code_dir,
+                log_name=attempt.log_name,
+                secrets=task.hidden,
+                timeout=limits.timeout,
+                memory=limits.memory,
+            )
+            self._jobs[attempt.id] = job
 
     def submit_tests(self, task_id: str, job: Job, task: TestTask, log_name: str) -> None:
         """Hand tests to a worker."""
-        self.pool.submit(
-            task_id,
-            messages.encode(task),
-            code_dir=task.code_dir,
-            log_name=log_name,
-            secrets=task.hidden,
-            timeout=TEST_TIMEOUT,
-            memory=None,
-        )
-        self._jobs[task_id] = job
+        with self._handing_over(job):
+            faults.point("tests.before_submit")
+            self.pool.submit(
+                task_id,
+                messages.encode(task),
+                code_dir=task.code_dir,
+                log_name=log_name,
+                secrets=task.hidden,
+                timeout=TEST_TIMEOUT,
+                memory=None,
+            )
+            self._jobs[task_id] = job
 
     def evaluate(self, live: LiveRun, step_run: StepRun, work: TestWork) -> None:
         """Have the tests of a step (or of a node that is only tests) evaluated."""
         node = live.node(step_run.name)
+        job = Job(live, step_run, None, work)
         if node.step is None:
             with self.site.database.write(durable=False) as connection:
                 queue.move_step(connection, step_run, StepState.RUNNING, self.site.clock())
-        task = testing.task_for(self.site, live, node, work, self.share(1))
-        name = f"{live.run.id}/{step_run.name.replace(':', '-')}.{step_run.epoch}.tests"
-        self.submit_tests(f"{step_run.id}.tests", Job(live, step_run, None, work), task, name)
+        with self._handing_over(job):
+            task = testing.task_for(self.site, live, node, work, self.share(1))
+            name = f"{live.run.id}/{step_run.name.replace(':', '-')}.{step_run.epoch}.tests"
+            self.submit_tests(f"{step_run.id}.tests", job, task, name)
+
+    @contextmanager
+    def _handing_over(self, job: Job) -> Iterator[None]:
+        """What goes wrong ends the job alone. What the machine did to it is tried again."""
+        try:
+            yield
+        except (UnavailableError, DBAPIError):
+            # The home itself is in trouble: nothing could be recorded.
+            raise
+        except Exception as error:  # noqa: BLE001 - kept with the step
+            self._stillborn.append((job, _failure(error)))
+
+
+def cut_short(job: Job, reason: Reason, said: str) -> TaskFailed:
+    """The failure of a job whose process ended, or was ended, before it answered."""
+    step = job.live.node(job.step_run.name).step if job.step_run else None
+    if step is None or job.attempt is None:
+        return TaskFailed("failed", reason.value, "", said)
+    where = f"{step.source.path}:{step.source.line}"
+    return TaskFailed("failed", reason.value, "", said, "", _advice(job, step, reason), where)
+
+
+def _advice(job: Job, step: Step, reason: Reason) -> str:
+    python = step.kind is StepKind.PYTHON
+    logs = f"see what it printed: galley logs {job.live.run.id} {step.name}"
+    if reason is Reason.TIMEOUT:
+        limit = "`timeout=` in its @step" if python else "`timeout:`"
+        return f"give it more time with {limit}, or {logs}"
+    if reason is Reason.OUT_OF_MEMORY:
+        limit = "`memory=` in its @step" if python else "`memory:`"
+        return f"let it read less at once, give it more with {limit}, or {logs}"
+    return logs
+
+
+def _failure(error: Exception) -> TaskFailed:
+    name, trace = type(error).__name__, traceback.format_exc()
+    if isinstance(error, OSError):
+        said = f"it could not be handed to a worker: {error}"
+        return TaskFailed("failed", Reason.LOST_WORKER.value, name, said, trace)
+    if isinstance(error, GalleyError) and not isinstance(error, InternalError):
+        told = reason_of(error).value
+        return TaskFailed("failed", told, name, error.message, trace, error.hint)
+    said = f"a defect of Galley: {error!r}"
+    return TaskFailed("failed", Reason.INTERNAL.value, name, said, trace)

@@ -103,6 +103,7 @@ def load_live(connection: Connection, site: Site, run: Run) -> LiveRun:
     row = records.definition_row(connection, run.definition)
     manifest = manifest_from_json(row["body"])
     request = run.request
+    head, base = _left(connection, run)
     setting = Setting(
         project=run.project,
         variables=request.variables,
@@ -112,7 +113,10 @@ def load_live(connection: Connection, site: Site, run: Run) -> LiveRun:
         source=request.source,
         rebuild=frozenset(request.rebuild),
         earlier=_earlier(connection, request.resumes),
-        earlier_head=_earlier_head(connection, run),
+        earlier_head=head,
+        earlier_base=base,
+        since=request.since,
+        forward_only=request.forward_only,
         unbounded=run.cause in (RunCause.PROMOTION, RunCause.BACKFILL),
     )
     graph = build_graph(manifest, request)
@@ -155,13 +159,13 @@ def _earlier(connection: Connection, run_id: str | None) -> Mapping[str, tuple[s
     }
 
 
-def _earlier_head(connection: Connection, run: Run) -> str | None:
-    """Where the run that is resumed left its staged tables."""
+def _left(connection: Connection, run: Run) -> tuple[str | None, str | None]:
+    """Where the run that is resumed left its staged tables, and where it had begun."""
     if run.request.resumes is None:
-        return None
+        return None, None
     earlier = records.get_run(connection, run.request.resumes)
     left = refs.find_ref(connection, run.project, earlier.ref_name)
-    return left.head if left else None
+    return (left.head, left.fork_point) if left else (None, None)
 
 
 def memory_share(site: Site, slots: int) -> int:

@@ -130,7 +130,10 @@ class RunRequest:
     A run that ``activates`` makes its definition the target's code version, provided that the
     target still runs ``expected_code``. A run with a ``batch`` is the parent of a backfill: it has
     no steps of its own but child runs of that many windows each. ``source`` is the commit that a
-    promotion brings over: of windowed tables its windows are made, and those that are there.
+    promotion brings over: of windowed tables its windows are made, and those that are there. Of
+    the latter those made by other code stay as they are with ``forward_only``, or before ``since``
+    (a date), instead of being made anew. ``after`` is a run that must have published before this
+    one begins.
     """
 
     pipelines: tuple[str, ...]
@@ -146,6 +149,9 @@ class RunRequest:
     expected_code: str | None = None
     batch: int | None = None
     source: str | None = None
+    since: str | None = None
+    forward_only: bool = False
+    after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

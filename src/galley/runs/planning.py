@@ -7,21 +7,20 @@ as pending) and the engine (over the run's own ref), so that what was planned is
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection
 
 from galley import codec
-from galley.clock import iso
 from galley.errors import WindowError
 from galley.ids import digest
 from galley.lake import trees
 from galley.lake.model import Span, Version, WindowEntry
 from galley.project import windows as calendar
 from galley.project.model import Materialize, Step, WindowSpec, WindowUnit
-from galley.runs import findings, keys
+from galley.runs import cutting, findings, keys
 
 MOST_WINDOWS = 31
 """How many windows a plain run makes at once before it asks."""
@@ -39,9 +38,11 @@ class StepPlan:
     """What to do for one step.
 
     ``spans`` are the windows to make and ``span_keys`` their keys; ``kept`` those that are there;
-    ``adopted`` windows that another ref has proved. ``results`` are whole tables to take over.
-    ``key`` identifies the whole step's work; ``reusable`` is whether others may reuse it. ``recut``
-    says that the table is cut otherwise than before: its windows can only be made all at once.
+    ``adopted`` windows that another ref has proved, which are the ``whole`` table or are put into
+    it; ``accepted`` those that stay though the code is another one, with the keys they get.
+    ``results`` are whole tables to take over. ``key`` identifies the whole step's work;
+    ``reusable`` is whether others may reuse it. ``recut`` says that the table is cut otherwise
+    than before: its windows can only be made all at once. ``remade`` of ``spans`` are there.
     """
 
     step: str
@@ -53,10 +54,13 @@ class StepPlan:
     spans: tuple[Span, ...] = ()
     span_keys: dict[str, str] = field(default_factory=dict)
     kept: tuple[Span, ...] = ()
+    accepted: tuple[WindowEntry, ...] = ()
     adopted: tuple[findings.Result, ...] = ()
+    whole: bool = False
     results: tuple[findings.Result, ...] = ()
     from_run: str | None = None
     recut: bool = False
+    remade: int = 0
 
     @property
     def tested(self) -> tuple[Span, ...]:
@@ -71,9 +75,10 @@ class Setting:
     """What a plan depends on besides the data.
 
     ``variables`` are bound values by pipeline. ``earlier`` maps steps of the run that is resumed
-    to (key, run id), ``earlier_head`` is where that left its tables; ``probes`` maps steps that
-    read the outside to what they saw there. ``unbounded`` lifts the limit on windows at once.
-    ``source`` is the commit whose windows a promotion brings over.
+    to (key, run id), ``earlier_head`` is where that left its tables and ``earlier_base`` where it
+    had begun; ``probes`` maps steps that read the outside to what they saw there. ``unbounded``
+    lifts the limit on windows at once. ``source`` is the commit whose windows a promotion brings
+    over; with ``forward_only``, or before ``since``, windows that other code made stay as they are.
     """
 
     project: str
@@ -84,9 +89,12 @@ class Setting:
     rebuild: frozenset[str] = frozenset()
     earlier: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     earlier_head: str | None = None
+    earlier_base: str | None = None
     probes: Mapping[str, str | None] = field(default_factory=dict)
     unbounded: bool = False
     source: str | None = None
+    since: str | None = None
+    forward_only: bool = False
 
     def values(self, step: Step) -> Mapping[str, Any]:
         """The bound variables of the step's pipeline."""
@@ -141,14 +149,6 @@ class Scene:
         return found
 
 
-def cut_of(step: Step) -> dict[str, str] | None:
-    """How a step's tables are cut into windows, as their versions keep it; None: not at all."""
-    window = step.window
-    if window is None or step.materialize not in (Materialize.WINDOW, Materialize.APPEND):
-        return None
-    return {"column": window.column.lower(), "by": window.by.value, "timezone": window.timezone}
-
-
 def plan_step(scene: Scene, step: Step, setting: Setting) -> StepPlan:
     """Decide what to do for ``step``.
 
@@ -174,14 +174,14 @@ def _plan_whole(scene: Scene, step: Step, setting: Setting, identity: str) -> St
     def plan(move: Move, why: str, **more: Any) -> StepPlan:
         return StepPlan(step.name, move, why, key, blocked is None, identity, **more)
 
-    if step.name in setting.rebuild:
-        return plan(Move.RUN, "a rebuild was asked for")
     earlier = setting.earlier.get(step.name)
     if earlier is not None and earlier[0] == key:
         left = _left(scene, step, setting, earlier[1])
         if {result.table for result in left} == set(step.outputs):
             why = f"unchanged since run {earlier[1]}"
             return plan(Move.REUSE, why, results=tuple(left), from_run=earlier[1])
+    if step.name in setting.rebuild:
+        return plan(Move.RUN, "a rebuild was asked for")
     if blocked is not None:
         return plan(Move.RUN, blocked)
     found = findings.find_results(scene.connection, setting.project, [key]).get(key, [])
@@ -247,18 +247,25 @@ def _differences(
     said = []
     if before.get("code") != step.code_hash:
         said.append("its code changed")
-    old: Mapping[str, Any] = before.get("variables") or {}
-    present = setting.values(step)
-    for name in step.variables:
-        if old.get(name) != present.get(name):
-            said.append(f"variable {name} changed from {old.get(name)!r} to {present.get(name)!r}")
-    if before.get("toolchain") != setting.toolchain:
-        said.append("the toolchain changed")
+    said += _settings_changed(step, version, setting)
     changed = [name for name in step.inputs if version.inputs.get(name) != read.get(name)]
     if changed:
         said.append(f"{_names(changed)} changed")
     if before.get("probe") != setting.probes.get(step.name):
         said.append("what it loads changed")
+    return said
+
+
+def _settings_changed(step: Step, version: Version, setting: Setting) -> list[str]:
+    """The variables and libraries that differ from those a version was made with, in words."""
+    said = []
+    old: Mapping[str, Any] = version.made.get("variables") or {}
+    present = setting.values(step)
+    for name in step.variables:
+        if old.get(name) != present.get(name):
+            said.append(f"variable {name} changed from {old.get(name)!r} to {present.get(name)!r}")
+    if version.made.get("toolchain") != setting.toolchain:
+        said.append("the toolchain changed")
     return said
 
 
@@ -268,84 +275,63 @@ def _plan_windows(
     versions = scene.versions((*step.inputs, *step.outputs))
     own = versions.get(step.outputs[0])
     ledger = scene.ledger(own.table_id) if own else {}
-    recut = own is not None and _recut(step, own, setting)
-    there = _present(step, window, own, ledger) if own else ()
-    wanted = _promoted(scene, step, window, setting, there)
-    wanted = wanted or _wanted(step, window, setting, there)
+    asked = step.name in setting.rebuild
+    recut = own is not None and cutting.recut(step, own, rebuild=asked)
+    there = cutting.present(step, window, own, ledger)
+    wanted = _wanted(scene, step, window, setting, there)
     if recut:
         # The table is replaced whole, so whatever it has must be made again.
         wanted = tuple(sorted({*wanted, *there}))
     span_keys = _span_keys(scene, step, window, setting, identity, versions, wanted)
-    rebuild = recut or step.name in setting.rebuild
+    anew = recut or asked
     reusable = keys.unusable(step, setting.probes.get(step.name)) is None
-    stale, kept = _sort_out(step, wanted, span_keys, ledger, rebuild)
-    adopted: tuple[findings.Result, ...] = ()
-    if stale and not rebuild:
-        wanted_keys = [span_keys[str(span)] for span in stale]
-        adopted = _left_windows(scene, setting, step, wanted_keys)
-        if reusable:
-            adopted = adopted or _adoptable(scene, setting, step, wanted_keys)
-        taken = {result.key for result in adopted}
-        stale = tuple(span for span in stale if span_keys[str(span)] not in taken)
+    stale, kept = _sort_out(step, wanted, span_keys, ledger, anew)
+    accepted = _accepted(step, window, setting, own, [ledger[s] for s in stale if s in ledger])
+    staying = {entry.span for entry in accepted}
+    stale = tuple(span for span in stale if span not in staying)
+    wanted_keys = [span_keys[str(span)] for span in stale]
+    whole = anew and (recut or setting.windows is None)
+    adopted = _left_windows(scene, setting, step, wanted_keys, whole=whole)
+    if reusable and not anew:
+        adopted = adopted or _adoptable(scene, setting, step, wanted_keys)
+    taken = {result.key for result in adopted}
+    stale = tuple(span for span in stale if span_keys[str(span)] not in taken)
+    _refuse_many(step, stale, setting)
+    return StepPlan(
+        step=step.name,
+        move=Move.RUN if stale else Move.REUSE,
+        why=f"{_windows(len(stale))} to be made anew: the table was cut otherwise before"
+        if recut
+        else _why_windows(scene, step, stale, kept, accepted, adopted, ledger, anew),
+        key=digest("windows", *(span_keys[str(span)] for span in wanted)),
+        reusable=reusable,
+        identity=identity,
+        spans=stale,
+        span_keys=span_keys,
+        kept=tuple(sorted({*kept, *staying})),
+        accepted=tuple(replace(one, key=span_keys[str(one.span)]) for one in accepted),
+        adopted=adopted,
+        whole=whole and bool(adopted),
+        from_run=adopted[0].run_id if adopted and not stale else None,
+        recut=recut,
+        remade=sum(span in ledger for span in stale),
+    )
+
+
+def _refuse_many(step: Step, stale: tuple[Span, ...], setting: Setting) -> None:
     if len(stale) > MOST_WINDOWS and setting.windows is None and not setting.unbounded:
         raise WindowError(
             f"{len(stale)} windows of {step.name} are missing or stale "
             f"({stale[0]} to {stale[-1]}), more than {MOST_WINDOWS} to make unasked",
             hint=f"galley backfill {step.pipeline}, or --window {stale[0].start}..{stale[-1].end}",
         )
-    return StepPlan(
-        step=step.name,
-        move=Move.RUN if stale else Move.REUSE,
-        why=f"{_windows(len(stale))} to be made anew: the table was cut otherwise before"
-        if recut
-        else _why_windows(scene, step, stale, kept, adopted, ledger, rebuild),
-        key=digest("windows", *(span_keys[str(span)] for span in wanted)),
-        reusable=reusable,
-        identity=identity,
-        spans=stale,
-        span_keys=span_keys,
-        kept=kept,
-        adopted=adopted,
-        from_run=adopted[0].run_id if adopted and not stale else None,
-        recut=recut,
-    )
 
 
-def _recut(step: Step, own: Version, setting: Setting) -> bool:
-    """Whether the table was cut by another column, unit or time zone than its step cuts it now.
-
-    Raises:
-        WindowError: it was, and its rows could get lost where nobody asked for a rebuild.
-    """
-    before, now = own.made.get("window"), cut_of(step)
-    if before is None or now is None or before == now:
-        return False
-    kept = step.materialize is Materialize.APPEND or WindowUnit.KEY in (before["by"], now["by"])
-    if kept and step.name not in setting.rebuild:
-        raise WindowError(
-            f"{own.table} was cut by {before['by']} of {before['column']} ({before['timezone']}), "
-            f"and now by {now['by']} of {now['column']} ({now['timezone']}): its windows would "
-            "have to be made anew, all of them",
-            hint=f"--rebuild {step.name} replaces the whole table, or give the step a new name",
-        )
-    return True
-
-
-def _present(
-    step: Step, window: WindowSpec, version: Version, ledger: Collection[Span]
-) -> Collection[Span]:
-    """The windows a table has, as the step cuts it now."""
-    before = version.made.get("window")
-    if before is None or before == cut_of(step):
-        return ledger
-    if WindowUnit.KEY in (window.by, before["by"]):
-        return ()
-    found: set[Span] = set()
-    for span in ledger:
-        first, after = calendar.parse_range(span.start, window)
-        pairs = calendar.spans(window, first, max(after, span.end))
-        found.update(Span(*pair) for pair in pairs)
-    return found
+def _wanted(
+    scene: Scene, step: Step, window: WindowSpec, setting: Setting, there: Collection[Span]
+) -> tuple[Span, ...]:
+    promoted = _promoted(scene, step, window, setting, there)
+    return promoted or cutting.wanted(step, window, setting.windows, setting.now, there)
 
 
 def _promoted(
@@ -358,56 +344,8 @@ def _promoted(
     found = set(present)
     for version in there.values():
         ledger = trees.ledger(scene.connection, setting.source, version.table_id)
-        found |= set(_present(step, window, version, ledger))
+        found |= set(cutting.present(step, window, version, ledger))
     return tuple(sorted(found))
-
-
-def _wanted(
-    step: Step, window: WindowSpec, setting: Setting, present: Collection[Span]
-) -> tuple[Span, ...]:
-    """The windows that the run is about: those asked for, or all complete ones since the start."""
-    if setting.windows is not None:
-        start, end = setting.windows
-        asked = tuple(Span(*pair) for pair in calendar.spans(window, start, end))
-        return _declared(window, asked, present)
-    if window.by is WindowUnit.KEY or window.start is None:
-        if present:
-            return tuple(sorted(present))
-        raise WindowError(
-            f"nothing says which windows of {step.name} to make",
-            hint="give --window, or a `start` under `window:` in the step",
-        )
-    until = calendar.complete_until(window, setting.now)
-    if window.end is not None:
-        until = min(until, window.end)
-    if until <= window.start:
-        raise WindowError(
-            f"no window of {step.name} is complete: its first starts at {window.start} and it is "
-            f"{iso(setting.now)}",
-            hint="run again when the first window is over, or give --window",
-        )
-    return tuple(Span(*pair) for pair in calendar.spans(window, window.start, until))
-
-
-def _declared(
-    window: WindowSpec, asked: tuple[Span, ...], present: Collection[Span]
-) -> tuple[Span, ...]:
-    """The windows asked for that lie between the step's declared start and end.
-
-    A table that would have none yet gets its first one, so that its readers find a table.
-    """
-    if window.by is WindowUnit.KEY:
-        return asked
-    first = calendar.parse_range(window.start, window)[0] if window.start else None
-    last = calendar.parse_range(window.end, window)[0] if window.end else None
-    found = tuple(
-        span
-        for span in asked
-        if (first is None or span.start >= first) and (last is None or span.start < last)
-    )
-    if found or present or first is None:
-        return found
-    return (Span(first, calendar.shift(window, first, 1)),)
 
 
 def _span_keys(
@@ -426,7 +364,7 @@ def _span_keys(
         if name in versions
         and "." not in name
         and name not in step.outputs
-        and _cut_alike(step, versions[name])
+        and cutting.cut_alike(step, versions[name])
     }
     cut = {name: ledger for name, ledger in cut.items() if ledger}
     whole = {
@@ -439,32 +377,12 @@ def _span_keys(
         whole["probe"] = probe
     found = {}
     for span in wanted:
-        earlier = _lookback(window, span)
+        earlier = cutting.lookback(window, span)
         windowed = {
             name: _windows_read(scene, name, ledger, span, earlier) for name, ledger in cut.items()
         }
         found[str(span)] = keys.window_key(identity, span, whole, windowed)
     return found
-
-
-def _cut_alike(step: Step, version: Version) -> bool:
-    """Whether an input's windows say what a window of the step reads of it.
-
-    Those of time do in one time zone, whatever their units; keys do if they are the same column's.
-    """
-    mine, theirs = cut_of(step), version.made.get("window")
-    if mine is None or theirs is None:
-        return False
-    if WindowUnit.KEY in (mine["by"], theirs["by"]):
-        return (mine["by"], mine["column"]) == (theirs["by"], theirs["column"])
-    return bool(mine["timezone"] == theirs["timezone"])
-
-
-def _lookback(window: WindowSpec, span: Span) -> tuple[Span, ...]:
-    if not window.lookback:
-        return ()
-    first = calendar.shift(window, span.start, -window.lookback)
-    return tuple(Span(*pair) for pair in calendar.spans(window, first, span.start))
 
 
 def _windows_read(
@@ -500,23 +418,69 @@ def _sort_out(
 
 
 def _left_windows(
-    scene: Scene, setting: Setting, step: Step, wanted: list[str]
+    scene: Scene, setting: Setting, step: Step, wanted: list[str], *, whole: bool
 ) -> tuple[findings.Result, ...]:
-    """The windows with these keys that the run which is resumed has made."""
-    if setting.earlier_head is None or len(step.outputs) != 1:
+    """The windows with these keys that the run which is resumed has made.
+
+    A table that is replaced ``whole`` is taken over whole or not at all.
+    """
+    made = _windows_there(scene, setting, step)
+    if whole and (step.name not in setting.earlier or not set(made) <= set(wanted)):
         return ()
+    return tuple(made[key] for key in wanted if key in made)
+
+
+def _windows_there(scene: Scene, setting: Setting, step: Step) -> dict[str, findings.Result]:
+    """The windows that the run which is resumed has made, by their keys."""
+    if setting.earlier_head is None or len(step.outputs) != 1:
+        return {}
     there = trees.lookup(scene.connection, setting.earlier_head, step.outputs)
     found: dict[str, findings.Result] = {}
     for name, version in there.items():
         body = codec.to_plain(version)
+        before = {}
+        if setting.earlier_base is not None:
+            before = trees.ledger(scene.connection, setting.earlier_base, version.table_id)
         ledger = trees.ledger(scene.connection, setting.earlier_head, version.table_id)
-        for entry in ledger.values():
+        run_id = str(version.made.get("run", ""))
+        for span, entry in ledger.items():
+            if span in before and before[span].content_id == entry.content_id:
+                continue
             pair = {"version": body, "window": codec.to_plain(entry)}
-            run_id = str(version.made.get("run", ""))
             found[entry.key] = findings.Result(
                 entry.key, name, entry.content_id, run_id, step.name, pair
             )
-    return tuple(found[key] for key in wanted if key in found)
+    return found
+
+
+def _accepted(
+    step: Step,
+    window: WindowSpec,
+    setting: Setting,
+    own: Version | None,
+    stale: Collection[WindowEntry],
+) -> tuple[WindowEntry, ...]:
+    """The windows that stay as they are though the step is another one by now."""
+    if own is None or not (setting.forward_only or setting.since):
+        return ()
+    if cutting.cut_of(step) != own.made.get("window", cutting.cut_of(step)):
+        raise WindowError(
+            f"{own.table} is cut otherwise by now, so that no window it has can stay",
+            hint="promote without --forward-only and --since: the whole table is made anew",
+        )
+    if setting.forward_only:
+        before = None
+    elif window.by is WindowUnit.KEY:
+        return ()
+    else:
+        before = calendar.parse_range(setting.since or "", window)[0]
+    otherwise = bool(_settings_changed(step, own, setting))
+    return tuple(
+        entry
+        for entry in stale
+        if (before is None or entry.span.start < before)
+        and (otherwise or entry.code != step.code_hash)
+    )
 
 
 def _adoptable(
@@ -533,6 +497,7 @@ def _why_windows(
     step: Step,
     stale: tuple[Span, ...],
     kept: tuple[Span, ...],
+    accepted: Collection[WindowEntry],
     adopted: tuple[findings.Result, ...],
     ledger: Mapping[Span, WindowEntry],
     rebuild: bool,
@@ -548,6 +513,8 @@ def _why_windows(
         said.append(f"{_windows(len(adopted))} made before with the same code and inputs")
     if kept:
         said.append(f"{_windows(len(kept))} there and unchanged")
+    if accepted:
+        said.append(f"{_windows(len(accepted))} kept as earlier code made them")
     return "; ".join(said) or "no windows"
 
 

@@ -7,7 +7,6 @@ times.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -15,13 +14,10 @@ from sqlalchemy import Connection
 
 from galley import faults
 from galley.errors import (
-    GalleyError,
     GateError,
-    InternalError,
     InterruptedRunError,
     StaleRefError,
     SupersededError,
-    WithdrawnError,
 )
 from galley.governance.audit import record
 from galley.governance.decide import demand
@@ -39,6 +35,7 @@ from galley.runs.live import LiveRun, Site
 from galley.runs.model import Intention, Reason, RunState, StepType
 from galley.runs.planning import Scene
 from galley.runs.protocol import TaskFailed, TestDone, TestTask
+from galley.runs.reasons import end_of_run, of_the_home
 from galley.runs.testing import TestWork
 from galley.runs.verdict import Verdict
 
@@ -48,10 +45,11 @@ MOST_TRIES = 5
 
 @dataclass(slots=True)
 class _Publication:
-    """A run on its way to its target."""
+    """A run on its way to its target; ``trouble`` is why its tests could not be evaluated."""
 
     live: LiveRun
     tries: int = 0
+    trouble: str | None = None
     waiting: bool = False
     replayed: dict[str, dict[str, Change]] = field(default_factory=dict)
     work: dict[int, TestWork] = field(default_factory=dict)
@@ -77,13 +75,11 @@ class Publisher:
                 continue
             try:
                 task = self._try(publication, slots)
-            except GalleyError as error:
-                self._end(publication.live, error)
-                task = None
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 # One run's trouble must not stop the engine for all others: it is kept with it.
-                said = f"a defect of Galley: {error!r}\n{traceback.format_exc()}"
-                self._end(publication.live, InternalError(said))
+                if of_the_home(error):
+                    raise
+                self._end(publication.live, error)
                 task = None
             if task is None and publication.live.run.state.terminal:
                 del self._queue[run_id]
@@ -102,6 +98,8 @@ class Publisher:
             with self.site.database.write() as connection:
                 for work in publication.work.values():
                     _keep(connection, live, work, answer.verdicts, self.site.clock())
+        else:
+            publication.trouble = answer.message
         publication.work.clear()
 
     def _try(self, publication: _Publication, slots: int) -> TestTask | None:
@@ -116,10 +114,7 @@ class Publisher:
             work = _ungated(connection, live, merged)
         if work:
             if publication.tries >= MOST_TRIES:
-                raise GateError(
-                    f"the tests of run {live.run.id} could not be evaluated on the merged tables "
-                    f"after {MOST_TRIES} tries; {live.run.ref} is untouched"
-                )
+                raise _ungateable(publication)
             publication.work = work
             return _task(self.site, live, work, slots)
         try:
@@ -175,26 +170,19 @@ class Publisher:
             _succeed(connection, live, commit, plan, now)
             faults.point("publish.before_commit")
         faults.point("publish.after_commit")
+        publish.shorten(self.site.database, live.project, live.run.ref)
 
-    def _end(self, live: LiveRun, error: GalleyError) -> None:
+    def _end(self, live: LiveRun, error: Exception) -> None:
         now = self.site.clock()
         if isinstance(error, InterruptedRunError):
             with self.site.database.write() as connection:
                 said = "cancelled; nothing was published"
                 end_run(connection, live, RunState.CANCELLED, Reason.CANCELLED, said, now=now)
             return
-        superseded = isinstance(error, SupersededError | WithdrawnError)
-        state = RunState.SUPERSEDED if superseded else RunState.FAILED
-        reason = Reason.TEST_FAILED if isinstance(error, GateError) else Reason.CONFLICT
+        reason, said = end_of_run(error)
+        state = RunState.SUPERSEDED if reason is Reason.SUPERSEDED else RunState.FAILED
         with self.site.database.write() as connection:
-            end_run(
-                connection,
-                live,
-                state,
-                Reason.SUPERSEDED if superseded else reason,
-                str(error),
-                now=now,
-            )
+            end_run(connection, live, state, reason, said, now=now)
 
 
 class _Merged(Scene):
@@ -216,6 +204,16 @@ class _Merged(Scene):
                 else:
                     found[name] = version
         return found
+
+
+def _ungateable(publication: _Publication) -> GateError:
+    run, trouble = publication.live.run, publication.trouble
+    why = f", at last because of this: {trouble}" if trouble else ""
+    return GateError(
+        f"the tests of run {run.id} could not be evaluated on the merged tables in {MOST_TRIES} "
+        f"tries{why}; {run.ref} is untouched",
+        hint=f"galley resume {run.id}",
+    )
 
 
 def _ungated(connection: Connection, live: LiveRun, merged: _Merged) -> dict[int, TestWork]:

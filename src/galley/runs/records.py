@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -93,13 +93,26 @@ def get_run(connection: Connection, run_id: str) -> Run:
 
 
 def resumed(connection: Connection, of: Run) -> list[str]:
-    """A run and all those that it went on from, newest first."""
-    chain = [of.id]
+    """A run and all those that it went on from, newest first.
+
+    A backfill's run goes on from all the runs of the backfills that its own one went on from.
+    """
+    chain = [of.id, *_before(connection, of)]
+    if of.request.parent is not None:
+        for backfill in _before(connection, get_run(connection, of.request.parent)):
+            made = select(run.c.id).where(run.c.parent == backfill).order_by(run.c.created.desc())
+            chain += [*connection.scalars(made), backfill]
+    return chain
+
+
+def _before(connection: Connection, of: Run) -> list[str]:
+    """The runs that a run went on from, newest first."""
+    found = []
     earlier = of.request.resumes
     while earlier is not None:
-        chain.append(earlier)
+        found.append(earlier)
         earlier = get_run(connection, earlier).request.resumes
-    return chain
+    return found
 
 
 def find_runs(connection: Connection, project: str, prefix: str) -> list[str]:
@@ -138,6 +151,27 @@ def list_runs(
         query = query.where(run.c.parent == parent)
     order = run.c.created if oldest_first else run.c.created.desc()
     return [read_run(row) for row in connection.execute(query.order_by(order).limit(limit))]
+
+
+def waiting(connection: Connection, limit: int = 100) -> list[Run]:
+    """The oldest queued runs, and the oldest of those that are part of a backfill.
+
+    They are counted apart: a long backfill that goes step by step keeps nobody else waiting.
+    """
+    queued = select(run).where(run.c.state == RunState.QUEUED.value).order_by(run.c.created)
+    found = []
+    for part in (run.c.parent.is_(None), run.c.parent.is_not(None)):
+        found += [read_run(row) for row in connection.execute(queued.where(part).limit(limit))]
+    return sorted(found, key=lambda one: one.created)
+
+
+def states(connection: Connection, run_ids: Iterable[str | None]) -> dict[str, RunState]:
+    """The states of the given runs; ``None`` is no run."""
+    wanted = {run_id for run_id in run_ids if run_id is not None}
+    if not wanted:
+        return {}
+    rows = connection.execute(select(run.c.id, run.c.state).where(run.c.id.in_(sorted(wanted))))
+    return {row.id: RunState(row.state) for row in rows}
 
 
 def set_intention(connection: Connection, run_id: str, wish: Intention, now: int) -> bool:

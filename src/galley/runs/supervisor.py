@@ -22,6 +22,8 @@ from galley.runs.handles import End, Job, Reason, WorkerHandle
 from galley.runs.switchboard import Switchboard
 
 _LOOK_EVERY = 0.1
+_PREPARED_AFTER = 0.02
+"""Seconds that a worker may take to get ready for its next task."""
 
 
 def main() -> None:
@@ -98,11 +100,9 @@ class Supervisor:
         for job in list(self._queue):
             idle = [w for w in self._crew.workers if w.idle and w.code_dir in (job.code_dir, None)]
             if idle:
-                # One that already runs this code comes before one that runs none yet.
                 self._queue.remove(job)
-                self._hand_over(job, max(idle, key=lambda worker: worker.code_dir is not None))
-        if self._queue:
-            self._make_room()
+                self._hand_over(job, max(idle, key=_fitness))
+        self._make_room()
 
     def _hand_over(self, job: Job, worker: WorkerHandle) -> None:
         worker.assign(job, self._settings["log_dir"])
@@ -111,10 +111,17 @@ class Supervisor:
         faults.point("supervisor.started_worker")
 
     def _make_room(self) -> None:
-        """Hire for the tasks that wait; idle workers of other code make way."""
+        """Hire for the tasks that wait; idle workers of other code make way.
+
+        Where none waits and all are at work, one more gets ready for the next.
+        """
         usable = self._crew.usable
         starting = sum(worker.pid is None for worker in usable)
         room = self._settings["slots"] - len(usable)
+        if not self._queue:
+            busy = sum(worker.job is not None for worker in usable)
+            self._crew.hire(min(1, room) if 0 < busy == len(usable) else 0)
+            return
         wanted = len(self._queue) - starting
         for worker in usable:
             if wanted > room and worker.idle:
@@ -217,3 +224,12 @@ class Supervisor:
         reason = end.reason or Reason.LOST_WORKER
         header = {"k": "exited", "id": job.id, "reason": reason, "detail": end.detail}
         self._board.send(self._engine, header | (about or {}))
+
+
+def _fitness(worker: WorkerHandle) -> tuple[bool, bool]:
+    """Who is prepared comes first, then who already runs the code before who runs none yet.
+
+    So the steps of a chain go to two workers by turns, each ready when its turn comes.
+    """
+    prepared = processes.boottime() - worker.idle_since >= _PREPARED_AFTER
+    return prepared, worker.code_dir is not None

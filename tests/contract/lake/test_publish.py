@@ -238,7 +238,7 @@ def test_a_held_pipeline_publishes_once_released_or_changed(shop: Shop) -> None:
         shop.conn,
         SHOP,
         "production",
-        {"daily": "code1"},
+        [("daily", "code1")],
         commit=None,
         by="ben",
         reason="wrong holidays",

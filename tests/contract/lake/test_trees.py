@@ -13,6 +13,8 @@ from galley.lake import trees
 from galley.lake.commits import changes_of, get_commit, history, write_commit
 from galley.lake.deltas import changes_since, intents_since, touched
 from galley.lake.model import Change, CommitKind, IntentKind, Span
+from galley.lake.publish import shorten
+from galley.lake.refs import get_ref
 from galley.lake.trees import chain, checkpoint, ledger, lookup, needs_checkpoint, tree
 from tests.lake_cast import SHOP, Shop, change, day, drop, version, window, windows
 
@@ -124,6 +126,39 @@ def test_a_checkpoint_is_due_by_the_number_of_rows(
     assert not needs_checkpoint(shop.conn, shop.ref())
     shop.publish(change("t0", "b"))
     assert needs_checkpoint(shop.conn, shop.ref())
+
+
+def test_look_ups_after_many_publishes_read_few_commits(database: Database) -> None:
+    """In an environment as in a kitchen; what they show stays what it was."""
+    for number in range(150):
+        with database.write() as conn:
+            shop = Shop(conn, 1_770_000_000_000_000 + number * 10_000_000, 2 * number)
+            if number == 80:
+                shop.open("kitchen/ana")
+            for target in ("production", "kitchen/ana")[: 1 + (number >= 80)]:
+                shop.publish(change(f"t{number % 5}", f"c{number}"), target=target)
+        for target in ("production", "kitchen/ana"):
+            shorten(database, SHOP, target)
+    with database.read() as conn:
+        for target in ("production", "kitchen/ana"):
+            head = get_ref(conn, SHOP, target).head
+            assert len(chain(conn, head)) <= trees.MAX_DEPTH
+            assert contents(conn, head) == {f"t{n % 5}": f"c{n}" for n in range(145, 150)}
+
+
+def test_a_checkpoint_that_is_due_is_written_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trees, "MAX_DEPTH", 2)
+    with database.write() as conn:
+        shop = Shop(conn)
+        shop.publish(change("flights", "f1"))
+    assert not shorten(database, SHOP, "production")
+    assert not shorten(database, SHOP, "nowhere")
+    with database.write() as conn:
+        Shop(conn, shop.tick(), shop.runs).publish(change("flights", "f2"))
+    assert shorten(database, SHOP, "production")
+    assert not shorten(database, SHOP, "production")
 
 
 def test_a_guard_names_the_table_that_changed(shop: Shop) -> None:

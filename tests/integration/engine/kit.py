@@ -128,12 +128,14 @@ class Works:
             ready = launch.prepare(conn, self.home, self.manifest(), Checkout(self.folder), wanted)
             return self._noted(launch.launch(conn, self.home, ready))
 
-    def launch_promotion(self, source: str | None = KITCHEN, target: str = PRODUCTION) -> Run:
+    def launch_promotion(
+        self, source: str | None = KITCHEN, target: str = PRODUCTION, **keep: Any
+    ) -> Run:
         """Queue a promotion."""
         checkout = Checkout(self.folder)
         with self.home.database.write() as conn:
             plan = promotion.plan_promotion(
-                conn, self.home, self.manifest(), checkout, source=source, target=target
+                conn, self.home, self.manifest(), checkout, source=source, target=target, **keep
             )
             return self._noted(promotion.promote(conn, self.home, plan))
 
@@ -149,9 +151,9 @@ class Works:
         """Run to the end."""
         return self.follow(self.launch(pipeline, ref, **wish))
 
-    def promote(self) -> Run:
+    def promote(self, **keep: Any) -> Run:
         """Promote to the end."""
-        return self.follow(self.launch_promotion())
+        return self.follow(self.launch_promotion(**keep))
 
     def resume(self, run: Run) -> Run:
         """Resume to the end."""

@@ -9,6 +9,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
+from galley.lake import refs
+from galley.lake.model import RefKind
+from galley.runs.model import RunState
 from tests.integration.engine.kit import KITCHEN, Row, Works
 
 DAYS = ("2024-03-01", "2024-03-02", "2024-03-03")
@@ -51,6 +54,16 @@ class Plant:
                 self.lines.append((number, day, self.batch, self.chance.randint(0, 99)))
         text = "\n".join(",".join(map(str, line)) for line in self.lines)
         self.works.load("raw", f"id,day,batch,amount\n{text}\n", tests=[{"unique": "id"}])
+
+    def prove(self) -> None:
+        """Have a kitchen beside this one make the newest batch, so that its windows are there."""
+        home, name = self.works.home, f"kitchen/beside-{self.batch}"
+        with home.database.write() as conn:
+            here = refs.get_ref(conn, self.works.name, KITCHEN)
+            kind, now = RefKind.KITCHEN, home.clock()
+            refs.create_ref(conn, here.project, name, kind, here.head, owner="ben", now=now)
+        run = self.works.run(ref=name)
+        assert run.state is RunState.SUCCEEDED, run.message
 
     def truth(self, table: str, batch: int) -> list[Row]:
         """What a table must hold once a batch is published."""

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from galley.runs.model import Intention, Reason, RunState, StepState
+from galley.runs.model import Intention, Reason, Run, RunState, StepState
 from tests.integration.engine.kit import Works, once
 
 STEP = """
@@ -28,6 +28,14 @@ def one(works: Works, body: str, options: str = "") -> None:
 
 def tries(works: Works) -> int:
     return len(list((works.folder / "marks").iterdir()))
+
+
+def told(works: Works, run: Run, file: str = "one.py") -> str:
+    """The hint that the step which failed gives; it also says where that is."""
+    detail = works.steps(run)["one"].detail
+    assert detail["where"].startswith(f"pipelines/p/{file}:")
+    assert f"galley logs {run.id} one" in detail["hint"]
+    return str(detail["hint"])
 
 
 def running(works: Works) -> bool:
@@ -78,6 +86,7 @@ def test_a_step_over_its_time_is_killed(works: Works) -> None:
     run = works.run()
     assert (run.state, run.reason) == (RunState.FAILED, Reason.TIMEOUT)
     assert "0.3 s" in (run.message or "")
+    assert "`timeout=`" in told(works, run)
 
 
 def test_a_step_over_its_memory_is_killed(works: Works) -> None:
@@ -85,6 +94,14 @@ def test_a_step_over_its_memory_is_killed(works: Works) -> None:
     run = works.run()
     assert (run.state, run.reason) == (RunState.FAILED, Reason.OUT_OF_MEMORY)
     assert "500 MB" in (run.message or "") or "524 MB" in (run.message or "")
+    assert "`memory=`" in told(works, run)
+
+
+def test_a_query_over_its_time_is_told_where_and_what_to_do(works: Works) -> None:
+    works.sql("one", "SELECT count(*) AS n FROM range(100000000) a, range(100000) b", timeout=0.3)
+    run = works.run()
+    assert (run.state, run.reason) == (RunState.FAILED, Reason.TIMEOUT)
+    assert "`timeout:`" in told(works, run, "one.sql")
 
 
 def test_a_step_that_kills_its_worker_three_times_is_poisoned(works: Works) -> None:
@@ -93,6 +110,7 @@ def test_a_step_that_kills_its_worker_three_times_is_poisoned(works: Works) -> N
     assert (run.state, run.reason) == (RunState.FAILED, Reason.LOST_WORKER)
     assert tries(works) == 3
     assert "3 times" in (run.message or "")
+    assert told(works, run).startswith("see what it printed")
 
 
 @pytest.mark.parametrize(

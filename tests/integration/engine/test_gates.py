@@ -44,6 +44,22 @@ def test_a_blocking_test_leaves_the_target_untouched(shop: Works) -> None:
     }
 
 
+def test_a_target_that_takes_no_untested_tables(shop: Works) -> None:
+    """``raw`` and ``after`` have no test, and a spanning one is enough for both."""
+    rule = "environments: {production: {untested: block}}"
+    shop.write("galley.yaml", f"name: works\n{rule}\n")
+    assert shop.run().state is RunState.SUCCEEDED
+    run = shop.promote()
+    assert (run.state, run.reason) == (RunState.FAILED, Reason.TEST_FAILED)
+    assert "no test looks at after, raw" in (run.message or "")
+    assert shop.tables(PRODUCTION) == {}
+    both = "{row_count: {table: raw, min: 1}}, {row_count: {table: after, min: 1}}"
+    shop.write("tests/both.yaml", f"spanning: [{both}]\n")
+    run = shop.promote()
+    assert run.state is RunState.SUCCEEDED, run.message
+    assert len(shop.rows("tested", PRODUCTION)) == 2
+
+
 def test_a_fix_and_a_resume_make_only_the_rest(shop: Works) -> None:
     shop.load("raw", BAD)
     failed = shop.run()

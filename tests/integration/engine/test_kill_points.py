@@ -11,6 +11,7 @@ ENGINE = {
     "attempt.before_commit": 3,
     "attempt.before_submit": 4,
     "finish.before_commit": 4,
+    "tests.before_submit": 2,
     "tests.before_conclude": 2,
     "publish.before": 1,
     "publish.before_move": 1,
@@ -19,6 +20,9 @@ ENGINE = {
     "publish.after_commit": 1,
 }
 """The points in the engine, and at which passage it dies."""
+
+REPLAY = "replay.metadata"
+"""The point in the engine that it comes to where another ref has made the windows."""
 
 BELOW = {
     "worker.task_received": 2,
@@ -54,6 +58,27 @@ def test_the_engine_dies(plant: Plant, point: str, nth: int) -> None:
     assert command.wait() == -9
     published = 2 if point == "publish.after_commit" else 1
     assert plant.shown() == published
+    plant.works.recover()
+    assert plant.works.get(run).state is RunState.SUCCEEDED
+    assert plant.shown() == 2
+
+
+def test_the_engine_dies_as_it_takes_windows_over(plant: Plant) -> None:
+    plant.prove()
+    run = plant.works.launch()
+    command = Command(plant.works, run, f"{REPLAY}:kill")
+    assert command.wait() == -9
+    assert plant.shown() == 1
+    plant.works.recover()
+    assert plant.works.get(run).state is RunState.SUCCEEDED
+    assert plant.shown() == 2
+
+
+def test_the_engine_that_takes_over_dies_too(plant: Plant) -> None:
+    run = plant.works.launch()
+    for fault in ("attempt.before_submit:kill:2", "recovery.before_requeue:kill"):
+        assert Command(plant.works, run, fault).wait() == -9
+        assert plant.shown() == 1
     plant.works.recover()
     assert plant.works.get(run).state is RunState.SUCCEEDED
     assert plant.shown() == 2

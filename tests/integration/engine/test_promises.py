@@ -240,6 +240,24 @@ def test_a_cancel_during_tests_of_merged_versions_publishes_nothing(days: Works)
     assert len(days.rows("daily")) == 1
 
 
+def test_tests_of_merged_versions_that_cannot_be_evaluated_say_why(
+    days: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = days.pool.submit
+
+    def spoilt(task: str, payload: bytes, **more: Any) -> None:
+        submit(task, b"{}" if task.endswith(".publish") else payload, **more)
+
+    monkeypatch.setattr(days.pool, "submit", spoilt)
+    runs = [days.launch(window=f"2024-03-0{day}") for day in (1, 2)]
+    failed, ended = sorted(days.drive(*runs), key=lambda run: run.state)
+    assert ended.state is RunState.SUCCEEDED
+    assert (failed.state, failed.reason) == (RunState.FAILED, Reason.TEST_FAILED)
+    assert "in 5 tries, at last because of this: " in (failed.message or "")
+    assert f"galley resume {failed.id}" in (failed.message or "")
+    assert len(days.rows("daily")) == 1
+
+
 def stop(works: Works, run: str) -> None:
     with works.home.database.write() as conn:
         wish = {"intention": Intention.CANCEL.value}

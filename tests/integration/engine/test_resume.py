@@ -177,3 +177,19 @@ def test_a_home_that_is_deleted_ends_the_command(
     assert isinstance(error, UnavailableError)
     assert str(works.home.path) in error.message
     works.home.database.close()
+
+
+def test_what_was_let_pass_in_a_backfill_passes_when_it_goes_on(days: Works) -> None:
+    days.run(window="2024-03-01..2024-03-03")
+    failed = days.run(batch=1, cause=RunCause.BACKFILL, window="2024-03-01..2024-03-04")
+    with days.home.database.read() as conn:
+        (child,) = records.list_runs(conn, parent=failed.id)
+    let_through(days, child, "range_id")
+    again = days.resume(failed)
+    assert again.state is RunState.SUCCEEDED, again.message
+    assert again.request.resumes == failed.id
+    assert len(days.rows("daily")) == 3
+    with days.home.database.read() as conn:
+        (made,) = records.list_runs(conn, parent=again.id)
+        assert all(test["override"] for test in inspect_runs.tests_of(conn, made))
+    assert days.run(window="2024-03-03", rebuild=("daily",)).state is RunState.FAILED

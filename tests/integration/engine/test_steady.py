@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from galley import bootstrap
+from galley.lake import trees
+from galley.lake.model import PRODUCTION
 from galley.lake.warehouse import Warehouse
 from galley.runs.model import RunState
 from tests.integration.engine.kit import KITCHEN, SLOTS, Works
@@ -58,6 +60,21 @@ def test_a_run_without_changes_makes_nothing(all_kinds: Works) -> None:
     }
     assert len(all_kinds.rows("merged")) == len(all_kinds.rows("appended")) == 2
     assert len(all_kinds.rows("cut")) == 2
+
+
+@pytest.mark.parametrize("ref", [KITCHEN, PRODUCTION])
+def test_look_ups_stay_short_however_often_is_published(
+    works: Works, monkeypatch: pytest.MonkeyPatch, ref: str
+) -> None:
+    monkeypatch.setattr(trees, "MAX_DEPTH", 3)
+    works.load("raw", ROWS)
+    works.promote(source=None)
+    for number in range(3, 10):
+        works.load("raw", f"{ROWS}{number},2024-03-02\n")
+        assert works.run(ref=ref).state is RunState.SUCCEEDED
+        with works.home.database.read() as conn:
+            assert len(trees.chain(conn, works.head(ref))) <= 3
+    assert works.rows("raw", ref)[-1][0] == 9
 
 
 def test_a_file_is_an_output_like_any_other(all_kinds: Works) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from galley.lake import refs
 from galley.lake.trees import ledger, lookup
-from galley.runs.model import Intention, Run, RunCause, RunState, StepState
+from galley.runs.model import Intention, Reason, Run, RunCause, RunState, StepState
 from galley.runs.records import list_runs
 from tests.integration.engine.driver import Command
 from tests.integration.engine.kit import Works, once
@@ -45,6 +45,19 @@ def test_two_first_windows_of_a_new_table_side_by_side(days: Works) -> None:
     ended = days.drive(*runs)
     assert [run.message for run in ended] == [None, None]
     assert made(days) == ["2024-03-02", "2024-03-03"]
+
+
+@pytest.mark.parametrize("options", [{"cursor": "id"}, {"materialize": "merge", "key": "[id]"}])
+def test_rows_are_added_once_by_runs_of_other_windows(days: Works, options: dict[str, str]) -> None:
+    """Both runs would add what is new to a table that is not windowed itself."""
+    days.sql("log", "SELECT id FROM raw", **{"materialize": "append", **options})
+    days.run(window="2024-03-01")
+    deliver(days, 2)
+    days.run("src")
+    ended = days.drive(*(days.launch(window=f"2024-03-0{day}") for day in (2, 3)))
+    assert [run.message for run in ended] == [None, None]
+    rows = days.rows("log")
+    assert len(set(rows)) == len(rows) == 16
 
 
 def test_the_same_window_twice_waits_and_reuses(days: Works) -> None:
@@ -248,3 +261,49 @@ def test_windows_follow_an_input_that_is_cut_otherwise(works: Works) -> None:
     assert works.run("k", window="a").state is RunState.SUCCEEDED
     assert works.run().state is RunState.SUCCEEDED
     assert [id for id, _ in works.rows("daily")] == [10, 20]
+
+
+LOOKING = WINDOW.replace("by: day,", "by: day, lookback: 1,")
+BEFORE = "CAST($start AS DATE) - 1"
+
+
+def chained(works: Works, step: str) -> None:
+    """A step of which each window adds one to what it finds of the window before."""
+    if step == "itself":
+        sql = (
+            "SELECT 1 + coalesce((SELECT max(d.n) FROM daily d WHERE "
+            f"d.day = {BEFORE}), 0) AS n, CAST($start AS DATE) AS day"
+        )
+        works.sql("daily", sql, materialize="window", window=LOOKING)
+        return
+    works.sql("daily", SELECT, materialize="window", window=WINDOW)
+    sql = f"SELECT count(*) AS n, CAST($start AS DATE) AS day FROM daily WHERE day >= {BEFORE}"
+    works.sql("two", sql + " AND day < $end", materialize="window", window=LOOKING)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize(
+    ("step", "table", "found"),
+    [("itself", "daily", list(range(1, 9))), ("another", "two", [1, *[2] * 7])],
+)
+def test_windows_that_read_the_one_before_are_made_in_order(
+    days: Works, step: str, table: str, found: list[int], batch: int
+) -> None:
+    chained(days, step)
+    parent = days.run(batch=batch, cause=RunCause.BACKFILL, window="2024-03-01..2024-03-09")
+    assert parent.state is RunState.SUCCEEDED, parent.message
+    assert [n for n, _ in days.query(f"SELECT n, day FROM {table} ORDER BY day")] == found
+
+
+def test_after_a_window_that_failed_no_later_one_is_made(days: Works) -> None:
+    days.load("raw", HEAD + "1,2024-03-01\n2,2024-03-02\n2,2024-03-02\n", pipeline="src")
+    days.run("src")
+    chained(days, "another")
+    tests = [{"unique": "id"}]
+    days.sql("daily", SELECT, materialize="window", window=WINDOW, tests=tests)
+    parent = days.run(batch=1, cause=RunCause.BACKFILL, window="2024-03-01..2024-03-05")
+    assert (parent.state, parent.reason) == (RunState.FAILED, Reason.TEST_FAILED)
+    ended = {child.request.windows: child for child in children(days, parent)}
+    states = [str(ended[window].reason) for window in sorted(ended, key=str)]
+    assert states == ["None", "test_failed", "upstream", "upstream"]
+    assert made(days) == ["2024-03-01"]

@@ -2,6 +2,7 @@
 
 import json
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,23 @@ def test_tasks_run_side_by_side(kitchen: Kitchen) -> None:
     assert kitchen.started(first).pid != kitchen.started(second).pid
     kitchen.end(first)
     kitchen.end(second)
+
+
+def test_a_chain_goes_to_two_workers_by_turns(kitchen: Kitchen) -> None:
+    kitchen.result("sleep", seconds=0.3)  # meanwhile the second one gets ready
+    pids = [kitchen.started(kitchen.submit("sleep", seconds=0.1)).pid]
+    for number in range(2, 6):
+        kitchen.end(f"task-{number}")
+        pids.append(kitchen.started(kitchen.submit("sleep", seconds=0.1)).pid)
+    assert len(set(pids)) == 2
+    assert all(one != next_ for one, next_ in pairwise(pids))
+
+
+def test_one_slot_has_one_worker(make: MakeKitchen) -> None:
+    kitchen = make(slots=1)
+    pids = {kitchen.run("sleep", seconds=0.05).pid for _ in range(3)}
+    assert len(pids) == 1
+    assert len(kitchen.below()) == 3  # the supervisor, the zygote, the worker
 
 
 def test_a_question_is_answered(kitchen: Kitchen) -> None:

@@ -70,6 +70,32 @@ def test_large_tables_are_sampled_and_say_so(stand: Stand, monkeypatch: pytest.M
     assert not found["max", "n"].estimated
 
 
+@pytest.mark.parametrize("most", [50_000, 5_000_000])
+def test_histograms_keep_some_of_the_rows_looked_at(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    stand.make("flights", SQL.replace("range(100)", "range(100_000)"))
+    monkeypatch.setattr(metrics, "MOST_ROWS", most)
+    monkeypatch.setattr(metrics, "SAMPLE_ROWS", 40_000)
+    monkeypatch.setattr(metrics, "HISTOGRAM_ROWS", 10_000)
+    found = measured(stand)
+    kept = {column: json.loads(found["histogram", column].text or "") for column in ("n", "half")}
+    assert 5_000 < sum(kept["n"]["counts"]) < 15_000
+    assert 2_000 < sum(kept["half"]["counts"]) < 8_000
+    assert len(kept["n"]["edges"]) == metrics.BINS + 1
+    assert max(kept["n"]["counts"]) < 0.06 * sum(kept["n"]["counts"])
+    assert found["mean", "n"].estimated is (most < 100_000)
+
+
+@pytest.mark.parametrize("table", ["data", "few", "edges", "kept"])
+def test_names_of_the_query_are_free_for_tables_and_columns(stand: Stand, table: str) -> None:
+    stand.make(table, "SELECT range AS t0, 1 AS c0, 2 AS kept FROM range(20_000)")
+    done = stand.run(metrics=(table,)).metrics
+    found = {(one.name, one.column): one for one in done}
+    assert found["mean", "t0"].value == 9999.5
+    assert json.loads(found["histogram", "kept"].text or "")["counts"] == [20_000]
+
+
 def test_an_empty_table_and_a_broken_one_have_what_is_known(stand: Stand) -> None:
     stand.make("flights", f"{SQL} WHERE false")
     assert measured(stand)["rows", None].value == 0
@@ -89,7 +115,7 @@ def test_the_worker_answers_in_bytes(stand: Stand) -> None:
 
 def test_a_defect_is_an_answer(stand: Stand) -> None:
     Path(stand.folder / "scratch").write_text("in the way")
-    answer = decode_answer(handle(encode(stand.task()), no))
+    answer = decode_answer(handle(encode(stand.task(spec("not_null", columns=["n"]))), no))
     assert isinstance(answer, TaskFailed)
     assert answer.error == "FileExistsError"
 

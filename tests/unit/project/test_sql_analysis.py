@@ -93,3 +93,32 @@ def test_what_is_no_step(sql: str, message: str) -> None:
 def test_a_long_condition_does_not_exhaust_the_stack() -> None:
     condition = " OR ".join(f"x = {number}" for number in range(3000))
     assert analyse(f"SELECT * FROM t WHERE {condition}", "a.sql").tables == ("t",)
+
+
+@pytest.mark.parametrize(
+    ("sql", "columns"),
+    [
+        ("SELECT a, t.b, c + 1 AS d, count(*) AS n FROM t", ("a", "b", "d", "n")),
+        ('FROM t SELECT x: a, b "odd name"', ("x", "odd name")),
+        ("WITH w AS (SELECT * FROM t) (SELECT q FROM w) UNION ALL SELECT r FROM w", ("q",)),
+        ("SELECT a FROM (PIVOT t ON x USING sum(y))", ("a",)),
+        ("SELECT (SELECT max(x) FROM (SELECT * FROM u)) AS m FROM t", ("m",)),
+        ("SELECT a, t.* FROM t", None),
+        ("SELECT a, * EXCLUDE (b) FROM t", None),
+        ("FROM t", None),
+        ("SELECT max(COLUMNS(*)) AS m FROM t", None),
+        ("SELECT unnest(s) AS x FROM t", None),
+        ("SELECT a, b + 1 FROM t", None),
+        ("SELECT a FROM t UNION BY NAME SELECT b FROM u", None),
+        ("PIVOT t ON x USING sum(y)", None),
+        ("VALUES (1)", None),
+    ],
+)
+def test_the_columns_a_select_list_names(sql: str, columns: tuple[str, ...] | None) -> None:
+    assert analyse(sql, "a.sql").columns == columns
+
+
+def test_columns_are_remembered() -> None:
+    known: dict[str, duck.Found] = {}
+    for _ in range(2):
+        assert analyse("SELECT a FROM t", "a.sql", known=known).columns == ("a",)

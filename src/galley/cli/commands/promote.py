@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -41,6 +42,21 @@ def promote(
             help="The environment to change.",
         ),
     ] = PRODUCTION,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="DATE",
+            help="Of windowed steps that changed make only the windows from DATE on anew.",
+        ),
+    ] = None,
+    forward_only: Annotated[
+        bool,
+        typer.Option(
+            "--forward-only",
+            help="Of windowed steps that changed make no window anew, only missing ones.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would happen.")
     ] = False,
@@ -51,11 +67,13 @@ def promote(
     """Bring this code, and the data it makes, to an environment.
 
     What the kitchen proved with the same code, settings and inputs is adopted; the rest runs again.
-    Tests hold the gate, and code and tables change together.
+    Tests hold the gate, and code and tables change together. Where a windowed step changed, all
+    its windows are made anew; with --since or --forward-only earlier ones stay as they are.
     """
+    keep = _Keep(since, forward_only)
     if dry_run:
         session = open_session(project)
-        _, facts = _planned(session, source, target, as_json)
+        _, facts = _planned(session, source, target, keep, as_json)
         if as_json:
             screen.print_json(facts)
         return
@@ -63,7 +81,7 @@ def promote(
         from galley.cli.driving import drive
 
         session = open_session(project)
-        promotion, _ = _planned(session, source, target, as_json)
+        promotion, _ = _planned(session, source, target, keep, as_json)
         if not screen.confirmed(f"Promote to {target}?", yes=yes, refusal=_unasked):
             screen.note(f"nothing was changed; {target} is untouched")
             raise typer.Exit(1)
@@ -73,8 +91,16 @@ def promote(
     raise typer.Exit(status)
 
 
+@dataclass(frozen=True, slots=True)
+class _Keep:
+    """Which windows that other code made stay as they are."""
+
+    since: str | None
+    forward_only: bool
+
+
 def _planned(
-    session: Session, source: str | None, target: str, as_json: bool
+    session: Session, source: str | None, target: str, keep: _Keep, as_json: bool
 ) -> tuple[Promotion, Facts]:
     manifest, checkout = session.manifest, session.checkout
     kitchen = session.ref_name(source)
@@ -84,7 +110,14 @@ def _planned(
     session.ensure()
     with session.home.database.write() as connection:
         promotion = plan_promotion(
-            connection, session.home, manifest, checkout, source=kitchen, target=target
+            connection,
+            session.home,
+            manifest,
+            checkout,
+            source=kitchen,
+            target=target,
+            since=keep.since,
+            forward_only=keep.forward_only,
         )
         plan = plan_launch(connection, session.home, promotion.launch, session.site.probe)
         differs = (
@@ -109,12 +142,15 @@ def _answer(promotion: Promotion, plan: Plan, differs: list[Facts]) -> Facts:
         "code_version": promotion.launch.manifest.hash,
         "code": [{"step": one.step, "change": one.change} for one in promotion.code],
         "left_over": list(promotion.left_over),
+        "since": promotion.launch.request.since,
+        "forward_only": promotion.launch.request.forward_only,
         "steps": [
             {
                 "name": step.name,
                 "action": step.move.value,
                 "why": step.why,
                 "windows": [str(span) for span in step.spans],
+                "remade": step.remade,
             }
             for step in plan.steps
         ],
@@ -132,19 +168,38 @@ def _print(promotion: Promotion, plan: Plan, differs: list[Facts]) -> None:
     if promotion.code:
         signs = {"added": "+", "removed": "-", "changed": "~"}
         _say("code: " + ", ".join(f"{signs[one.change]}{one.step}" for one in promotion.code))
-    else:
+    elif promotion.present in (None, promotion.launch.manifest.hash):
         _say("code: unchanged")
+    else:
+        _say("code: no step's own code changed; tests, options or settings did")
     if promotion.left_over:
         _say(f"! no step makes these any more; they are kept: {', '.join(promotion.left_over)}")
     console.print()
     print_steps(plan)
     runs = sum(step.move is Move.RUN for step in plan.steps)
     _say(f"{words.plural(runs, 'step')} to run, {len(plan.steps) - runs} adopted or unchanged")
+    _say_remade(promotion, plan)
     if differs:
         console.print()
         _say(f"{promotion.target.name} compared with {source}:", "bold")
         print_diff(differs)
     console.print()
+
+
+def _say_remade(promotion: Promotion, plan: Plan) -> None:
+    """Which windows that are there are made anew, and how to keep them."""
+    request = promotion.launch.request
+    said = ", ".join(f"{step.name} ({step.remade})" for step in plan.steps if step.remade)
+    if request.since is not None:
+        _say(f"windows before {request.since} stay as earlier code made them (--since)")
+    elif request.forward_only:
+        _say("windows that are there stay as earlier code made them (--forward-only)")
+    elif said:
+        _say(
+            f"! windows that {promotion.target.name} has are made anew: {said}; to keep them: "
+            "--since DATE or --forward-only",
+            "yellow",
+        )
 
 
 def _say(text: str, style: str = "") -> None:

@@ -14,7 +14,7 @@ from galley.clock import iso
 from galley.environments import rollback as rolling
 from galley.environments.inspect import Facts, return_facts
 from galley.errors import UsageError
-from galley.lake.model import Commit
+from galley.lake.model import Commit, CommitKind
 from galley.lake.rollback import RollbackPlan, plan_rollback
 
 
@@ -61,7 +61,7 @@ def rollback(
             connection, session.project, ref, now=session.now(), to=to, tables=tables
         )
         returns = return_facts(connection, plan)
-        holds = sorted(rolling.pipelines_concerned(connection, plan))
+        holds = sorted({name for name, _ in rolling.pipelines_concerned(connection, plan)})
     if not as_json:
         session.tell(plan.ref)
         _print(session, plan, returns, holds)
@@ -78,9 +78,7 @@ def rollback(
     if as_json:
         screen.print_json(answer(plan, returns, holds, commit))
         return
-    text = (
-        f"✓ {ref} shows commit {words.short(plan.to.id)} again, as commit {words.short(commit.id)}"
-    )
+    text = f"✓ {ref} shows {_shown(plan)} again, as commit {words.short(commit.id)}"
     screen.out().print(text, style="bold green", markup=False, soft_wrap=True)
 
 
@@ -113,18 +111,32 @@ def answer(
     }
 
 
+def _shown(plan: RollbackPlan) -> str:
+    """What is seen again: a commit, or some tables as they were there."""
+    commit = f"commit {words.short(plan.to.id)}"
+    return f"{', '.join(plan.tables)} of {commit}" if plan.tables else commit
+
+
 def _print(session: Session, plan: RollbackPlan, returns: list[Facts], holds: list[str]) -> None:
     console = screen.out()
     made = words.ago(plan.to.created, session.now())
     console.print(
-        f"{plan.ref.name} will show commit {words.short(plan.to.id)} ({made}) again:", markup=False
+        f"{plan.ref.name} will show {_shown(plan)} ({made}) again:", markup=False, soft_wrap=True
     )
-    screen.table(
-        ("table", "rows now", "rows after"), map(_return, returns), right=("rows now", "rows after")
-    )
-    console.print()
+    if returns:
+        heads = ("table", "rows now", "rows after")
+        screen.table(heads, map(_return, returns), right=heads[1:])
+        console.print()
+    if plan.code_returns:
+        before, after = (
+            words.short(one) or "none" for one in (plan.code_before, plan.code_version)
+        )
+        stay = "" if returns else "; the tables stay as they are"
+        console.print(f"code version: {before} → {after}{stay}", markup=False, soft_wrap=True)
+        console.print()
     console.print("taken back:", style="bold")
-    for one in plan.taken_back:
+    publishes = [one for one in plan.going if one.kind is not CommitKind.ROLLBACK]
+    for one in publishes or plan.going:
         when = words.ago(one.created, session.now())
         text = f"  {words.short(one.id)} {one.kind.value} by {one.author}, {when}: {one.message}"
         console.print(text, markup=False, soft_wrap=True)

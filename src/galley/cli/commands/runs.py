@@ -11,11 +11,12 @@ import typer
 from galley.cli import complete, options, screen, words
 from galley.cli.commands.show import show as show_run
 from galley.cli.lazy import new_app
-from galley.cli.session import open_session
+from galley.cli.session import Session, open_session
 from galley.cli.warming import warm_pool
+from galley.cli.wishes import known_name
 from galley.environments import inspect_runs, resume
 from galley.environments.inspect import Facts
-from galley.errors import UsageError
+from galley.errors import DefinitionError, UsageError
 from galley.runs import records
 from galley.runs.model import RunState
 
@@ -59,11 +60,14 @@ def runs(
             limit=limit,
         )
         facts = inspect_runs.list_facts(connection, found, session.now())
+    if not facts:
+        _check_filters(session, ref, pipeline)
     if as_json:
         screen.print_json({"project": session.project, "runs": facts})
         return
     if not facts:
-        screen.out().print("no runs yet: galley run")
+        asked = ref or pipeline or state
+        screen.out().print("no such runs" if asked else "no runs yet: galley run")
         return
     _print(facts)
 
@@ -114,6 +118,24 @@ def parse_duration(text: str) -> int:
     if found is None or int(found[1]) == 0:
         raise UsageError(f"{text!r} is no length of time", hint="30m, 12h, 7d or 2w")
     return int(found[1]) * _UNITS[found[2]]
+
+
+def _check_filters(session: Session, ref: str | None, pipeline: str | None) -> None:
+    """Raise NotFoundError for a pipeline or a ref that there is none of."""
+    from galley.lake import refs
+
+    session.ensure()
+    with session.home.database.read() as connection:
+        ran = inspect_runs.pipelines_run(connection, session.project)
+        if ref is not None and ref != session.ref_name(None):
+            refs.get_ref(connection, session.project, ref)
+    if pipeline is None or pipeline in ran:
+        return
+    try:
+        defined = tuple(session.manifest.pipelines)
+    except DefinitionError:
+        defined = ()
+    known_name(pipeline, {*ran, *defined}, "pipeline")
 
 
 def _about(run: Facts) -> str:

@@ -20,12 +20,10 @@ from galley.cli.summary import fitting_table
 from galley.cli.wishes import parse_variables
 from galley.environments.reading import Reader, parse_question
 from galley.errors import StorageError, UsageError
-from galley.lake import exporting
 from galley.runs.runner.preview import plain
 
 if TYPE_CHECKING:
     from galley.lake.handle import Table
-    from galley.lake.model import Target
 
 SHOWN = 50
 """Rows that are shown on a screen unless more are asked for."""
@@ -73,11 +71,11 @@ def sql(
         ) as reader:
             table = reader.ask(question, _values(parameter))
             if as_json:
-                _print_object(target, table)
+                _print_object(reader, table)
             elif form is Format.TABLE:
-                _print_table(table, limit)
+                _print_table(reader, table, limit)
             else:
-                _write(table, form, folder, output)
+                _write(reader, table, form, folder, output)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -97,7 +95,7 @@ def _format(form: Format, output: Path | None) -> Format:
 def _values(texts: list[str] | None) -> dict[str, object]:
     """Parameters as typed: numbers become numbers, everything else stays text."""
     found: dict[str, object] = {}
-    for name, text in parse_variables(texts or ()).items():
+    for name, text in parse_variables(texts or (), "--param").items():
         found[name] = _number(text)
     return found
 
@@ -111,20 +109,26 @@ def _number(text: str) -> object:
     return text
 
 
-def _print_object(target: Target, table: Table) -> None:
-    rows = exporting.fetch(table)
+def _print_object(reader: Reader, table: Table) -> None:
+    rows = reader.fetch(table)
     names = [name for name, _ in rows.columns]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(
+            f"two columns are named {twice}, and a JSON object holds one of a name",
+            hint=f"give one another name: AS {twice}_2",
+        )
     answer: dict[str, Any] = {
-        "ref": target.ref,
-        "commit": target.commit,
+        "ref": reader.target.ref,
+        "commit": reader.target.commit,
         "columns": [{"name": name, "type": type_} for name, type_ in rows.columns],
         "rows": [dict(zip(names, map(plain, row), strict=True)) for row in rows.rows],
     }
     screen.print_json(answer)
 
 
-def _print_table(table: Table, limit: int) -> None:
-    found = exporting.fetch(table, limit)
+def _print_table(reader: Reader, table: Table, limit: int) -> None:
+    found = reader.fetch(table, limit)
     names = [name for name, _ in found.columns]
     rows = [[words.value(cell) for cell in row] for row in found.rows]
     if not sys.stdout.isatty():
@@ -140,10 +144,10 @@ def _print_table(table: Table, limit: int) -> None:
         screen.note("no rows")
 
 
-def _write(table: Table, form: Format, folder: Path, output: Path | None) -> None:
+def _write(reader: Reader, table: Table, form: Format, folder: Path, output: Path | None) -> None:
     """Write beside the target and move it there, so that nobody sees half a file."""
     made = folder / f"rows.{form.value}"
-    count = exporting.write(table, made, form.value)
+    count = reader.write(table, made, form.value)
     if output is None:
         with made.open("rb") as source:
             shutil.copyfileobj(source, sys.stdout.buffer)

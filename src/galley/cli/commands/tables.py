@@ -9,9 +9,10 @@ import typer
 
 from galley.cli import complete, options, screen, words
 from galley.cli.lazy import new_app
-from galley.cli.session import open_session
+from galley.cli.session import Session, open_session
 from galley.clock import iso
 from galley.environments import inspect
+from galley.errors import DefinitionError
 from galley.lake import refs
 from galley.runs import findings
 
@@ -107,6 +108,8 @@ def metrics(
     name = table.lower()
     with session.home.database.read() as connection:
         stored = findings.metrics_of(connection, session.project, name, limit=limit)
+        if not stored:
+            inspect.check_table(connection, session.project, name, _made(session))
     found = [_metric(row) for row in stored]
     if as_json:
         screen.print_json({"table": name, "metrics": found})
@@ -124,6 +127,15 @@ def metrics(
         for one in found
     ]
     screen.table(("column", "metric", "value", "when"), rows, right=("value",))
+
+
+def _made(session: Session) -> set[str]:
+    """The tables that the project's steps make, as far as its definitions can be read."""
+    try:
+        steps = session.manifest.steps.values()
+    except DefinitionError:
+        return set()
+    return {table for step in steps for table in step.outputs}
 
 
 def marks(table: Mapping[str, Any]) -> str:

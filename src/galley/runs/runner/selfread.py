@@ -11,10 +11,10 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from galley.lake.engine_errors import place_in, qualified_column
 from galley.lake.types import quote, to_duckdb
 from galley.runs.protocol import StepTask
 from galley.runs.runner.session import columns_of_query
-from galley.runs.runner.statement import place_in, qualified_column
 
 if TYPE_CHECKING:
     import duckdb

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from galley.lake import reading
+from galley.lake import reading, spare
 from galley.lake.model import Format
 from galley.lake.types import Field, from_duckdb
+from galley.runs import processes
 from galley.runs.protocol import StepTask
 
 if TYPE_CHECKING:
     import duckdb
+
+_LARGE = 512 << 20
+"""Bytes of a process whose databases are not left open."""
 
 
 @contextmanager
@@ -27,7 +32,15 @@ def session(
     try:
         yield connection
     finally:
+        _put_away(connection)
+
+
+def _put_away(connection: duckdb.DuckDBPyConnection) -> None:
+    """Close it when nobody waits, unless it may hold memory that the metrics need."""
+    if processes.resident(os.getpid()) > _LARGE:
         connection.close()
+    else:
+        spare.put_away(connection)
 
 
 def open_session(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from galley.errors import GalleyError, StepError, VariableError, Where
+from galley.lake.engine_errors import Place, place_in, qualified_column
 from galley.lake.types import literal
 from galley.lake.warehouse import errno_in, storage_error
 from galley.project.model import Step
@@ -19,14 +20,11 @@ from galley.project.sqltext import Token, statements, tokens
 if TYPE_CHECKING:
     import duckdb
 
-_LINE = re.compile(r"\n\n?LINE (\d+): (.*)\n( *)\^", re.DOTALL)
 _KIND = re.compile(r"^(?:Binder|Catalog|Parser|Invalid Input|Conversion|Not implemented) Error: ")
 _CANDIDATES = re.compile(r"Candidate bindings: (.*)")
 _MEANT = re.compile(r'Did you mean "([^"]*)"')
 _COLUMN = re.compile(r'[Cc]olumn "([^"]+)"')
 _TABLE = re.compile(r"Table with name (\S+) does not exist")
-_NO_TABLE = re.compile(r'Referenced table "[^"]+" not found')
-_QUALIFIED = re.compile(r'"?(\w+)"?\."?(\w+)"?')
 _PARAMETER = re.compile(r"\$(\w+)")
 
 
@@ -120,25 +118,6 @@ def sql_errors(statement: Statement, tables: tuple[str, ...]) -> Iterator[None]:
         raise translated(cause, statement, tables) from cause
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where DuckDB says an error is: the line, its text (or part of it), and what it points at."""
-
-    line: int
-    shown: str
-    pointed: str
-    start: int
-
-
-def place_in(message: str) -> Place | None:
-    """The place that DuckDB's message shows, with a caret below the line."""
-    found = _LINE.search(message)
-    if found is None:
-        return None
-    whole = f"LINE {found[1]}: {found[2]}"
-    return Place(int(found[1]), found[2], whole[len(found[3]) :], found.start())
-
-
 def translated(error: duckdb.Error, statement: Statement, tables: tuple[str, ...]) -> GalleyError:
     """DuckDB's error as one of ours, with the place and the nearest right name."""
     text = str(error)
@@ -157,14 +136,6 @@ def translated(error: duckdb.Error, statement: Statement, tables: tuple[str, ...
         )
     said = _no_column(message, place, tables) or message.splitlines()[0]
     return StepError(said, where=where, hint=_hint(message, tables))
-
-
-def qualified_column(message: str, place: Place | None) -> tuple[str, str] | None:
-    """The table and column where DuckDB misses ``table.column`` and says it misses the table."""
-    if place is None or not _NO_TABLE.search(message):
-        return None
-    found = _QUALIFIED.match(place.pointed)
-    return (found[1].lower(), found[2].lower()) if found else None
 
 
 def _no_column(message: str, place: Place | None, tables: tuple[str, ...]) -> str | None:

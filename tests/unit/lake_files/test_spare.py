@@ -1,0 +1,67 @@
+"""Databases opened ahead and closed behind: never one for two attempts."""
+
+import os
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+
+from galley.lake import spare
+
+
+@pytest.fixture
+def no_shelf() -> Iterator[None]:
+    """No shelf at the beginning, and none at the end."""
+    spare._shelves.pop(os.getpid(), None)
+    yield
+    shelf = spare._shelves.pop(os.getpid(), None)
+    if shelf is not None and shelf.fresh is not None:
+        shelf.fresh.close()
+
+
+def closed(connection: duckdb.DuckDBPyConnection) -> bool:
+    try:
+        connection.execute("SELECT 1")
+    except duckdb.ConnectionException:
+        return True
+    return False
+
+
+@pytest.mark.usefixtures("no_shelf")
+def test_a_spare_is_taken_once() -> None:
+    spare.keep()
+    first, second = spare.take(), spare.take()
+    first.execute("CREATE TABLE t AS SELECT 1")
+    with pytest.raises(duckdb.CatalogException):
+        second.execute("FROM t")
+    first.close()
+    second.close()
+
+
+@pytest.mark.usefixtures("no_shelf")
+def test_what_was_used_is_closed_at_rest_and_before_the_next() -> None:
+    spare.keep()
+    for closes in (spare.keep, spare.take):
+        used = spare.take()
+        spare.put_away(used)
+        assert not closed(used)
+        closes()
+        assert closed(used)
+
+
+@pytest.mark.usefixtures("no_shelf")
+def test_without_rest_it_is_closed_at_once() -> None:
+    used = spare.take()
+    spare.put_away(used)
+    assert closed(used)
+
+
+@pytest.mark.usefixtures("no_shelf")
+def test_a_forked_process_has_no_spare(monkeypatch: pytest.MonkeyPatch) -> None:
+    spare.keep()
+    mine = spare._shelves[os.getpid()].fresh
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    other = spare.take()
+    assert other is not mine
+    spare.put_away(other)
+    assert closed(other)
