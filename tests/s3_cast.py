@@ -71,7 +71,7 @@ class Store:
         self.raw.create_bucket(Bucket=self.bucket)
         return self
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         found = self.raw.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix).get("Contents", [])
         return [one["Key"] for one in found]
 

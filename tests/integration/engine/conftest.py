@@ -27,11 +27,8 @@ def works(request: pytest.FixtureRequest, tmp_path: Path, warm: WarmPool) -> Ite
 
     With the parameter ``store`` its tables stand in an object store.
     """
-    stored = (
-        getattr(request, "param", __import__("os").environ.get("TEST_WORKS", "folder")) == "store"
-    )
     found = Works(tmp_path, warm)
-    if stored:
+    if getattr(request, "param", "folder") == "store":
         found.store = request.getfixturevalue("store")
     yield found
     assert violations(found.home) == []

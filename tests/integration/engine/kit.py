@@ -34,6 +34,10 @@ from galley.runs.verdict import Verdict
 from tests.s3_cast import Store
 
 KITCHEN = "kitchen/ana"
+EVERYWHERE = pytest.mark.parametrize(
+    "works", ["folder", pytest.param("store", marks=pytest.mark.s3)], indirect=True
+)
+"""The test runs once with the tables in the home and once with them in an object store."""
 SLOTS = 2
 Row = tuple[Any, ...]
 

@@ -115,7 +115,7 @@ def test_a_write_that_goes_on_failing_leaves_nothing(behind, proxy, store, what,
     assert said in caught.value.message
     assert "nothing was published" in caught.value.message
     assert caught.value.hint
-    assert (store.keys(), store.uploads()) == ([], [])
+    assert (store.names(), store.uploads()) == ([], [])
 
 
 def test_a_lost_reply_to_the_completion_is_settled_by_looking(behind, proxy, store):

@@ -36,9 +36,9 @@ def test_an_object_is_there_only_once_it_is_sealed(files, store, size):
     for at in range(0, size, 3 * MIB):
         assert upload.write(data[at : at + 3 * MIB]) == len(data[at : at + 3 * MIB])
     upload.close()
-    assert store.keys() == []
+    assert store.names() == []
     files.seal([path])
-    assert store.raw.get_object(Bucket=store.bucket, Key=store.keys()[0])["Body"].read() == data
+    assert store.raw.get_object(Bucket=store.bucket, Key=store.names()[0])["Body"].read() == data
     assert files.digest(path) == hashlib.sha256(data).hexdigest()
     assert (files.size(path), store.uploads()) == (size, [])
 
@@ -48,7 +48,7 @@ def test_what_is_discarded_leaves_nothing(files, store):
     upload.write(content(12 * MIB))
     assert store.uploads() == [f"{store.prefix}/t/a-0.bin"]
     files.discard(f"{store.root}/t/a-")
-    assert (store.keys(), store.uploads()) == ([], [])
+    assert (store.names(), store.uploads()) == ([], [])
 
 
 def test_an_attempt_is_removed_with_what_another_process_began(files, store):
@@ -59,7 +59,7 @@ def test_an_attempt_is_removed_with_what_another_process_began(files, store):
     assert [one.path for one in files.unfinished(f"{store.root}/p")] == [f"s3://lake/{key}"]
     files.remove_attempt(f"{store.root}/p/t-1", "att")
     assert store.uploads() == []
-    assert store.keys() == [f"{store.prefix}/p/t-1/metadata/other.metadata.json"]
+    assert store.names() == [f"{store.prefix}/p/t-1/metadata/other.metadata.json"]
 
 
 def test_memory_is_bounded_by_parts_under_way(files, store, monkeypatch):
@@ -91,7 +91,7 @@ def test_an_object_of_too_many_parts_is_refused(files, store, monkeypatch):
         files.create(f"{store.root}/big.bin") as target,
     ):
         target.write(content(16 * MIB))
-    assert (store.keys(), store.uploads()) == ([], [])
+    assert (store.names(), store.uploads()) == ([], [])
 
 
 def test_a_footer_larger_than_what_is_kept_is_read_from_the_store(files, store, monkeypatch):
