@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from galley import clock
@@ -32,12 +33,15 @@ from galley.runs import tables as runs_tables
 from galley.runs.live import Site
 from galley.runs.pool import Pool, PoolSettings
 from galley.runs.runner.probe import probe
-from galley.settings import ENTRY, PRELOAD
+from galley.settings import ENTRY, PRELOAD, STORE_PRELOAD
 from galley.settings import home_path as home_path
 from galley.settings import slots as slots
 
 TABLES = (governance_tables, lake_tables, runs_tables)
 """The modules whose tables make up the schema."""
+
+KEPT_PLACE = "warehouse.at"
+"""The file of a home that says where its tables stand, if not in it."""
 
 
 def actor() -> Actor:
@@ -134,7 +138,7 @@ def _refuse_emptied(path: Path) -> None:
 
 def _keep_place(path: Path, root: str) -> None:
     """Remember where the tables stand: another place would hold none of them."""
-    own, kept = path / "warehouse", path / "warehouse.at"
+    own, kept = path / "warehouse", path / KEPT_PLACE
     before = kept.read_text("utf-8").strip() if kept.exists() else None
     if before is None and root != str(own):
         before = str(own) if any(own.iterdir()) else None
@@ -165,7 +169,10 @@ def make_site(home: Home, slots: int) -> Site:
 
 def make_pool(home_folder: Path, slots: int) -> Pool:
     """The worker processes of a home, not started yet."""
-    settings = PoolSettings(slots=slots, log_dir=home_folder / "logs", entry=ENTRY, preload=PRELOAD)
+    preload = PRELOAD
+    if (home_folder / KEPT_PLACE).exists() and find_spec("botocore"):
+        preload += STORE_PRELOAD
+    settings = PoolSettings(slots=slots, log_dir=home_folder / "logs", entry=ENTRY, preload=preload)
     return Pool(settings)
 
 

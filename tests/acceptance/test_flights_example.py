@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -124,8 +125,9 @@ def check_year(project: Project) -> None:
     assert found == {"n": DEPARTURES - LAST_DAY, "cancelled": 8_239, "unlisted": 7_574}
     [sums] = rows(project, "SELECT sum(flights) AS n, count(*) AS months FROM carrier_month")
     assert sums == {"n": DEPARTURES - LAST_DAY, "months": 185}
-    pages = list(project.folder.glob(".galley/warehouse/flights/report-*/files/*.html"))
-    assert "<svg" in pages[0].read_text("utf-8")
+    if "GALLEY_WAREHOUSE" not in os.environ:
+        pages = list(project.folder.glob(".galley/warehouse/flights/report-*/files/*.html"))
+        assert "<svg" in pages[0].read_text("utf-8")
 
 
 def check_stopped(run: dict[str, Any]) -> None:

@@ -44,17 +44,12 @@ def _bucket(name: str, access: Access, _process: int) -> Bucket:
     return Bucket(name, access)
 
 
-class ObjectFiles:
-    """Files as objects of a bucket, all below ``root``."""
+class _Root:
+    """Paths below ``s3://bucket/prefix`` as keys of the bucket."""
 
-    def __init__(self, root: str, access: Access) -> None:
+    def __init__(self, root: str, bucket: Bucket) -> None:
         self.root = root
-        self._bucket = _bucket(root.removeprefix(SCHEME).partition("/")[0], access, os.getpid())
-        self._senders = ThreadPoolExecutor(_SENDERS, thread_name_prefix="upload")
-        self._writing: dict[str, Upload] = {}
-        self._footers: dict[str, bytes] = {}
-        self._digests: dict[str, str] = {}
-        self._sizes: dict[str, int] = {}
+        self.bucket = bucket
 
     def key(self, path: str) -> str:
         """The key of a path. Raises ``PermissionError`` for one that is not below the root."""
@@ -62,19 +57,67 @@ class ObjectFiles:
             raise OSError(errno.EACCES, f"it is not below {self.root}", path)
         return path.removeprefix(SCHEME).partition("/")[2]
 
+    def path(self, key: str) -> str:
+        """The path of a key."""
+        return f"{SCHEME}{self.bucket.name}/{key}"
+
+    def listed(self, prefix: str) -> Iterator[Found]:
+        """Every object whose path begins so."""
+        for one in self.bucket.listing(self.key(prefix)):
+            yield replace(one, path=self.path(one.path))
+
+    def abort(self, prefix: str) -> None:
+        """Give up every upload under way to paths that begin so, whoever began it."""
+        for key, upload, _ in list(self.bucket.uploads(self.key(prefix))):
+            with suppress(FileNotFoundError):  # it has ended meanwhile
+                self.bucket.abort(key, upload)
+
+
+class _Known:
+    """What is known of objects: sizes, and of those just written their digests and footers."""
+
+    def __init__(self) -> None:
+        self.sizes: dict[str, int] = {}
+        self.digests: dict[str, str] = {}
+        self.footers: dict[str, bytes] = {}
+
+    def keep(self, path: str, size: int) -> None:
+        """Remember a size; what was remembered long ago goes."""
+        self.sizes[path] = size
+        for known in (self.sizes, self.digests, self.footers):
+            while len(known) > _KNOWN:
+                known.pop(next(iter(known)))
+
+    def forget(self, path: str) -> None:
+        """The object is gone."""
+        for known in (self.sizes, self.digests, self.footers):
+            known.pop(path, None)
+
+
+class ObjectFiles:
+    """Files as objects of a bucket, all below ``root``."""
+
+    def __init__(self, root: str, access: Access) -> None:
+        name = root.removeprefix(SCHEME).partition("/")[0]
+        self._bucket = _bucket(name, access, os.getpid())
+        self._root = _Root(root, self._bucket)
+        self._known = _Known()
+        self._senders = ThreadPoolExecutor(_SENDERS, thread_name_prefix="upload")
+        self._writing: dict[str, Upload] = {}
+
     def read(self, path: str) -> bytes:
         """All of a small object."""
-        return self._bucket.read(self.key(path))
+        return self._bucket.read(self._root.key(path))
 
     def read_range(self, path: str, start: int, length: int) -> bytes:
         """A piece of an object."""
-        return self._bucket.read(self.key(path), start, length) if length > 0 else b""
+        return self._bucket.read(self._root.key(path), start, length) if length > 0 else b""
 
     @contextmanager
     def ending(self, path: str) -> Iterator[tuple[BinaryIO, int]]:
         """The object's last bytes, at least its Parquet footer, and its size."""
         size = self.size(path)
-        tail = self._footers.pop(path, None)
+        tail = self._known.footers.pop(path, None)
         if tail is None:
             tail = self.read_range(path, max(size - TAIL_BYTES, 0), TAIL_BYTES)
         footer = _footer_bytes(tail)
@@ -84,27 +127,27 @@ class ObjectFiles:
 
     def digest(self, path: str) -> str:
         """The SHA-256 of an object, known for one that was just written."""
-        known = self._digests.get(path)
+        known = self._known.digests.get(path)
         return known or hashlib.sha256(self.read(path)).hexdigest()
 
     def size(self, path: str) -> int:
         """How many bytes an object has."""
-        if path not in self._sizes:
-            self._remember(path, self._bucket.size(self.key(path)))
-        return self._sizes[path]
+        if path not in self._known.sizes:
+            self._known.keep(path, self._bucket.size(self._root.key(path)))
+        return self._known.sizes[path]
 
     def knows(self, path: str) -> bool:
         """Whether this process has written or read the object."""
-        return path in self._sizes
+        return path in self._known.sizes
 
     def write(self, path: str, content: bytes) -> None:
         """Write a small object."""
-        self._bucket.put(self.key(path), content)
-        self._remember(path, len(content))
+        self._bucket.put(self._root.key(path), content)
+        self._known.keep(path, len(content))
 
     def begin(self, path: str) -> Upload:
         """Begin an object, for the engine; ``seal`` ends it."""
-        upload = Upload(self._bucket, self.key(path), self._senders)
+        upload = Upload(self._bucket, self._root.key(path), self._senders)
         self._writing[path] = upload
         return upload
 
@@ -138,10 +181,10 @@ class ObjectFiles:
             upload = self._writing[path]
             upload.complete()
             del self._writing[path]
-            self._footers[path] = upload.tail[-_footer_bytes(upload.tail) :]
+            self._known.footers[path] = upload.tail[-_footer_bytes(upload.tail) :]
             if upload.digest:
-                self._digests[path] = upload.digest
-            self._remember(path, upload.size)
+                self._known.digests[path] = upload.digest
+            self._known.keep(path, upload.size)
 
     def discard(self, prefix: str) -> None:
         """Abort what the engine has begun under names that begin so."""
@@ -156,48 +199,29 @@ class ObjectFiles:
         gone = list(paths)
         for path in gone:
             self.discard(path)
-            for known in (self._sizes, self._digests, self._footers):
-                known.pop(path, None)
-        self._bucket.remove([self.key(path) for path in gone])
+            self._known.forget(path)
+        self._bucket.remove([self._root.key(path) for path in gone])
 
     def remove_attempt(self, folder: str, attempt: str) -> None:
         """Remove what an attempt wrote below a table's folder, and the parts it had sent."""
         for name in attempt_names(attempt):
             prefix = f"{folder}/{name}"
             self.discard(prefix)
-            self.remove([one.path for one in self._listed(prefix)])
-            self._abort(prefix)
+            self.remove([one.path for one in self._root.listed(prefix)])
+            self._root.abort(prefix)
 
     def listing(self, folder: str) -> Iterator[Found]:
         """Every object below a folder."""
-        return self._listed(f"{folder}/")
+        return self._root.listed(f"{folder}/")
 
     def unfinished(self, folder: str) -> Iterator[Found]:
         """Objects that somebody began to upload and has neither completed nor aborted."""
-        for key, _, begun in self._bucket.uploads(f"{self.key(f'{folder}/')}"):
-            yield Found(self._path(key), 0, begun)
+        for key, _, begun in self._bucket.uploads(f"{self._root.key(f'{folder}/')}"):
+            yield Found(self._root.path(key), 0, begun)
 
     def abandon(self, path: str) -> None:
         """Give up every unfinished upload of one object, whoever began it."""
-        self._abort(path)
-
-    def _abort(self, prefix: str) -> None:
-        for key, upload, _ in list(self._bucket.uploads(self.key(prefix))):
-            with suppress(FileNotFoundError):  # it has ended meanwhile
-                self._bucket.abort(key, upload)
-
-    def _listed(self, prefix: str) -> Iterator[Found]:
-        for one in self._bucket.listing(self.key(prefix)):
-            yield replace(one, path=self._path(one.path))
-
-    def _path(self, key: str) -> str:
-        return f"{SCHEME}{self._bucket.name}/{key}"
-
-    def _remember(self, path: str, size: int) -> None:
-        self._sizes[path] = size
-        for known in (self._sizes, self._digests, self._footers):
-            while len(known) > _KNOWN:
-                known.pop(next(iter(known)))
+        self._root.abort(path)
 
 
 def _footer_bytes(tail: bytes) -> int:

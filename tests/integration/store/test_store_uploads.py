@@ -3,13 +3,15 @@
 import hashlib
 import io
 import threading
+from itertools import count
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from galley.lake import uploads
+from galley.lake import copying, reading, uploads
 from galley.lake.objects import ObjectFiles
+from galley.lake.writing import TableWrite, WriteJob
 from tests.s3_cast import Store
 
 pytestmark = pytest.mark.s3
@@ -105,6 +107,22 @@ def test_a_footer_larger_than_what_is_kept_is_read_from_the_store(files, store, 
     with files.ending(path) as (source, size):
         assert pq.read_metadata(source).num_columns == 200
     assert size == len(target.getvalue())
+
+
+def test_large_results_roll_over_into_several_objects(files, store, monkeypatch):
+    monkeypatch.setattr(copying, "FILE_BYTES", 2 * MIB)
+    numbers = count(1)
+    job = WriteJob(store.warehouse, "p", "t", "abcdefghijkl", "att", None, "table")
+    write = TableWrite(job, lambda table, keys, least: tuple(next(numbers) for _ in keys))
+    with reading.connect(threads=2, memory=1 << 28, scratch=None, warehouse=job.warehouse) as con:
+        assert write.write_query(con, "SELECT hash(i) AS a FROM range(1000000) t(i)", {}) == 1000000
+        version = write.finish().version
+        assert version is not None
+        reading.mount(con, job.warehouse, {"t": version}, project="p")
+        assert con.execute("SELECT count(DISTINCT a) FROM t").fetchall() == [(1_000_000,)]
+    stored = [name for name in store.names() if name.endswith(".parquet")]
+    assert len(stored) == len(version.intent.files) > 1
+    assert store.uploads() == []
 
 
 def test_nothing_outside_of_the_warehouse_is_reached(files, store):
