@@ -169,7 +169,7 @@ def make_site(home: Home, slots: int) -> Site:
 
 def make_pool(home_folder: Path, slots: int) -> Pool:
     """The worker processes of a home, not started yet."""
-    preload = PRELOAD
+    preload: tuple[str, ...] = PRELOAD
     if (home_folder / KEPT_PLACE).exists() and find_spec("botocore"):
         preload += STORE_PRELOAD
     settings = PoolSettings(slots=slots, log_dir=home_folder / "logs", entry=ENTRY, preload=preload)
