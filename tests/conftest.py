@@ -4,6 +4,7 @@ import atexit
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,13 +12,15 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import URL, create_engine, text
 
+from tests.s3_cast import Store, moto
+
 settings.register_profile("galley", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("galley")
 
 
 def pytest_configure() -> None:
     """Nothing set for a developer's own Galley reaches a test."""
-    for name in [name for name in os.environ if name.startswith("GALLEY_")]:
+    for name in [name for name in os.environ if name.startswith(("GALLEY_", "AWS_"))]:
         del os.environ[name]
 
 
@@ -71,6 +74,25 @@ def db_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'galley.db'}"
     url: str = request.getfixturevalue("pg_url")
     return url
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The address of an object store of our own: moto's server."""
+    with moto() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def s3_bucket(s3_endpoint: str) -> Store:
+    """A bucket for all tests."""
+    return Store(s3_endpoint, "lake").create()
+
+
+@pytest.fixture
+def store(s3_bucket: Store) -> Store:
+    """A place of its own in a bucket, with nothing in it."""
+    return replace(s3_bucket, prefix=f"at/{uuid4().hex[:12]}")
 
 
 def _pg_url(socket: Path, database: str) -> str:

@@ -25,7 +25,6 @@ from galley.lake import collect, sweeping
 from galley.lake.collect import Item, Policy
 from galley.lake.rows import NAMES, batches
 from galley.lake.sweeping import Sweep
-from galley.lake.warehouse import Warehouse
 from galley.project.model import Retention
 from galley.runs import findings
 from galley.runs.model import RunState
@@ -114,7 +113,7 @@ def survey(
         stale = expiry.find_stale(connection, project, now, kept, policy)
         versions = collect.plan(connection, project, now, policy, pins, limit=MOST_VERSIONS)
     going = collect.places((*versions.doom, *versions.unfinished))
-    warehouse = Warehouse(home.warehouse)
+    warehouse = home.store
     every = [one for one in warehouse.list_folders(project) if one > after]
     looked = every[:folders]
     wanted = sorted({*looked, *map(sweeping.folder_of, going)})
@@ -216,7 +215,7 @@ def writers(connection: Connection, ids: Collection[str]) -> dict[str, bool]:
 def _sweep(home: Home, project: str, folder: str, going: Collection[str] = ()) -> Sweep:
     return sweeping.sweep(
         home.database,
-        Warehouse(home.warehouse),
+        home.store,
         project,
         folder,
         writers,
@@ -310,7 +309,7 @@ def _remove_from(home: Home, project: str, planned: Sweep, swept: _Swept) -> Non
         return
     shown = {path for path, _ in planned.files}
     going = [file for file in present.files if file[0] in shown]
-    warehouse = Warehouse(home.warehouse)
+    warehouse = home.store
     try:
         for some in batches(going, FILES):
             warehouse.remove(path for path, _ in some)

@@ -32,7 +32,6 @@ from galley.lake.model import (
     WindowEntry,
 )
 from galley.lake.tables import writer
-from galley.lake.warehouse import Warehouse
 
 HOUR = 3600 * 1_000_000
 LONGEST = 6 * HOUR
@@ -100,7 +99,7 @@ def compact(home: Home, project: str, wanted: Scattered) -> Compacted | None:
         id = _register(home, project)
         try:
             change = compacting.compact(
-                Warehouse(home.warehouse),
+                home.store,
                 project=project,
                 version=wanted.version,
                 ledger=wanted.ledger,
@@ -123,7 +122,7 @@ def compact(home: Home, project: str, wanted: Scattered) -> Compacted | None:
 
 
 def _of(home: Home, ref: Ref, table: str | None = None) -> list[Scattered]:
-    warehouse = Warehouse(home.warehouse)
+    warehouse = home.store
     with home.database.read() as connection:
         head = refs.get_ref(connection, ref.project, ref.name).head
         versions = trees.tree(connection, head)

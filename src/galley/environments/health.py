@@ -7,11 +7,9 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import text
 
@@ -20,10 +18,12 @@ from galley.environments import retention
 from galley.environments.home import Home
 from galley.environments.reading import remedy
 from galley.errors import GalleyError
+from galley.ids import new_id
 from galley.lake import refs, trees
+from galley.lake.bucket import SCHEME
 from galley.lake.model import Version
-from galley.lake.presence import Damage, damage_of, moved_from
-from galley.lake.warehouse import Warehouse
+from galley.lake.presence import Damage, Size, damage_of, moved_from
+from galley.lake.warehouse import Warehouse, storage_errors
 from galley.project.model import Retention
 from galley.runs import processes, records
 from galley.runs.lockfile import EngineLock
@@ -151,7 +151,8 @@ def _clock() -> Iterator[Check]:
 
 
 def _disk(home: Home) -> Iterator[Check]:
-    for name, folder in (("disk", home.warehouse), ("scratch", str(home.path / "scratch"))):
+    tables = str(home.path) if home.warehouse.startswith(SCHEME) else home.warehouse
+    for name, folder in (("disk", tables), ("scratch", str(home.path / "scratch"))):
         free = shutil.disk_usage(folder).free
         said = f"{free / 1e9:.1f} GB free at {folder}"
         if free < ROOM // 10:
@@ -163,20 +164,24 @@ def _disk(home: Home) -> Iterator[Check]:
 
 
 def _warehouse(home: Home) -> Iterator[Check]:
-    """How long it takes until a small file is safe on the disk."""
+    """How long it takes until a small file is safe, and whether it can be read and removed."""
+    store, name = home.store, f".doctor-{new_id()}"
+    path = store.absolute(f"{name}/{name}" if store.remote else name)
     started = time.perf_counter()
-    handle, path = tempfile.mkstemp(prefix=".doctor-", dir=home.warehouse)
-    try:
-        os.write(handle, b"\0" * 65_536)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-        Path(path).unlink(missing_ok=True)
-    passed = time.perf_counter() - started
-    said = f"64 kB written and synced in {passed * 1000:.1f} ms"
+    with storage_errors(f"trying {store.root}"):
+        try:
+            store.files.write(path, b"\0" * 65_536)
+            store.files.sync([path])
+            passed = time.perf_counter() - started
+            if store.remote:
+                store.files.read(path)
+                list(store.files.listing(store.absolute(name)))
+        finally:
+            store.files.remove([path])
+    said = f"64 kB written and safe in {passed * 1000:.1f} ms at {store.root}"
     if passed > SLOW:
-        hint = "every step waits for this: use a local disk"
-        yield Check("warehouse", WARN, said, hint)
+        nearer = "a store that is nearer" if store.remote else "a local disk"
+        yield Check("warehouse", WARN, said, f"every step waits for this: use {nearer}")
     else:
         yield Check("warehouse", OK, said)
 
@@ -186,13 +191,14 @@ def _files(home: Home, project: str | None) -> Iterator[Check]:
     if project is None:
         return
     versions, shown_by = _shown(home, project)
-    warehouse, looked_at = Warehouse(home.warehouse), set[str]()
+    warehouse, looked_at = home.store, set[str]()
+    sizes = _sizes(warehouse, project)
     found: list[Damage] = []
     seen = 0
     for version in versions:
         if len(looked_at) >= MOST_FILES:
             break
-        found += damage_of(warehouse, version, looked_at)
+        found += damage_of(warehouse, version, looked_at, sizes)
         seen += 1
     count = f"{len(looked_at):,} files of {seen:,} table versions looked at"
     rest = f"; {len(versions) - seen:,} further versions were not" if seen < len(versions) else ""
@@ -209,6 +215,22 @@ def _files(home: Home, project: str | None) -> Iterator[Check]:
     for damage in found[:MOST_DAMAGES]:
         who = ", ".join(shown_by[damage.version.location][:3])
         yield Check("files", FAIL, f"{damage}; shown by {who}", remedy(damage))
+
+
+def _sizes(warehouse: Warehouse, project: str) -> Size:
+    """Bytes by path; of an object store from one listing rather than object by object."""
+    if not warehouse.remote:
+        return warehouse.files.size
+    with storage_errors("listing the warehouse"):
+        folder = warehouse.absolute(project)
+        listed = {one.path: one.bytes for one in warehouse.files.listing(folder)}
+
+    def size(path: str) -> int:
+        if path not in listed:
+            raise FileNotFoundError(path)
+        return listed[path]
+
+    return size
 
 
 def _shown(home: Home, project: str) -> tuple[list[Version], dict[str, list[str]]]:

@@ -110,6 +110,7 @@ def preview_task(
         memory=memory_share(site, slots),
         ref=launch.ref.name,
         preview=limit,
+        access=site.access(),
     )
 
 
@@ -126,7 +127,7 @@ def preview(pool: Pool, task: StepTask, interrupted: Callable[[], bool]) -> Prev
         messages.encode(task),
         code_dir=task.code_dir,
         log_name=f"previews/{task.step.name}",
-        secrets=tuple(task.secrets.values()),
+        secrets=task.hidden,
         timeout=task.step.limits.timeout,
         memory=task.step.limits.memory,
     )

@@ -18,7 +18,7 @@ from galley.lake.datafiles import DataFile, read_footer
 from galley.lake.model import Change, Format, Intent, IntentKind, Span, Version, WindowEntry
 from galley.lake.snapshots import Draft
 from galley.lake.types import Field
-from galley.lake.warehouse import Warehouse, storage_errors, sync
+from galley.lake.warehouse import Warehouse, storage_errors
 
 if TYPE_CHECKING:
     import duckdb
@@ -59,7 +59,7 @@ def scattered(warehouse: Warehouse, version: Version, many: int = MANY) -> bool:
     """Whether a version has many files that are small on average: looks at its metadata only."""
     if version.format is not Format.ICEBERG:
         return False
-    snapshot = metadata.read_metadata(warehouse.absolute(version.location)).snapshot
+    snapshot = metadata.read_metadata(warehouse, version.location).snapshot
     files = int(snapshot["summary"].get("total-data-files", 0)) if snapshot else 0
     return files >= many and (version.bytes or 0) < files * SMALL
 
@@ -68,7 +68,7 @@ def groups(
     warehouse: Warehouse, version: Version, ledger: _Ledger, many: int = MANY
 ) -> tuple[Group, ...]:
     """What is worth being put together; nothing where deletes of other engines lie on the files."""
-    if metadata.has_deletes(metadata.read_metadata(warehouse.absolute(version.location))):
+    if metadata.has_deletes(metadata.read_metadata(warehouse, version.location)):
         return ()
     window_of = {path: span for span, entry in ledger.items() for path in entry.files}
     found: dict[tuple[Span | None, tuple[Any, ...]], list[DataFile]] = {}
@@ -106,20 +106,26 @@ def compact(
     with (
         storage_errors(f"compacting table {version.table!r}"),
         reading.connect(
-            threads=resources.threads, memory=resources.memory, scratch=resources.scratch
+            threads=resources.threads,
+            memory=resources.memory,
+            scratch=resources.scratch,
+            warehouse=warehouse,
         ) as con,
     ):
         for number, group in enumerate(chosen):
             stem = f"{writer}-{number}"
             target = warehouse.absolute(f"{folder}/data")
-            written.append((group, _together(con, group, fields, target, stem)))
+            written.append((group, _together(con, warehouse, group, fields, target, stem)))
             faults.point("compact.written")
-        sync(file.path for _, files in written for file in files)
+        paths = [file.path for _, files in written for file in files]
+        warehouse.files.seal(paths)
+        warehouse.files.sync(paths)
         return _change(warehouse, folder, version, ledger, written, writer)
 
 
 def _together(
     con: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
     group: Group,
     fields: tuple[Field, ...],
     folder: str,
@@ -129,7 +135,9 @@ def _together(
     rolling = group.bytes > copying.FILE_BYTES
     copied = copying.copy(con, query, fields, folder, stem, rolling=rolling)
     files = tuple(
-        replace(read_footer(file.path, fields, file.nans), partition=group.partition)
+        replace(
+            read_footer(warehouse.files, file.path, fields, file.nans), partition=group.partition
+        )
         for file in copied
     )
     before, after = (sum(file.rows for file in some) for some in (group.files, files))
@@ -146,7 +154,7 @@ def _change(
     written: list[tuple[Group, tuple[DataFile, ...]]],
     writer: str,
 ) -> Change:
-    base = metadata.read_metadata(warehouse.absolute(version.location))
+    base = metadata.read_metadata(warehouse, version.location)
     added = tuple(file for _, files in written for file in files)
     removed = tuple(file for group, _ in written for file in group.files)
     draft = Draft(
@@ -163,7 +171,7 @@ def _change(
         dropped=base.dropped,
     )
     described = snapshots.write(draft)
-    sync(described.paths)
+    warehouse.files.sync(described.paths)
     faults.point("compact.metadata")
     names = {file.path: warehouse.relative(file.path) for file in (*added, *removed)}
     new, old = (tuple(names[file.path] for file in some) for some in (added, removed))

@@ -19,7 +19,6 @@ from galley.lake.model import (
 )
 from galley.lake.replay import replay as replay_files
 from galley.lake.schema import FieldIds
-from galley.lake.warehouse import Warehouse
 from galley.project.model import Step
 from galley.runs.findings import Result
 from galley.runs.live import LiveRun, Site
@@ -68,7 +67,7 @@ def _replayed(
     windows: tuple[WindowEntry, ...],
 ) -> Change:
     return replay_files(
-        Warehouse(site.warehouse),
+        site.store,
         project=live.project,
         target=target,
         source=source,
@@ -84,7 +83,7 @@ def replay(site: Site, live: LiveRun, merge: TableMerge) -> Change:
     if merge.source is None or merge.target is None:
         raise AssertionError(f"{merge.table}: a replay needs both sides")
     return replay_files(
-        Warehouse(site.warehouse),
+        site.store,
         project=live.project,
         target=merge.target,
         source=merge.source,

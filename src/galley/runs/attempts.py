@@ -147,6 +147,7 @@ def task_for(
         threads=site.threads,
         memory=memory_share(site, slots),
         ref=live.run.request.ref,
+        access=site.access(),
     )
 
 

@@ -149,7 +149,7 @@ class Claimer:
         task = attempts.task_for(self.site, live, attempt, scene, share.among, secrets)
         if not attempts.begin(connection, live, attempt, scene, self.site.clock()):
             return _nothing
-        return lambda: self.jobs.submit_step(live, attempt, task, tuple(secrets.values()))
+        return lambda: self.jobs.submit_step(live, attempt, task)
 
     def _reuse(
         self,

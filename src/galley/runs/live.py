@@ -16,6 +16,8 @@ from galley.db.engine import Database
 from galley.errors import InputDataError
 from galley.ids import digest
 from galley.lake import refs
+from galley.lake.files import Access, no_access
+from galley.lake.warehouse import Warehouse
 from galley.project import snapshot
 from galley.project.codec import manifest_from_json
 from galley.project.model import Manifest, Step
@@ -36,9 +38,9 @@ SecretLookup = Callable[[Manifest, tuple[str, ...], Path], dict[str, str]]
 class Site:
     """Where the engine works: the home's database and folders, and what is passed in.
 
-    ``origin`` names the home to those who share its database; ``labels`` are those of its workers
-    (``None``: they take everything). ``lease`` is for how many microseconds a claim stands
-    without a heartbeat.
+    ``access`` looks up what it takes to reach a warehouse in an object store. ``origin`` names the
+    home to those who share its database; ``labels`` are those of its workers (``None``: they take
+    everything). ``lease`` is for how many microseconds a claim stands without a heartbeat.
     """
 
     database: Database
@@ -49,9 +51,15 @@ class Site:
     secrets: SecretLookup
     threads: int
     memory: int
+    access: Callable[[], Access | None] = no_access
     origin: str = ""
     labels: tuple[str, ...] | None = None
     lease: int = LEASE
+
+    @property
+    def store(self) -> Warehouse:
+        """The warehouse, and how to reach it. Raises ``UnavailableError`` without its secrets."""
+        return Warehouse(self.warehouse, self.access())
 
     @property
     def shared(self) -> bool:

@@ -138,6 +138,7 @@ def task_for(site: Site, live: LiveRun, node: Node, work: TestWork, slots: int) 
         timezone=window.timezone if window else "UTC",
         threads=site.threads,
         memory=memory_share(site, slots),
+        access=site.access(),
     )
 
 

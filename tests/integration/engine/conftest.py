@@ -22,9 +22,14 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmPool]:
 
 
 @pytest.fixture
-def works(tmp_path: Path, warm: WarmPool) -> Iterator[Works]:
-    """A project without steps; whatever a test does to it must leave nothing half done."""
+def works(request: pytest.FixtureRequest, tmp_path: Path, warm: WarmPool) -> Iterator[Works]:
+    """A project without steps; whatever a test does to it must leave nothing half done.
+
+    With the parameter ``store`` its tables stand in an object store.
+    """
     found = Works(tmp_path, warm)
+    if getattr(request, "param", "folder") == "store":
+        found.store = request.getfixturevalue("store")
     yield found
     assert violations(found.home) == []
     found.home.database.close()

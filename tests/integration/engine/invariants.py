@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 from sqlalchemy import Connection, select
 
@@ -27,8 +26,8 @@ def violations(home: Home) -> list[str]:
     with home.database.read() as conn:
         return [
             *catalogue_violations(conn),
-            *_files(conn, Warehouse(home.warehouse)),
-            *_ledgers(conn, Warehouse(home.warehouse)),
+            *_files(conn, home.store),
+            *_ledgers(conn, home.store),
         ]
 
 
@@ -136,12 +135,19 @@ def _files(conn: Connection, warehouse: Warehouse) -> Iterator[str]:
         if version.format is Format.VIEW or version.location in seen:
             continue
         seen.add(version.location)
-        if not Path(warehouse.absolute(version.location)).is_file():
+        if not _is_there(warehouse, warehouse.absolute(version.location)):
             yield f"{version.table}: {version.location} is not there"
             continue
         for path in file_paths(warehouse, version):
-            if not Path(path).is_file():
+            if not _is_there(warehouse, path):
                 yield f"{version.table}: the data file {path} is not there"
+
+
+def _is_there(warehouse: Warehouse, path: str) -> bool:
+    try:
+        return warehouse.files.size(path) > 0
+    except FileNotFoundError:
+        return False
 
 
 def _ledgers(conn: Connection, warehouse: Warehouse) -> Iterator[str]:

@@ -11,10 +11,9 @@ from galley.errors import InternalError
 from galley.lake import refs, withdrawals
 from galley.lake.model import PRODUCTION
 from galley.lake.trees import ledger
-from galley.lake.warehouse import Warehouse
 from galley.runs import tables
 from galley.runs.model import Intention, Reason, Run, RunState
-from tests.integration.engine.kit import KITCHEN, Row, Works, at, once
+from tests.integration.engine.kit import EVERYWHERE, KITCHEN, Row, Works, at, once
 
 GOOD = "id,amount\n1,5\n2,6\n"
 BAD = "id,amount\n1,5\n2,-6\n"
@@ -62,14 +61,16 @@ def files(works: Works, ref: str) -> set[str]:
 
 def elsewhere(works: Works, table: str, ref: str) -> list[Row]:
     """What pyiceberg reads, sorted."""
-    location = Warehouse(works.home.warehouse).absolute(works.tables(ref)[table].location)
-    found = StaticTable.from_metadata(location).scan().to_arrow().to_pylist()
+    location = works.home.store.absolute(works.tables(ref)[table].location)
+    told = works.store.iceberg if works.store else {}
+    found = StaticTable.from_metadata(location, told).scan().to_arrow().to_pylist()
     return sorted(tuple(row.values()) for row in found)
 
 
 # What is published
 
 
+@EVERYWHERE
 @pytest.mark.parametrize("materialize", ["table", "merge", "append"])
 def test_a_fixed_and_resumed_table_holds_only_its_new_rows(works: Works, materialize: str) -> None:
     def step(amount: str) -> None:
@@ -93,6 +94,7 @@ def test_a_fixed_and_resumed_table_holds_only_its_new_rows(works: Works, materia
     assert elsewhere(works, "tested", KITCHEN) == works.rows("tested")
 
 
+@EVERYWHERE
 @pytest.mark.parametrize("windowed", [False, True])
 def test_rolling_one_table_back_shows_its_earlier_rows(days: Works, windowed: bool) -> None:
     table = "daily" if windowed else "whole"
@@ -109,6 +111,7 @@ def test_rolling_one_table_back_shows_its_earlier_rows(days: Works, windowed: bo
     assert days.rows("raw", PRODUCTION) == after
 
 
+@EVERYWHERE
 def test_a_window_rolled_back_alone_can_be_made_again_beside_the_others(days: Works) -> None:
     days.run(window="2024-03-01")
     days.run(window="2024-03-02")
@@ -152,6 +155,7 @@ def test_a_table_over_a_view_over_what_was_taken_back_is_not_published(
     assert days.rows("counted", PRODUCTION) == [(3,)]
 
 
+@EVERYWHERE
 @pytest.mark.parametrize("promoted", [False, True])
 def test_a_rebuilt_window_is_adopted(days: Works, promoted: bool) -> None:
     days.run()
