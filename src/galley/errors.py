@@ -173,22 +173,10 @@ class SupersededError(ConflictError):
     code = "superseded"
 
 
-class LostLeaseError(ConflictError):
-    """The attempt no longer owns its step; what it did does not count."""
-
-    code, status = "lost_lease", 410
-
-
 class GateError(GalleyError):
     """A blocking test kept the publish back; the target is untouched."""
 
     code, status, exit_code = "gate", 409, 1
-
-
-class RunFailedError(GalleyError):
-    """The run ended without publishing."""
-
-    code, status, exit_code = "run_failed", 409, 1
 
 
 class StepError(GalleyError):

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable
-
-NewId = Callable[[], str]
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -24,8 +21,3 @@ def digest(*parts: str | bytes, size: int = 16) -> str:
         state.update(len(raw).to_bytes(8, "big"))
         state.update(raw)
     return state.hexdigest()
-
-
-def digest_all(parts: Iterable[str]) -> str:
-    """The digest of a sequence; order matters, sort first where it should not."""
-    return digest(*parts)

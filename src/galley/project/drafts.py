@@ -149,11 +149,6 @@ def note_column(
         )
 
 
-def with_tests(step: Step, tests: tuple[TestSpec, ...]) -> Step:
-    """The step with its tests."""
-    return replace(step, tests=tests)
-
-
 def _retry(shape: RetryShape | None) -> Retry:
     if shape is None:
         return Retry()

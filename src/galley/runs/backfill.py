@@ -20,14 +20,15 @@ from galley.ids import new_id
 from galley.lake import refs
 from galley.lake.model import Span, WindowEntry
 from galley.project.model import Step, WindowUnit
-from galley.runs import queue, records
+from galley.runs import queue, records, takenback
 from galley.runs.attempts import reused_changes
 from galley.runs.findings import Result
 from galley.runs.graph import selected_steps
 from galley.runs.live import LiveRun, Site, load_live, prime_probes, with_probes
 from galley.runs.model import Intention, Reason, Run, RunRequest, RunState
-from galley.runs.planning import Move, Scene, plan_step
+from galley.runs.planning import Move, plan_step
 from galley.runs.reasons import end_of_run
+from galley.runs.scene import Scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def start_backfill(site: Site, run: Run, engine: str, now: int) -> None:
         queue.move_run(
             connection, run.id, RunState.RUNNING, now, started=now, engine=engine, base=head
         )
-        scene = Scene(connection, live.project, head, {})
+        scene = _scene(connection, live, head)
         if _stale_tables(scene, site, live, parts.before):
             names = tuple(step.name for step in parts.before)
             records.insert_run(connection, _child(run, names, None, 0))
@@ -109,7 +110,7 @@ def _go_on(connection: Connection, site: Site, parent: Run, now: int) -> None:
     try:
         live = load_live(connection, site, parent)
         head = refs.get_ref(connection, parent.project, parent.ref).head
-        scene = Scene(connection, live.project, head, {})
+        scene = _scene(connection, live, head)
         _queue_windows(scene, site, live, 1, now)
     except DBAPIError:
         raise
@@ -118,6 +119,13 @@ def _go_on(connection: Connection, site: Site, parent: Run, now: int) -> None:
         reason, said = end_of_run(error)
         values = {"reason": reason.value, "message": said}
         queue.move_run(connection, parent.id, RunState.FAILED, now, **values)
+
+
+def _scene(connection: Connection, live: LiveRun, head: str) -> Scene:
+    """The target as the children's steps will find it."""
+    steps = selected_steps(live.manifest, live.run.request)
+    aside = takenback.bases(connection, live.project, head, steps)
+    return Scene(connection, live.project, head, {}, aside=aside)
 
 
 def _parts(live: LiveRun) -> _Parts:

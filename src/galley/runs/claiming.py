@@ -19,8 +19,9 @@ from galley.runs import adopting, attempts, queue, testing
 from galley.runs.jobs import Jobs
 from galley.runs.live import LiveRun, Site, with_probes
 from galley.runs.model import Reason, StepRun, StepState
-from galley.runs.planning import Move, Scene, StepPlan, plan_step
+from galley.runs.planning import Move, StepPlan, plan_step
 from galley.runs.reasons import of_the_home, reason_of
+from galley.runs.scene import Scene
 
 LEASE = 20_000_000
 """Microseconds for which a claim stands without a heartbeat."""

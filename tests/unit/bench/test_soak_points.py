@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 KILLERS = ("bench/soak.py", "tests/integration/engine/test_kill_points.py")
 
+
 def points_in_the_code() -> set[str]:
     found: set[str] = set()
     for path in (ROOT / "src").rglob("*.py"):
