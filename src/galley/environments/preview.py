@@ -28,9 +28,9 @@ from galley.project.model import Step, WindowUnit
 from galley.project.names import hint_for
 from galley.runs import messages
 from galley.runs.live import Site, memory_share, step_values, table_id
-from galley.runs.planning import Scene
 from galley.runs.pool import Pool
 from galley.runs.protocol import StepDone, StepTask, TaskFailed
+from galley.runs.scene import Scene
 
 TICK = 0.1
 """Seconds between two looks at whether the user gave up."""

@@ -24,7 +24,7 @@ from galley.lake.presence import Damage, damage_of
 from galley.lake.warehouse import KEPT
 from galley.project import sql_analysis
 from galley.runs.live import Site
-from galley.runs.planning import Scene
+from galley.runs.scene import Scene
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,7 +197,10 @@ class Assembly:
             WindowEntry(
                 span=span,
                 key=keys.get(str(span), ""),
-                content_id=content_of(version.schema_fingerprint, tuple(files)),
+                # Of no two windows without rows is one the other: each may be taken back alone.
+                content_id=content_of(
+                    version.schema_fingerprint, tuple(files) or (self.job.attempt, str(span))
+                ),
                 files=tuple(files),
                 code=self.job.code,
             )

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from duckdb.sqltypes import DuckDBPyType
 
 FILE_BYTES = 256 * 2**20
-ROW_GROUP_ROWS = 122_880
 _BYTES_PER_VALUE = 4
 """A guess at what one compressed value takes, to tell large results beforehand."""
 WIDE = "decimal(38, 0)"

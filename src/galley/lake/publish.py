@@ -36,16 +36,6 @@ class Proposal:
     merge: MergePlan
     made: Mapping[str, Change] = field(repr=False)
 
-    @property
-    def fast_forward(self) -> bool:
-        """Whether the versions that were tested can be published as they are."""
-        return self.merge.clean
-
-    @property
-    def moved(self) -> bool:
-        """Whether the target has moved since the work began."""
-        return self.target.head != self.base
-
 
 @dataclass(frozen=True, slots=True)
 class PublishPlan:

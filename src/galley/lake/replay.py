@@ -92,6 +92,8 @@ def replay(
         guarded=True,
         windows=tuple(
             replace(one, content_id=content_of(version.schema_fingerprint, one.files))
+            if one.files
+            else one
             for one in windows
         ),
     )

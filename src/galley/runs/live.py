@@ -25,7 +25,8 @@ from galley.runs import queue, records
 from galley.runs.graph import Node, RunGraph, build_graph
 from galley.runs.leases import LEASE, Hold
 from galley.runs.model import Run, RunCause, StepState
-from galley.runs.planning import Scene, Setting
+from galley.runs.planning import Setting
+from galley.runs.scene import Scene
 
 Probe = Callable[[Step, str], str | None]
 """Looks at what a load step would read and says what it is now (see ``runner.probe``)."""
@@ -112,7 +113,7 @@ class LiveRun:
     def scene(self, connection: Connection) -> Scene:
         """The tables as this run's steps see them now."""
         head = refs.get_ref(connection, self.project, self.run.ref_name).head
-        return Scene(connection, self.project, head, self.run.pins)
+        return Scene(connection, self.project, head, self.run.pins, base=self.run.base)
 
 
 def load_live(connection: Connection, site: Site, run: Run) -> LiveRun:

@@ -1,5 +1,6 @@
 """What is promised of tables and tests whatever people do in between: one test per old defect."""
 
+import errno
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from pyiceberg.table import StaticTable
 from sqlalchemy import select, update
 
 from galley.environments import resume
-from galley.errors import InternalError
+from galley.errors import InternalError, UnavailableError
 from galley.lake import refs, withdrawals
 from galley.lake.model import PRODUCTION
 from galley.lake.trees import ledger
@@ -260,6 +261,31 @@ def test_tests_of_merged_versions_that_cannot_be_evaluated_say_why(
     assert "in 5 tries, at last because of this: " in (failed.message or "")
     assert f"galley resume {failed.id}" in (failed.message or "")
     assert len(days.rows("daily")) == 1
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["the disk", "the database"])
+def test_whose_trouble_it_is_as_windows_are_taken_over(
+    days: Works, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    """A full disk ends the step; a database that does not answer leaves it to the next engine."""
+    for pipeline in ("src", "p"):
+        assert days.run(pipeline, "kitchen/ben").state is RunState.SUCCEEDED
+    run = days.launch()
+    locked = UnavailableError("the state database does not answer")
+
+    def fail() -> None:
+        raise OSError(errno.ENOSPC, "planted") if full else locked
+
+    assert at(monkeypatch, "replay.metadata", fail) == []
+    if full:
+        ended = days.follow(run)
+        assert (ended.state, ended.reason) == (RunState.FAILED, Reason.STORAGE)
+        return
+    with pytest.raises(UnavailableError):
+        days.drive(run)
+    days.recover()
+    assert days.get(run).state is RunState.SUCCEEDED
+    assert ids(days) == [1, 2, 3]
 
 
 def stop(works: Works, run: str) -> None:
