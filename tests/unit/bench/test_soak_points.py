@@ -8,7 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 ENVIRONMENTS = "tests/integration/environments"
-RUNS = (("bench/soak.py",), ("tests/integration/engine/test_kill_points.py",))
+ENGINES = "tests/integration/engine/test_many_engines.py"
+RUNS = (("bench/soak.py", ENGINES), ("tests/integration/engine/test_kill_points.py", ENGINES))
 UPKEEP = (f"{ENVIRONMENTS}/test_collection_kills.py", f"{ENVIRONMENTS}/test_compaction.py")
 OF_UPKEEP = ("collect.", "compact.")
 """The beginnings of the points that no run comes to."""
