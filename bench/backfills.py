@@ -33,15 +33,15 @@ from galley.runs.model import Run, RunCause
 from galley.runs.planning import Scene, plan_step
 
 REF = "kitchen/ana"
-_SCHEMA = ({"id": 1, "name": "at", "type": "timestamp"}, {"id": 2, "name": "n", "type": "long"})
-_WINDOW = "{column: at, by: hour, start: 2024-01-01, end: %s}"
+_SCHEMA = ({"id": 1, "name": "moment", "type": "timestamp"}, {"id": 2, "name": "n", "type": "long"})
+_WINDOW = "{column: moment, by: hour, start: 2024-01-01, end: %s}"
 _SQL = """\
 /* @galley
 materialize: window
 window: %s
 */
-SELECT at, n FROM %s
-WHERE at >= $start AND at < $end
+SELECT moment, n FROM %s
+WHERE moment >= $start AND moment < $end
 """
 
 
