@@ -155,7 +155,8 @@ def keep_definition(
     connection: Connection, home: Home, manifest: Manifest, checkout: Checkout, now: int
 ) -> None:
     """Keep the manifest and, content-addressed, the files that workers will import."""
-    snapshot.save(manifest, checkout.folder, home.path / "code" / manifest.hash[:32])
+    kept = home.path / "code" / manifest.hash[:32]
+    snapshot.save(manifest, checkout.folder, kept)
     records.save_definition(
         connection,
         id=manifest.hash,
@@ -165,6 +166,7 @@ def keep_definition(
         git_commit=checkout.git_commit,
         actor=home.actor.name,
         now=now,
+        archive=lambda: snapshot.pack(kept),
     )
 
 

@@ -30,10 +30,10 @@ from galley.runs.dispatch import Dispatcher
 from galley.runs.jobs import Jobs
 from galley.runs.live import LiveRun, Site, load_live, prime_probes
 from galley.runs.model import ACTIVE, Intention, Reason, Run, RunState
-from galley.runs.pool import Pool
 from galley.runs.publishing import Publisher
 from galley.runs.reasons import end_of_run
 from galley.runs.starting import start_run
+from galley.runs.workforce import Workforce
 
 LOOK = 100_000
 QUIET = 500_000
@@ -78,7 +78,7 @@ class Engine:
     are: each works on all runs there if it is ``everyones``, else on those of its own home.
     """
 
-    def __init__(self, site: Site, pool: Pool, slots: int, *, everyones: bool = False) -> None:
+    def __init__(self, site: Site, pool: Workforce, slots: int, *, everyones: bool = False) -> None:
         self.site = site
         self.pool = pool
         self.slots = slots
@@ -115,6 +115,9 @@ class Engine:
     def close(self) -> None:
         """Stop working; runs that are not finished go on at the next engine."""
         self.pool.close()
+        # What never reached a worker of another host; all else there goes on at another engine.
+        unsent = [event for event in self.pool.poll(0) if event.kind == "returned"]
+        self.dispatcher.handle(unsent)
         recovery.hand_over(self.site, self.id)
 
     def reopen(self) -> None:
@@ -146,7 +149,12 @@ class Engine:
             self._changed.discard(run_id)
             self._settle(run_id)
         self._publish_waiting()
-        self._changed |= self.dispatcher.handle(self.pool.poll(0 if claimed else timeout))
+        moved = self.dispatcher.handle(self.pool.poll(0 if claimed else timeout))
+        self._changed |= moved
+        self.pool.handled()
+        if not moved:
+            # What was written meanwhile made no step ready; news of others are looked for anyway.
+            self._timers.claim.mark = self.site.database.mark()
         self._beat()
         self._reap()
 
@@ -295,9 +303,11 @@ class Engine:
         if not self._timers.beat.due(now, None, self.site.lease // 4):
             return
         with self.site.database.write(durable=False) as connection:
+            heard = self.pool.heard()
             leases.extend(connection, [self.id], now + self.site.lease)
-            sessions.touch(connection, [self.id], now)
-            held = leases.held(connection, [self.id])
+            leases.extend_afar(connection, heard, now + self.site.lease)
+            sessions.touch(connection, [self.id, *heard], now)
+            held = leases.held(connection, [self.id, *self.pool.sessions()])
             for live in self.live.values():
                 recovery.sweep(connection, live)
         self.jobs.keep_only(held)
@@ -311,6 +321,8 @@ class Engine:
             return
         with self.site.database.write(durable=False) as connection:
             reaping.forsake_dead(connection, self.site, now)
+            over = sessions.ended(connection, self.pool.sessions())
+        self.pool.dismiss(over)
         taken = reaping.reap(self.site, self.id, self.live)
         for live, step in taken.staged:
             self.dispatcher.resume_test(live, step)

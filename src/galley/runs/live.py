@@ -16,6 +16,7 @@ from galley.db.engine import Database
 from galley.errors import InputDataError
 from galley.ids import digest
 from galley.lake import refs
+from galley.project import snapshot
 from galley.project.codec import manifest_from_json
 from galley.project.model import Manifest, Step
 from galley.runs import queue, records
@@ -128,6 +129,10 @@ def load_live(connection: Connection, site: Site, run: Run) -> LiveRun:
         unbounded=run.cause in (RunCause.PROMOTION, RunCause.BACKFILL),
     )
     graph = build_graph(manifest, request)
+    if not site.code(run.definition).exists():
+        # It was asked for in another home.
+        packed = records.archive_of(connection, run.definition)
+        snapshot.unpack(packed, site.code(run.definition))
     return LiveRun(run, manifest, graph, Path(row["folder"]), setting)
 
 

@@ -120,6 +120,8 @@ class Scene:
         self.head = head
         self.pins = pins
         self.pending: dict[str, tuple[Span, ...] | None] = {}
+        # What a commit shows never changes.
+        self._seen: dict[str, Version | None] = {}
 
     def versions(self, tables: Collection[str]) -> dict[str, Version]:
         """The present versions of the named tables and of all that their views read."""
@@ -128,7 +130,7 @@ class Scene:
         wanted = set(tables)
         while wanted:
             asked |= wanted
-            found |= self._look_up(wanted)
+            found |= self._remembered(wanted)
             views = [version for version in found.values() if version.view_sql]
             wanted = {name for view in views for name in view.inputs} - asked
         return found
@@ -141,6 +143,13 @@ class Scene:
         """The content of each version; pending tables have one that matches nothing."""
         found = keys.effective_contents(versions)
         return found | {name: f"pending {name}" for name in self.pending}
+
+    def _remembered(self, names: Collection[str]) -> dict[str, Version]:
+        new = [name for name in names if name not in self._seen]
+        if new:
+            self._seen |= {**dict.fromkeys(new), **self._look_up(new)}
+        known = {name: self._seen[name] for name in names}
+        return {name: version for name, version in known.items() if version is not None}
 
     def _look_up(self, names: Collection[str]) -> dict[str, Version]:
         own = [name for name in names if "." not in name]

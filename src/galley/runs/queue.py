@@ -245,6 +245,13 @@ def get_step(connection: Connection, id: str) -> StepRun | None:
     return read_step(row) if row is not None else None
 
 
+def goes_on(connection: Connection, run_id: str, *, without: Collection[StepState] = ()) -> bool:
+    """Whether a run has a step that has not ended, states in ``without`` apart; one look-up."""
+    left = [s.value for s in StepState if not s.terminal and s not in without]
+    found = select(step_run.c.id).where(step_run.c.run_id == run_id, step_run.c.state.in_(left))
+    return connection.execute(found.limit(1)).first() is not None
+
+
 def counts(connection: Connection, run_ids: Collection[str]) -> dict[str, dict[StepState, int]]:
     """For each run, how many of its steps are in which state."""
     rows = connection.execute(

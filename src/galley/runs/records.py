@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Any
 
@@ -13,8 +13,37 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from galley.errors import NotFoundError
 from galley.lake.rows import BATCH
 from galley.runs import queue
-from galley.runs.model import Intention, Part, Reason, Run, RunCause, RunRequest, RunState
-from galley.runs.tables import attempt, definition, event, run
+from galley.runs.model import (
+    Intention,
+    Part,
+    Reason,
+    Run,
+    RunCause,
+    RunRequest,
+    RunState,
+    StepState,
+)
+from galley.runs.tables import attempt, definition, event, run, step_run
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether an attempt has ended, who has it, and whether its step is still its own.
+
+    ``passed``: the step is at a later epoch. ``running``: the step is being worked on.
+    """
+
+    id: str
+    step_run: str
+    end: str | None
+    owner: str
+    passed: bool
+    running: bool
+
+    def held_by(self, session: str) -> bool:
+        """Whether the session is still to work on it."""
+        return self.end is None and self.owner == session and self.running and not self.passed
+
 
 MOST_LIVE = 1_000_000
 """More runs than a home ever has under way at once."""
@@ -30,8 +59,9 @@ def save_definition(
     git_commit: str | None,
     actor: str,
     now: int,
+    archive: Callable[[], bytes] | None = None,
 ) -> None:
-    """Keep a manifest; saving the same one again changes nothing."""
+    """Keep a manifest and the archive of its files; saving the same one again changes nothing."""
     if connection.execute(select(definition.c.id).where(definition.c.id == id)).first() is None:
         connection.execute(
             insert(definition).values(
@@ -40,6 +70,7 @@ def save_definition(
                 body=body,
                 folder=folder,
                 git_commit=git_commit,
+                archive=archive() if archive is not None else None,
                 actor=actor,
                 created=now,
             )
@@ -52,10 +83,24 @@ def definition_row(connection: Connection, id: str) -> dict[str, Any]:
     Raises:
         NotFoundError: no such definition.
     """
-    row = connection.execute(select(definition).where(definition.c.id == id)).first()
+    small = [column for column in definition.c if column.name != "archive"]
+    row = connection.execute(select(*small).where(definition.c.id == id)).first()
     if row is None:
         raise NotFoundError(f"no project version {id[:12]} is kept in this home")
     return dict(row._mapping)
+
+
+def archive_of(connection: Connection, id: str) -> bytes:
+    """The files of a definition, packed.
+
+    Raises:
+        NotFoundError: no such definition, or it was kept without its files.
+    """
+    query = select(definition.c.archive).where(definition.c.id == id)
+    found = connection.execute(query).scalar()
+    if found is None:
+        raise NotFoundError(f"the files of project version {id[:12]} are not kept")
+    return bytes(found)
 
 
 def insert_run(connection: Connection, new: Run) -> None:
@@ -284,6 +329,26 @@ def find_attempt(connection: Connection, id: str) -> dict[str, Any] | None:
     """One attempt, whether it has ended or not."""
     row = connection.execute(select(attempt).where(attempt.c.id == id)).first()
     return dict(row._mapping) if row is not None else None
+
+
+def standing(connection: Connection, ids: Collection[str]) -> dict[str, Standing]:
+    """How things stand with attempts, by their ids; those that are unknown are left out."""
+    rows = connection.execute(_STANDING, {"ids": sorted(ids)})
+    return {row.id: Standing(*row) for row in rows}
+
+
+_STANDING = (
+    select(
+        attempt.c.id,
+        attempt.c.step_run_id,
+        attempt.c.end,
+        attempt.c.owner,
+        (step_run.c.epoch != attempt.c.epoch).label("passed"),
+        (step_run.c.state == StepState.RUNNING.value).label("running"),
+    )
+    .join(step_run, step_run.c.id == attempt.c.step_run_id)
+    .where(attempt.c.id.in_(bindparam("ids", expanding=True)))
+)
 
 
 def attempts_at(connection: Connection, step_run_id: str, epoch: int) -> list[dict[str, Any]]:

@@ -45,7 +45,12 @@ def take_over(site: Site, engine: str) -> list[LiveRun]:
 
 
 def sweep(connection: Connection, live: LiveRun) -> None:
-    """The safety net under the counters: a step whose inputs are all there is ready."""
+    """The safety net under the counters: a step whose inputs are all there is ready.
+
+    Looked at only where nothing but waiting is left.
+    """
+    if queue.goes_on(connection, live.run.id, without=[StepState.WAITING]):
+        return
     steps = {step.name: step for step in queue.steps_of(connection, live.run.id)}
     good = {name for name, step in steps.items() if step.state.good}
     waiting = [name for name, step in steps.items() if step.state is StepState.WAITING]

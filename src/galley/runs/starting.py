@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from galley.errors import RefNotFoundError
 from galley.ids import new_id
-from galley.lake import refs
+from galley.lake import refs, rooting
 from galley.lake.model import RefKind
 from galley.project.model import Manifest, Step
 from galley.runs import claims, finishing, groups, queue, records
@@ -27,6 +27,7 @@ def start_run(
 
     Raises:
         RefNotFoundError: the target, or the ref of the run that is resumed, is gone.
+        CollectedError: what it would go on from, or read of another project, was collected.
     """
     refs.lock_ref(connection, run.project, run.ref)
     if records.get_run(connection, run.id).state is not RunState.QUEUED:
@@ -98,6 +99,12 @@ def pins_of(connection: Connection, manifest: Manifest, now: int) -> dict[str, s
     }
 
 
+def root_pins(connection: Connection, pins: Mapping[str, str]) -> None:
+    """Keep what a run reads of other projects for as long as it goes."""
+    for project, commit in pins.items():
+        rooting.root_commit(connection, project, commit)
+
+
 def _pins(connection: Connection, live: LiveRun, now: int) -> dict[str, str]:
     """What the run sees of other projects; all runs of an atomic backfill see the same."""
     parent = live.run.request.parent
@@ -105,7 +112,9 @@ def _pins(connection: Connection, live: LiveRun, now: int) -> dict[str, str]:
         pinned = records.get_run(connection, parent).pins
         if pinned:
             return pinned
-    return pins_of(connection, live.manifest, now)
+    pins = pins_of(connection, live.manifest, now)
+    root_pins(connection, pins)
+    return pins
 
 
 def _limits(live: LiveRun) -> dict[str, int]:

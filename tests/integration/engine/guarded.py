@@ -97,8 +97,9 @@ def _begin(conn: Connection, home: Home, live: LiveRun) -> Attempt:
     now = home.clock()
     claimed = claims.claim(conn, Taker("engine", 1, now + LEASE), now)
     plan = StepPlan("one", Move.RUN, "", "key", False, "identity")
-    found = attempts.begin(conn, live, claimed[0], plan, live.scene(conn), now)
-    assert found is not None
+    scene = live.scene(conn)
+    found = attempts.draft(live, claimed[0], plan, scene)
+    assert attempts.begin(conn, live, found, scene, now)
     return found
 
 

@@ -14,7 +14,7 @@ SIGNS = {OK: ("✓", "green"), WARN: ("!", "yellow"), FAIL: ("✗", "red")}
 
 
 def doctor(project: options.Project = None, as_json: options.Json = False) -> None:
-    """Check libraries, home, database, clock, disk, warehouse, tables' files, leftovers and refs."""
+    """Check libraries, home, database, clock, disk, warehouse, files, leftovers and refs."""
     session = open_session(project)
     checks = examine(session.home, session.project)
     failed = [check for check in checks if check.state == FAIL]
