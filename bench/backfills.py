@@ -55,9 +55,9 @@ class Hours:
     folder: Path
 
     @classmethod
-    def of(cls, folder: Path, steps: int, end: str) -> Hours:
+    def of(cls, folder: Path, steps: int, end: str, name: str = "hours") -> Hours:
         """``steps`` steps whose hours begin with 2024 and end before ``end``."""
-        files = {"galley.yaml": "name: hours\n", "pipelines/src/raw.sql": "SELECT 1 AS n\n"}
+        files = {"galley.yaml": f"name: {name}\n", "pipelines/src/raw.sql": "SELECT 1 AS n\n"}
         for number in range(steps):
             source = f"h{number - 1}" if number else "raw"
             files[f"pipelines/p/h{number}.sql"] = _SQL % (_WINDOW % end, source)

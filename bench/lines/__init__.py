@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bench.lines import (
+    backfills,
     catalogue,
     deaths,
     forty_tests,
@@ -31,6 +32,8 @@ LINES: dict[str, Line] = {
     "kitchen": catalogue.kitchen,
     "publish": catalogue.publish,
     "queue": waiting.flat,
+    "backfill-plan": backfills.planned,
+    "backfill-pace": backfills.made,
     "deaths": deaths.child,
     "lost-worker": deaths.worker,
     "lost-engine": deaths.engine,

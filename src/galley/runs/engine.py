@@ -24,6 +24,7 @@ from galley.runs import (
     records,
     recovery,
     sessions,
+    starting,
 )
 from galley.runs.claiming import Claimer
 from galley.runs.dispatch import Dispatcher
@@ -31,8 +32,6 @@ from galley.runs.jobs import Jobs
 from galley.runs.live import LiveRun, Site, load_live, prime_probes
 from galley.runs.model import ACTIVE, Intention, Reason, Run, RunState
 from galley.runs.publishing import Publisher
-from galley.runs.reasons import end_of_run
-from galley.runs.starting import start_run
 from galley.runs.workforce import Workforce
 
 LOOK = 100_000
@@ -207,18 +206,13 @@ class Engine:
         for run in queued:
             before = states.get(run.request.after or "")
             if run.intention is Intention.CANCEL:
-                self._cancel_queued(run, now)
+                starting.end_queued(self.site, run, RunState.CANCELLED, Reason.CANCELLED, now)
             elif before is not None and before is not RunState.SUCCEEDED:
                 if before.terminal:
-                    self._give_up(run, now)
+                    starting.give_up(self.site, run, now)
             elif not any(finishing.must_wait(run, live) for live in self.live.values()):
                 self._start(run, now)
         return parents
-
-    def _give_up(self, run: Run, now: int) -> None:
-        """What the run waits for did not publish; those that wait for it need not be asked."""
-        with self.site.database.write() as connection:
-            children.give_up(connection, run.request.parent or "", run.request.after or "", now)
 
     def _start(self, run: Run, now: int) -> None:
         try:
@@ -226,31 +220,17 @@ class Engine:
                 backfill.start_backfill(self.site, run, self.id, now)
                 return
             with self.site.database.write() as connection:
-                live = start_run(connection, self.site, run, self.id, now)
+                live = starting.start_run(connection, self.site, run, self.id, now)
             if live is None:
                 return
             prime_probes(live, self.site)
         except (UnavailableError, DBAPIError):
             raise
         except Exception as error:  # noqa: BLE001 - kept with the run
-            self._refuse(run, error, now)
+            starting.refuse(self.site, run, error, now)
             return
         self.live[run.id] = live
         self._changed.add(run.id)
-
-    def _refuse(self, run: Run, error: Exception, now: int) -> None:
-        """The run cannot start; that must not stop the engine for all others."""
-        reason, message = end_of_run(error)
-        with self.site.database.write() as connection:
-            queue.move_run(
-                connection, run.id, RunState.FAILED, now, reason=reason.value, message=message
-            )
-
-    def _cancel_queued(self, run: Run, now: int) -> None:
-        with self.site.database.write() as connection:
-            queue.move_run(
-                connection, run.id, RunState.CANCELLED, now, reason=Reason.CANCELLED.value
-            )
 
     def _heed(self, live: LiveRun, found: Run, now: int) -> None:
         """Do what was asked of a run: pause, go on, stop."""

@@ -12,9 +12,10 @@ from galley.ids import new_id
 from galley.lake import refs, rooting
 from galley.lake.model import RefKind
 from galley.project.model import Manifest, Step
-from galley.runs import claims, finishing, groups, queue, records
+from galley.runs import children, claims, finishing, groups, queue, records
 from galley.runs.live import LiveRun, Site, load_live
-from galley.runs.model import Run, RunState, StepRun, StepState
+from galley.runs.model import Reason, Run, RunState, StepRun, StepState
+from galley.runs.reasons import end_of_run
 
 
 def start_run(
@@ -151,3 +152,24 @@ def _priority(live: LiveRun, step: Step | None) -> int:
         return live.run.request.priority
     pipeline = live.manifest.pipelines[step.pipeline]
     return live.run.request.priority + pipeline.priority + step.placement.priority
+
+
+def end_queued(
+    site: Site, run: Run, to: RunState, reason: Reason, now: int, message: str | None = None
+) -> None:
+    """End a run that has not begun."""
+    values = {"reason": reason.value, **({"message": message} if message else {})}
+    with site.database.write() as connection:
+        queue.move_run(connection, run.id, to, now, **values)
+
+
+def refuse(site: Site, run: Run, error: Exception, now: int) -> None:
+    """The run cannot start; that must not stop the engine for all others."""
+    reason, message = end_of_run(error)
+    end_queued(site, run, RunState.FAILED, reason, now, message)
+
+
+def give_up(site: Site, run: Run, now: int) -> None:
+    """What the run waits for did not publish; those that wait for it need not be asked."""
+    with site.database.write() as connection:
+        children.give_up(connection, run.request.parent or "", run.request.after or "", now)
