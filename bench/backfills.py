@@ -34,15 +34,15 @@ from galley.runs.planning import plan_step
 from galley.runs.scene import Scene
 
 REF = "kitchen/ana"
-_SCHEMA = ({"id": 1, "name": "at", "type": "timestamp"}, {"id": 2, "name": "n", "type": "long"})
-_WINDOW = "{column: at, by: hour, start: 2024-01-01, end: %s}"
+_SCHEMA = ({"id": 1, "name": "moment", "type": "timestamp"}, {"id": 2, "name": "n", "type": "long"})
+_WINDOW = "{column: moment, by: hour, start: 2024-01-01, end: %s}"
 _SQL = """\
 /* @galley
 materialize: window
 window: %s
 */
-SELECT at, n FROM %s
-WHERE at >= $start AND at < $end
+SELECT moment, n FROM %s
+WHERE moment >= $start AND moment < $end
 """
 
 
@@ -56,9 +56,9 @@ class Hours:
     folder: Path
 
     @classmethod
-    def of(cls, folder: Path, steps: int, end: str) -> Hours:
+    def of(cls, folder: Path, steps: int, end: str, name: str = "hours") -> Hours:
         """``steps`` steps whose hours begin with 2024 and end before ``end``."""
-        files = {"galley.yaml": "name: hours\n", "pipelines/src/raw.sql": "SELECT 1 AS n\n"}
+        files = {"galley.yaml": f"name: {name}\n", "pipelines/src/raw.sql": "SELECT 1 AS n\n"}
         for number in range(steps):
             source = f"h{number - 1}" if number else "raw"
             files[f"pipelines/p/h{number}.sql"] = _SQL % (_WINDOW % end, source)

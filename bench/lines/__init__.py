@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bench.lines import (
+    backfills,
     catalogue,
     deaths,
     forty_tests,
@@ -32,6 +33,8 @@ LINES: dict[str, Line] = {
     "publish": catalogue.publish,
     "queue": waiting.flat,
     "collection": catalogue.marking,
+    "backfill-plan": backfills.planned,
+    "backfill-pace": backfills.made,
     "deaths": deaths.child,
     "lost-worker": deaths.worker,
     "lost-engine": deaths.engine,

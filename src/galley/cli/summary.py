@@ -201,7 +201,7 @@ def _verdict(console: Console, facts: Facts) -> None:
             console, f"{words.glyph(state)} run {run} is {words.word(state)}", words.colour(state)
         )
         return
-    _line(console, f"✗ nothing was published; {facts['ref']} is untouched", "bold red")
+    _line(console, f"✗ {_kept_back(facts)}", "bold red")
     failed = [step for step in facts["steps"] if step["state"] == "failed"]
     blocked = any(test["blocks"] for test in facts["tests"])
     if facts["message"] and not blocked and len(failed) < 2:
@@ -212,6 +212,18 @@ def _verdict(console: Console, facts: Facts) -> None:
         _line(console, f"  … and {words.plural(len(failed) - MOST_FAILURES, 'more failed step')}")
     _failed_windows(console, facts["backfill"])
     _line(console, f"  next: galley show {run} · galley logs {run} · galley resume {run}", "cyan")
+
+
+def _kept_back(facts: Facts) -> str:
+    """What the ref got of a run that did not come to its end."""
+    backfill = facts["backfill"]
+    if backfill and backfill["made"] and not backfill["atomic"]:
+        made, all_of_them = f"{backfill['made']:,}", words.plural(backfill["windows"], "window")
+        return f"{made} of {all_of_them} are published to {facts['ref']}, the rest is not"
+    kept = ""
+    if backfill and backfill["made"]:
+        kept = f" ({words.plural(backfill['made'], 'window')} wait for a resume)"
+    return f"nothing was published; {facts['ref']} is untouched{kept}"
 
 
 def _published(console: Console, facts: Facts) -> None:

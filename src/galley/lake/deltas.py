@@ -16,7 +16,7 @@ from sqlalchemy import (
 
 from galley.lake import tables as t
 from galley.lake.commits import back, changes_by_commit
-from galley.lake.model import Change, Intent, IntentKind, Span
+from galley.lake.model import Change, Intent, IntentKind, Span, WindowEntry
 from galley.lake.rows import NAMES, batches
 from galley.lake.trees import contents, ledgers, lookup, table_names
 
@@ -99,38 +99,41 @@ def changes_since(conn: Connection, base: str, head: str) -> dict[str, Change]:
 
     Its version is the one at ``head``, with the combined intent; its windows are the last of each.
     """
-    found: dict[str, Change] = {}
+    found: dict[str, list[Change]] = {}
     for change in _deltas(conn, base, head):
-        before = found.get(change.table)
-        if before is None and _compacts(change):
-            found[change.table] = replace(change, windows=())
-        else:
-            found[change.table] = fold(before, change) if before else change
-    return found
+        found.setdefault(change.table, []).append(change)
+    return {table: folded(changes) for table, changes in found.items()}
 
 
 def _compacts(change: Change) -> bool:
     return _intent(change).kind is IntentKind.COMPACT
 
 
-def fold(first: Change, then: Change) -> Change:
-    """Two changes of one table as one."""
-    if then.version is None:
-        return replace(first, version=None, windows=(), reset_windows=True)
-    if then.reset_windows:
-        windows = then.windows
-    elif _compacts(then):
-        # Other files of the same rows: a window that nobody wrote does not count as written.
-        other = {window.span: window for window in then.windows}
-        windows = tuple(other.get(window.span, window) for window in first.windows)
-    else:
-        windows = tuple({w.span.start: w for w in (*first.windows, *then.windows)}.values())
-    intent = combine((_intent(first), _intent(then)))
+def folded(changes: Sequence[Change]) -> Change:
+    """The changes of one table, oldest first, as one that does them all.
+
+    A compaction has other files of the same rows: a window that nobody wrote does not count as
+    written by it.
+    """
+    windows: dict[str, WindowEntry] = {}
+    reset = False
+    for change in changes:
+        if change.version is None or change.reset_windows:
+            windows, reset = {}, True
+        if change.version is not None:
+            known = windows if _compacts(change) else None
+            windows.update(
+                (one.span.start, one)
+                for one in change.windows
+                if known is None or one.span.start in known
+            )
+    last = changes[-1].version
+    if last is None:
+        return replace(changes[0], version=None, windows=(), reset_windows=True)
+    intent = combine([_intent(change) for change in changes])
+    version = replace(last, intent=intent)
     return replace(
-        first,
-        version=replace(then.version, intent=intent),
-        windows=windows,
-        reset_windows=first.reset_windows or then.reset_windows,
+        changes[0], version=version, windows=tuple(windows.values()), reset_windows=reset
     )
 
 

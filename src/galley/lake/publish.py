@@ -210,7 +210,7 @@ def shorten(database: Database, project: str, name: str) -> bool:
     """
     with database.read() as conn:
         ref = find_ref(conn, project, name)
-        if ref is None or not needs_checkpoint(conn, ref):
+        if ref is None or not needs_checkpoint(conn, ref, target=True):
             return False
     with database.write(durable=False) as conn:
         return checkpoint(conn, ref.head)

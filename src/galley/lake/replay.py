@@ -84,6 +84,8 @@ def replay(
         warehouse.files.sync(written.paths)
     gone = {file.path for file in removed}
     files = tuple(file for file in sides.target.files if file.path not in gone) + added
+    # The next replay onto this table is likely to be onto this very version.
+    reading.remember(warehouse.absolute(written.location), files)
     version = _version(sides, draft, files, written.location, windows, removed)
     return Change(
         table=source.table,

@@ -138,12 +138,13 @@ def checkpoint(conn: Connection, commit_id: str) -> bool:
     return conn.execute(flag.values(checkpointed=True)).rowcount == 1
 
 
-def needs_checkpoint(conn: Connection, ref: Ref) -> bool:
+def needs_checkpoint(conn: Connection, ref: Ref, *, target: bool = False) -> bool:
     """Whether look-ups at a ref's head have become long enough to be worth a checkpoint.
 
-    Only refs that live long have checkpoints: environments and kitchens.
+    Only refs that live long have checkpoints, environments and kitchens, and a ``target`` that
+    others publish to.
     """
-    if ref.kind not in (RefKind.ENVIRONMENT, RefKind.KITCHEN):
+    if not target and ref.kind not in (RefKind.ENVIRONMENT, RefKind.KITCHEN):
         return False
     links = chain(conn, ref.head)
     fresh = [link.id for link in links if not link.checkpointed]

@@ -31,7 +31,7 @@ from galley.runs.model import Intention, Part, Reason, Run, RunState
 from galley.runs.planning import Move, plan_step
 from galley.runs.reasons import end_of_run
 from galley.runs.scene import Scene
-from galley.runs.starting import pins_of
+from galley.runs.starting import pins_of, root_pins
 
 
 def start_backfill(site: Site, run: Run, engine: str, now: int) -> None:
@@ -59,6 +59,7 @@ def start_backfill(site: Site, run: Run, engine: str, now: int) -> None:
         part = Part.FIRST if first else Part.WINDOWS
         facts: dict[str, Any] = {"started": now, "engine": engine, "base": base, "part": part.value}
         if run.request.atomic:
+            root_pins(connection, pins)
             facts["pins"] = pins
         queue.move_run(connection, run.id, RunState.RUNNING, now, **facts)
         if run.request.atomic:

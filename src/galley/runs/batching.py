@@ -9,6 +9,7 @@ from galley.errors import UsageError
 from galley.ids import new_id
 from galley.lake.model import Span
 from galley.project.model import Step, WindowUnit
+from galley.runs.coverage import in_order
 from galley.runs.graph import selected_steps
 from galley.runs.live import LiveRun, Site, with_probes
 from galley.runs.model import Part, Run, RunRequest, RunState
@@ -105,11 +106,11 @@ def stale_windows(
         plan = plan_step(scene, step, replace(setting, unbounded=True))
         together = together or plan.recut
         # Windows that a run staged and never published are missing here; a child adopts them.
-        spans = tuple(sorted({*plan.spans, *plan.taken}))
+        spans = tuple(in_order((*plan.spans, *plan.taken)))
         found.update(spans)
         if spans:
             scene.pending.update(dict.fromkeys(step.outputs, spans))
-    return sorted(found), together
+    return in_order(found), together
 
 
 def batches(live: LiveRun, parts: Parts, spans: Sequence[Span], *, together: bool) -> list[Batch]:

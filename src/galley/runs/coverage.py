@@ -5,8 +5,16 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 from itertools import accumulate
+from operator import attrgetter
 
 from galley.lake.model import Span
+
+_PLACE = attrgetter("start", "end")
+
+
+def in_order(spans: Iterable[Span]) -> list[Span]:
+    """The windows sorted, each once; for thousands this is faster than comparing them."""
+    return sorted(set(spans), key=_PLACE)
 
 
 class Coverage:
@@ -16,7 +24,7 @@ class Coverage:
     """
 
     def __init__(self, spans: Iterable[Span]) -> None:
-        self._spans = sorted(set(spans))
+        self._spans = in_order(spans)
         self._starts = [span.start for span in self._spans]
         # Windows of several units overlap: the furthest end up to each says when to stop looking.
         self._reach = list(accumulate((span.end for span in self._spans), max))

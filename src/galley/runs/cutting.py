@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 
 from galley.clock import iso
 from galley.errors import WindowError
@@ -69,7 +70,7 @@ def wanted(
         WindowError: nothing says which, or none is complete yet.
     """
     if asked is not None:
-        spans = tuple(Span(*pair) for pair in calendar.spans(window, *asked))
+        spans = _between(window, *asked)
         return _declared(window, spans, there)
     if window.by is WindowUnit.KEY or window.start is None:
         if there:
@@ -87,7 +88,13 @@ def wanted(
             f"{iso(now)}",
             hint="run again when the first window is over, or give --window",
         )
-    return tuple(Span(*pair) for pair in calendar.spans(window, window.start, until))
+    return _between(window, window.start, until)
+
+
+@lru_cache(maxsize=1)
+def _between(window: WindowSpec, start: str, end: str) -> tuple[Span, ...]:
+    """The windows of a time; the steps of a backfill, planned one after the other, ask alike."""
+    return tuple(Span(*pair) for pair in calendar.spans(window, start, end))
 
 
 def cut_alike(step: Step, version: Version) -> bool:

@@ -19,7 +19,7 @@ from galley.lake.model import Span, Version, WindowEntry
 from galley.project import windows as calendar
 from galley.project.model import Materialize, Step, WindowSpec, WindowUnit
 from galley.runs import cutting, findings, keys, takenback
-from galley.runs.coverage import Coverage
+from galley.runs.coverage import Coverage, in_order
 from galley.runs.scene import Scene
 
 MOST_WINDOWS = 31
@@ -65,7 +65,7 @@ class StepPlan:
     @property
     def tested(self) -> tuple[Span, ...]:
         """The windows whose tests are due: those made or adopted now, else those that are there."""
-        return tuple(sorted({*self.spans, *self.taken})) or self.kept
+        return tuple(in_order((*self.spans, *self.taken))) or self.kept
 
     @property
     def taken(self) -> tuple[Span, ...]:
@@ -240,7 +240,7 @@ def _plan_windows(
     wanted = _wanted(scene, step, window, setting, there)
     if recut:
         # The table is replaced whole, so whatever it has must be made again.
-        wanted = tuple(sorted({*wanted, *there}))
+        wanted = tuple(in_order((*wanted, *there)))
     span_keys = _span_keys(scene, step, window, setting, identity, versions, wanted)
     anew = recut or asked
     reusable = keys.unusable(step, setting.probes.get(step.name)) is None
@@ -269,7 +269,7 @@ def _plan_windows(
         identity=identity,
         spans=stale,
         span_keys=span_keys,
-        kept=tuple(sorted({*kept, *staying})),
+        kept=tuple(in_order((*kept, *staying))),
         accepted=tuple(replace(one, key=span_keys[str(one.span)]) for one in accepted),
         adopted=adopted,
         whole=whole and bool(adopted),

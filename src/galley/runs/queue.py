@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Update, and_, bindparam, case, func, insert, select, update
 
 from galley.lake.model import Span
+from galley.lake.rows import insert_many
 from galley.runs.model import LIVE, Reason, RunState, StepRun, StepState, StepType
 from galley.runs.tables import event, run, step_run
 from galley.runs.transitions import run_sources, step_sources
@@ -44,8 +45,7 @@ def emit_all(
         {"run_id": run_id, "step": None, "kind": kind, "body": body, "at": now}
         for run_id, body in bodies
     ]
-    if rows:
-        connection.execute(_EMIT, rows)
+    insert_many(connection, event, rows)
 
 
 def move_run(connection: Connection, run_id: str, to: RunState, now: int, **values: Any) -> bool:

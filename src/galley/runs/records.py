@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from galley.errors import NotFoundError
-from galley.lake.rows import BATCH
+from galley.lake.rows import BATCH, insert_many
 from galley.runs import queue
 from galley.runs.model import (
     Intention,
@@ -113,7 +113,7 @@ def insert_runs(connection: Connection, runs: Iterable[Run]) -> int:
     host, number = socket.gethostname(), 0
     rest = iter(runs)
     while some := list(islice(rest, BATCH)):
-        connection.execute(_INSERT, [_row(one, host) for one in some])
+        insert_many(connection, run, [_row(one, host) for one in some])
         queue.emit_all(
             connection, [(one.id, {"ref": one.ref}) for one in some], "run.queued", some[0].created
         )
@@ -143,7 +143,6 @@ def _row(new: Run, host: str) -> dict[str, Any]:
     }
 
 
-_INSERT = insert(run)
 _REQUEST = tuple(one.name for one in fields(RunRequest))
 """What a request says; what is empty, zero, false or nothing is so by default."""
 

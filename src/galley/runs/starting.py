@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -12,10 +12,11 @@ from galley.ids import new_id
 from galley.lake import refs, rooting
 from galley.lake.model import RefKind
 from galley.project.model import Manifest, Step
-from galley.runs import claims, finishing, groups, queue, records, takenback
+from galley.runs import children, claims, finishing, groups, queue, records, takenback
 from galley.runs.attempts import commit_changes
 from galley.runs.live import LiveRun, Site, load_live
-from galley.runs.model import Run, RunState, StepRun, StepState
+from galley.runs.model import Reason, Run, RunState, StepRun, StepState
+from galley.runs.reasons import end_of_run
 
 
 def start_run(
@@ -105,13 +106,16 @@ def _fork(connection: Connection, run: Run, now: int) -> tuple[str, int]:
 
 def pins_of(connection: Connection, manifest: Manifest, now: int) -> dict[str, str]:
     """The commits of other projects' refs that a run which starts now reads."""
-    pins = {
+    return {
         read.project: refs.resolve(connection, read.project, read.ref, now).commit
         for read in manifest.reads
     }
+
+
+def root_pins(connection: Connection, pins: Mapping[str, str]) -> None:
+    """Keep what a run reads of other projects for as long as it goes."""
     for project, commit in pins.items():
         rooting.root_commit(connection, project, commit)
-    return pins
 
 
 def _pins(connection: Connection, live: LiveRun, now: int) -> dict[str, str]:
@@ -121,7 +125,9 @@ def _pins(connection: Connection, live: LiveRun, now: int) -> dict[str, str]:
         pinned = records.get_run(connection, parent).pins
         if pinned:
             return pinned
-    return pins_of(connection, live.manifest, now)
+    pins = pins_of(connection, live.manifest, now)
+    root_pins(connection, pins)
+    return pins
 
 
 def _limits(live: LiveRun) -> dict[str, int]:
@@ -158,3 +164,24 @@ def _priority(live: LiveRun, step: Step | None) -> int:
         return live.run.request.priority
     pipeline = live.manifest.pipelines[step.pipeline]
     return live.run.request.priority + pipeline.priority + step.placement.priority
+
+
+def end_queued(
+    site: Site, run: Run, to: RunState, reason: Reason, now: int, message: str | None = None
+) -> None:
+    """End a run that has not begun."""
+    values = {"reason": reason.value, **({"message": message} if message else {})}
+    with site.database.write() as connection:
+        queue.move_run(connection, run.id, to, now, **values)
+
+
+def refuse(site: Site, run: Run, error: Exception, now: int) -> None:
+    """The run cannot start; that must not stop the engine for all others."""
+    reason, message = end_of_run(error)
+    end_queued(site, run, RunState.FAILED, reason, now, message)
+
+
+def give_up(site: Site, run: Run, now: int) -> None:
+    """What the run waits for did not publish; those that wait for it need not be asked."""
+    with site.database.write() as connection:
+        children.give_up(connection, run.request.parent or "", run.request.after or "", now)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from galley.runs.model import RunState
+from galley.runs.children import tally
+from galley.runs.model import Part, RunCause, RunState
+from galley.runs.records import list_runs
 from tests.integration.engine.driver import Command
 from tests.integration.engine.invariants import violations
 from tests.integration.engine.kit import WarmPool, Works
@@ -129,3 +131,31 @@ def test_two_runs_of_one_pipeline_wait_for_each_other(wide: Works) -> None:
     assert [run.state for run in ended] == [RunState.SUCCEEDED] * 2
     first, second = sorted(ended, key=lambda run: run.started or 0)
     assert (second.started or 0) >= (first.finished or 0)
+
+
+def test_engines_share_a_backfill_and_make_every_window_once(works: Works) -> None:
+    works.python(
+        "hours",
+        """
+        @step(
+            stable=True,
+            materialize="window",
+            window={"column": "day", "by": "day", "start": "2024-01-01", "end": "2024-02-10"},
+        )
+        def days(*, window):
+            return [{"day": window.start, "n": 1}]
+        """,
+    )
+    run = works.launch(batch=1, atomic=True, cause=RunCause.BACKFILL)
+    commands = [Command(works, run) for _ in range(2)]
+    assert [command.wait() for command in commands] == [0, 0]
+    assert works.get(run).state is RunState.SUCCEEDED
+    assert len(works.rows("days")) == 40
+    with works.home.database.read() as conn:
+        made = list_runs(conn, parent=run.id, limit=100)
+        counted = tally(conn, run.id)
+    assert len({one.request.windows for one in made if one.part is Part.WINDOWS}) == 40
+    assert [(one.part, one.runs) for one in sorted(counted, key=lambda one: one.runs)] == [
+        (Part.LAST, 1),
+        (Part.WINDOWS, 40),
+    ]

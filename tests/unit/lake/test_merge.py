@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from galley.ids import digest
-from galley.lake.deltas import combine, fold
+from galley.lake.deltas import combine, folded
 from galley.lake.merge import MergeOutcome, TableMerge, first_overlap, plan_merge
 from galley.lake.model import Change, Intent, IntentKind, Span, Version, WindowEntry
 from tests.lake_cast import change, day, drop, version, windows
@@ -67,7 +67,7 @@ def play(base: Rows | None, ops: Ops, who: str) -> Side:
         if rows is None and kind == "drop":
             continue
         rows, made = step(rows or frozenset(), kind, number, f"{who}{place}")
-        done = fold(done, made) if done else made
+        done = folded((done, made)) if done else made
     return Side(rows, done)
 
 
