@@ -21,10 +21,30 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmPool]:
     pool.end()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test runs on SQLite; those marked ``both_databases``, or all, on PostgreSQL too."""
+    if "works_url" in metafunc.fixturenames:
+        marked = metafunc.definition.get_closest_marker("both_databases")
+        wanted = ["sqlite"]
+        if marked or metafunc.config.getoption("--all-databases"):
+            wanted.append(pytest.param("postgres", marks=pytest.mark.postgres))
+        metafunc.parametrize("works_url", wanted, indirect=True)
+
+
 @pytest.fixture
-def works(tmp_path: Path, warm: WarmPool) -> Iterator[Works]:
+def works_url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str | None:
+    """The state database's URL, ``None`` for SQLite in the home."""
+    if request.param == "sqlite":
+        return None
+    url: str = request.getfixturevalue("pg_url")
+    monkeypatch.setenv("GALLEY_DATABASE", url)
+    return url
+
+
+@pytest.fixture
+def works(tmp_path: Path, warm: WarmPool, works_url: str | None) -> Iterator[Works]:
     """A project without steps; whatever a test does to it must leave nothing half done."""
-    found = Works(tmp_path, warm)
+    found = Works(tmp_path, warm, url=works_url)
     yield found
     assert violations(found.home) == []
     found.home.database.close()
