@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
-from tests.pg_cast import Server, serving
+from tests.pg_cast import Server, pooling, serving
 
 settings.register_profile("galley", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("galley")
@@ -53,10 +55,33 @@ def pg_url(pg_server: Server) -> Iterator[str]:
         yield pg_server.url(name)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture(scope="session")
+def pooler(pg_server: Server) -> Iterator[Path]:
+    """The socket's folder of a pooler in transaction mode before the server."""
+    with pooling(pg_server) as socket:
+        yield socket
+
+
+@pytest.fixture
+def pooled_url(pg_server: Server, pooler: Path) -> Iterator[str]:
+    """A URL of a fresh PostgreSQL database behind the pooler."""
+    with pg_server.database() as name:
+        yield replace(pg_server, socket=pooler).url(name, port="6432")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What wants a database runs on both, and if it is so marked through a pooler as well."""
+    if "db_url" in metafunc.fixturenames:
+        wanted: list[Any] = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+        if metafunc.definition.get_closest_marker("through_pooler"):
+            wanted.append(pytest.param("pooled", marks=pytest.mark.postgres))
+        metafunc.parametrize("db_url", wanted, indirect=True)
+
+
+@pytest.fixture
 def db_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A URL of a fresh database: the test runs once on SQLite and once on PostgreSQL."""
+    """A URL of a fresh database of the kind that the test is run on."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'galley.db'}"
-    url: str = request.getfixturevalue("pg_url")
+    url: str = request.getfixturevalue("pg_url" if request.param == "postgres" else "pooled_url")
     return url

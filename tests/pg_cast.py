@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import atexit
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -53,7 +55,15 @@ class Server:
 
     def start(self) -> None:
         """Start it again as it was started before."""
-        self._control("-o", f'-h "" -k {self.socket}', "-l", str(self.data / "log"), "start")
+        options = f'-h "" -k {self.socket}'
+        for tries_left in reversed(range(20)):
+            try:
+                self._control("-o", options, "-l", str(self.data / "log"), "start")
+                return
+            except subprocess.CalledProcessError:  # orphans of a killed one hold its memory still
+                if not tries_left:
+                    raise
+                time.sleep(0.3)
 
     def kill(self) -> None:
         """SIGKILL to the server: nobody is told, its children find out."""
@@ -108,3 +118,45 @@ def serving() -> Iterator[Server]:
                 found.stop("fast")  # what was started again is unknown to the package
             server.cleanup()
             atexit.unregister(server._cleanup)
+
+
+@contextmanager
+def pooling(server: Server) -> Iterator[Path]:
+    """A PgBouncer in transaction mode before a server: the folder of its socket.
+
+    It hands each transaction whatever connection is free, of few, and cleans none of them up: what
+    one leaves behind on a session meets the next.
+    """
+    binary = shutil.which("pgbouncer", path=os.pathsep.join((os.environ["PATH"], "/usr/sbin")))
+    if binary is None:
+        pytest.skip("pgbouncer is not installed (apt-get install pgbouncer)")
+    with tempfile.TemporaryDirectory(prefix="galley-pgb-") as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        settings = folder / "pgbouncer.ini"
+        settings.write_text(
+            f"[databases]\n* = host={server.socket}\n"
+            "[pgbouncer]\npool_mode = transaction\nauth_type = trust\n"
+            f"auth_file = {folder}/users\nlisten_addr =\n"
+            f"unix_socket_dir = {folder}\nunix_socket_mode = 0777\ndefault_pool_size = 3\n"
+            f"max_client_conn = 200\nlogfile = {folder}/log\npidfile = {folder}/pid\n"
+            "server_reset_query =\nserver_round_robin = 1\n"
+        )
+        settings.chmod(0o644)
+        (folder / "users").write_text('"postgres" ""\n')
+        as_user = ["-u", server.system_user] if server.system_user else []
+        process = subprocess.Popen(
+            [binary, *as_user, str(settings)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            end = time.monotonic() + 10
+            while not list(folder.glob(".s.PGSQL.*")):
+                assert process.poll() is None, (folder / "log").read_text()
+                assert time.monotonic() < end, "pgbouncer does not listen"
+                time.sleep(0.02)
+            yield folder
+        finally:
+            process.terminate()
+            process.wait(10)

@@ -110,9 +110,17 @@ class Engine:
             self._settle(live.run.id)
 
     def close(self) -> None:
-        """Stop working; runs that are not finished go on at the next engine."""
+        """Stop working; runs that are not finished go on at the next engine.
+
+        Where a shared database does not answer nothing is handed over: the others take this
+        engine's work when its leases are over.
+        """
         self.pool.close()
-        recovery.hand_over(self.site, self.id)
+        try:
+            recovery.hand_over(self.site, self.id)
+        except UnavailableError:
+            if not self.site.shared:
+                raise
 
     def reopen(self) -> None:
         """Begin anew after the database did not answer.

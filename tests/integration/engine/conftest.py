@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test runs on SQLite; those marked ``both_databases``, or all, on PostgreSQL too."""
     if "works_url" in metafunc.fixturenames:
         marked = metafunc.definition.get_closest_marker("both_databases")
-        wanted = ["sqlite"]
+        wanted: list[Any] = ["sqlite"]
         if marked or metafunc.config.getoption("--all-databases"):
             wanted.append(pytest.param("postgres", marks=pytest.mark.postgres))
         metafunc.parametrize("works_url", wanted, indirect=True)
