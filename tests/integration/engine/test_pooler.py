@@ -45,9 +45,10 @@ def sessions(database: Database, count: int = 12) -> dict[int, int]:
     """The sessions that transactions come to, and what is left on each that a next one meets."""
     found = {}
     for _ in range(count):
-        with database.read() as connection:
-            pid: int = connection.execute(PID).scalar_one()
-            found[pid] = int(connection.execute(text(LEFT)).scalar_one())
+        with database.read() as one, database.read() as other:
+            for connection in (one, other):
+                pid: int = connection.execute(PID).scalar_one()
+                found[pid] = int(connection.execute(text(LEFT)).scalar_one())
     return found
 
 
