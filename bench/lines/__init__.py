@@ -9,10 +9,12 @@ from bench.lines import (
     deaths,
     forty_tests,
     metrics,
+    shared,
     sql_step,
     starting,
     steps,
     ten_models,
+    waiting,
 )
 from bench.record import Record
 from bench.setting import Setting
@@ -24,8 +26,12 @@ LINES: dict[str, Line] = {
     "first-run": starting.first_run,
     "steps": steps.without_table,
     "small-tables": steps.with_table,
+    "steps-postgres": shared.one_controller,
+    "steps-over-http": shared.two_workers,
     "kitchen": catalogue.kitchen,
     "publish": catalogue.publish,
+    "queue": waiting.flat,
+    "collection": catalogue.marking,
     "deaths": deaths.child,
     "lost-worker": deaths.worker,
     "lost-engine": deaths.engine,

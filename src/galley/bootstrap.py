@@ -6,10 +6,9 @@ import getpass
 import os
 from pathlib import Path
 
-from galley import clock
 from galley.db import schema
 from galley.db.engine import Database, open_database, sqlite_url
-from galley.db.moments import DatabaseClock
+from galley.db.moments import DatabaseClock, SteadyClock
 from galley.environments.home import Home
 from galley.environments.kitchens import personal
 from galley.environments.reading import Reader as Reader
@@ -24,10 +23,11 @@ from galley.project.compile import compile_project
 from galley.project.find import declared_name, find_project, lake_setting
 from galley.project.model import Manifest, Step
 from galley.runs import tables as runs_tables
-from galley.runs.live import Site
+from galley.runs.leases import LEASE
+from galley.runs.live import Site, right
 from galley.runs.pool import Pool, PoolSettings
 from galley.runs.runner.probe import probe
-from galley.settings import ENTRY, PRELOAD, worker_labels
+from galley.settings import ENTRY, PRELOAD, memory, worker_labels
 from galley.settings import home_path as home_path
 from galley.settings import slots as slots
 
@@ -68,7 +68,7 @@ def open_home(path: Path) -> Home:
     _refuse_emptied(path)
     database = _database(path)
     schema.prepare(database)
-    told = clock.now if database.is_sqlite else DatabaseClock(database)
+    told = SteadyClock() if database.is_sqlite else DatabaseClock(database)
     return Home(path, database, str(path / "warehouse"), actor(), told)
 
 
@@ -82,8 +82,8 @@ def _refuse_emptied(path: Path) -> None:
         )
 
 
-def make_site(home: Home, slots: int) -> Site:
-    """What the engine works with."""
+def make_site(home: Home, slots: int, *, lease: int | None = None) -> Site:
+    """What the engine works with. ``lease`` is in microseconds."""
     return Site(
         database=home.database,
         home=home.path,
@@ -92,9 +92,11 @@ def make_site(home: Home, slots: int) -> Site:
         probe=lambda step, folder: _probe(home, step, folder),
         secrets=_secrets,
         threads=max(os.cpu_count() or 1, slots),
-        memory=_memory(),
+        memory=memory(),
         origin=home.origin,
+        lease=lease or LEASE,
         labels=worker_labels(),
+        sync=home.clock.sync if isinstance(home.clock, DatabaseClock) else right,
     )
 
 
@@ -133,12 +135,3 @@ def _probe(home: Home, step: Step, folder: str) -> str | None:
 
 def _secrets(manifest: Manifest, names: tuple[str, ...], folder: Path) -> dict[str, str]:
     return secrets.look_up(names, manifest.secrets, folder=folder)
-
-
-def _memory() -> int:
-    """Bytes that all attempts together may use for queries: 60 % of the machine's memory."""
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        total = 4 << 30
-    return int(total * 0.6)

@@ -107,6 +107,12 @@ class WindowError(UsageError):
     code = "window"
 
 
+class TooLargeError(UsageError):
+    """What was sent is larger than is taken."""
+
+    code, status = "too_large", 413
+
+
 class NotFoundError(GalleyError):
     """The named thing does not exist."""
 
@@ -119,6 +125,12 @@ class RefNotFoundError(NotFoundError):
     code = "ref_not_found"
 
 
+class CollectedError(NotFoundError):
+    """It was there and nothing kept it, so its files were collected."""
+
+    code, status = "collected", 410
+
+
 class TableNotFoundError(NotFoundError):
     """The table does not exist at that ref."""
 
@@ -129,6 +141,12 @@ class RefusedError(GalleyError):
     """A policy refused the action."""
 
     code, status, exit_code = "refused", 403, 3
+
+
+class UnauthorizedError(GalleyError):
+    """The caller did not show a token, or none that is valid here."""
+
+    code, status, exit_code = "unauthorized", 401, 3
 
 
 class ProtectedRefError(RefusedError):
@@ -176,7 +194,13 @@ class SupersededError(ConflictError):
 class LostLeaseError(ConflictError):
     """The attempt no longer owns its step; what it did does not count."""
 
-    code, status = "lost_lease", 410
+    code = "lost_lease"
+
+
+class GoneError(GalleyError):
+    """What the caller speaks of is over: its session has ended, or the attempt has."""
+
+    code, status, exit_code = "gone", 410, 4
 
 
 class GateError(GalleyError):
@@ -231,6 +255,12 @@ class HomeVersionError(UnavailableError):
     """The home was made by a newer version of Galley."""
 
     code = "home_version"
+
+
+class VersionMismatchError(UnavailableError):
+    """A worker and a server of different versions do not work together."""
+
+    code, status = "version_mismatch", 426
 
 
 class CorruptHomeError(UnavailableError):

@@ -32,12 +32,12 @@ def drawn_from(source: RandomBytes) -> Iterator[None]:
 
 def digest(*parts: str | bytes, size: int = 16) -> str:
     """A stable hexadecimal digest (BLAKE2b, ``size`` bytes) of the parts, each length-prefixed."""
-    state = hashlib.blake2b(digest_size=size)
+    said = bytearray()
     for part in parts:
         raw = part.encode() if isinstance(part, str) else part
-        state.update(len(raw).to_bytes(8, "big"))
-        state.update(raw)
-    return state.hexdigest()
+        said += len(raw).to_bytes(8, "big")
+        said += raw
+    return hashlib.blake2b(said, digest_size=size).hexdigest()
 
 
 def digest_all(parts: Iterable[str]) -> str:

@@ -46,6 +46,15 @@ def slots() -> int:
     return int(text)
 
 
+def memory() -> int:
+    """Bytes that all attempts together may use for queries: 60 % of the machine's memory."""
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        total = 4 << 30
+    return int(total * 0.6)
+
+
 def worker_labels() -> tuple[str, ...] | None:
     """What this machine's workers can do: ``GALLEY_LABELS`` (``gpu,big``); ``None`` for all."""
     text = os.environ.get("GALLEY_LABELS")

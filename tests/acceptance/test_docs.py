@@ -69,6 +69,7 @@ PROJECT: dict[str, type[shapes.Shape]] = {
     "Under an environment": shapes.EnvironmentShape,
     "Under a connection": shapes.ConnectionShape,
     "Under reads, by project": shapes.ReadShape,
+    "Under retention": shapes.RetentionShape,
     "Under defaults": shapes.DefaultsShape,
     "pipelines/NAME/pipeline.yaml": shapes.PipelineShape,
 }

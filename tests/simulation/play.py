@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
@@ -71,6 +72,7 @@ class _Stage:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.defects: list[str] = []
         self.database = SimulatedDatabase(world, _template())
         self.site = Site(
             database=self.database,
@@ -110,6 +112,9 @@ class _Stage:
         def live() -> None:
             try:
                 _work(self.world, Engine(self.site, SimulatedPool(self.world, SLOTS), SLOTS))
+            except Exception:  # noqa: BLE001
+                # Whatever it is, an engine must not end by itself.
+                self.defects.append(traceback.format_exc())
             finally:
                 self.world.spawn(live, after=self.world.random.randrange(SECOND))
 
@@ -197,6 +202,7 @@ class _Stage:
 
     def violations(self) -> Iterator[str]:
         """Everything that is wrong, in words."""
+        yield from self.defects
         with self.database.look() as connection:
             yield from catalogue_violations(connection)
             yield from _mixed(connection)

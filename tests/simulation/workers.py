@@ -74,7 +74,7 @@ class SimulatedPool(Pool):
         event = PoolEvent("exited", task_id, reason=Reason.CANCELLED)
         self._tell(self.world.random.randrange(int(grace * SECOND) // 10 + 1), event)
 
-    def poll(self, timeout: float) -> list[PoolEvent]:
+    def poll(self, timeout: float, also: int | None = None) -> list[PoolEvent]:
         """What happened by now, or after a while."""
         end = self.world.now + int(timeout * SECOND)
         first = self._due[0].at if self._due else end

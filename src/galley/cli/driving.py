@@ -17,9 +17,9 @@ from galley.cli import screen
 from galley.cli.progress import watcher
 from galley.cli.session import Session
 from galley.cli.summary import print_run
-from galley.environments import retention
+from galley.environments import collection
 from galley.environments.inspect_runs import run_facts
-from galley.errors import ConflictError
+from galley.errors import GalleyError
 from galley.lake.model import RefKind
 from galley.runs.follow import ask_to_stop, follow
 from galley.runs.model import Reason, Run, RunState
@@ -135,21 +135,20 @@ def report(session: Session, run: Run, *, as_json: bool) -> None:
 
 
 def tidy(session: Session) -> None:
-    """Once a day, remove what has expired; kitchens that go are named."""
-    home = session.home
-    if not retention.due(home):
-        return
-    with home.database.read() as connection:
-        expired = retention.plan_retention(connection, home, session.project)
+    """Once a day, collect what is over; kitchens that go are named.
+
+    Where the project's files do not say what is kept, nothing goes.
+    """
     try:
-        with home.database.write() as connection:
-            gone = retention.apply_retention(connection, home, session.project, expired)
-    except ConflictError as error:
+        gone = collection.collect_daily(session.home, session.project, session.manifest.retention)
+    except GalleyError as error:
         screen.note(f"! nothing old was removed: {error.message}")
         return
-    for ref in gone.refs:
+    for ref in gone.expired.refs if gone else ():
         if ref.kind is RefKind.KITCHEN:
             screen.note(f"! {ref.name} of {ref.owner} was not used for a week and is removed")
+    for problem in gone.problems if gone else ():
+        screen.note(f"! not collected: {problem}")
 
 
 def exit_status(run: Run) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from galley.cli import words
+from galley.cli.batches import Batches
 from galley.runs import queue, records
 from galley.runs.model import Run, RunState, StepRun, StepType
 
@@ -135,52 +136,6 @@ class LiveView:
         return view
 
 
-class Batches:
-    """One line for each run of a backfill that has ended."""
-
-    def __init__(self, database: Database, run: Run, console: Console) -> None:
-        self._database = database
-        self._run = run
-        self._console = console
-        self._lines = Lines(database, run.id, console)
-        self._told: set[str] = set()
-        self._looked = 0.0
-
-    def __call__(self) -> None:
-        """Print what ended since the last look."""
-        if time.monotonic() - self._looked >= LOOK:
-            self.close()
-
-    def close(self) -> None:
-        """Print the rest."""
-        self._looked = time.monotonic()
-        self._lines.close()
-        with self._database.read() as connection:
-            children = records.list_runs(
-                connection, self._run.project, parent=self._run.id, limit=100_000, oldest_first=True
-            )
-        for child in children:
-            if child.state.terminal and child.id not in self._told:
-                self._told.add(child.id)
-                self._console.print(_child_line(self._run, child), markup=False, soft_wrap=True)
-
-
-def _child_line(parent: Run, run: Run) -> str:
-    windows = run.request.windows
-    if windows == parent.request.windows and run.request.select == parent.request.select:
-        what = "the tables made from them"
-    elif windows is None:
-        what = "the tables they are cut from"
-    else:
-        what = f"windows {windows[0]}..{windows[1]}"
-    said = [f"{words.glyph(run.state.value)} {what}: {words.word(run.state.value)}"]
-    if run.started and run.finished:
-        said.append(words.seconds((run.finished - run.started) / 1_000_000))
-    if run.message:
-        said.append(words.cut(run.message.splitlines()[0], 160))
-    return " · ".join(said)
-
-
 def event_line(event: Mapping[str, Any]) -> str | None:
     """One event in words, or nothing."""
     kind, body, step = event["kind"], event["body"] or {}, event["step"]
@@ -234,8 +189,8 @@ def watcher(
     database: Database, run: Run, console: Console, *, live: bool
 ) -> Lines | LiveView | Batches:
     """The view that fits the run, and where the output goes."""
-    if run.request.batch is not None:
-        return Batches(database, run, console)
+    if run.is_backfill:
+        return Batches(database, run, console, live=live)
     return (LiveView if live else Lines)(database, run.id, console)
 
 

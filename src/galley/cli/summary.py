@@ -23,6 +23,8 @@ def print_run(facts: Facts, *, brief: bool = False) -> None:
     """Everything that matters about a run; a brief one names tests that block nothing in a line."""
     console = screen.out()
     print_steps(facts["steps"])
+    if facts["backfill"] and not brief:
+        print_backfill(facts["backfill"])
     print_tests(facts["tests"], brief=brief)
     for text in facts["warnings"]:
         _line(console, f"! {text}", "yellow")
@@ -55,6 +57,47 @@ def _why(step: Facts) -> str:
         return str(step["message"]).partition(":")[0]
     said = (step["message"] or step["why"] or "").splitlines()
     return words.cut(said[0], 240) if said else ""
+
+
+def print_backfill(facts: Facts) -> None:
+    """Windows by state, neighbours as one line: there may be thousands."""
+    console = screen.out()
+    said = [f"{facts['made']:,} of {words.plural(facts['windows'], 'window')} made"]
+    if facts["windows_per_second"]:
+        said.append(f"{facts['windows_per_second']:.3g} a second")
+    if facts["seconds_left"]:
+        said.append(f"{words.seconds(facts['seconds_left'])} left")
+    said += [f"{facts[name]:,} {name}" for name in ("failed", "cancelled") if facts[name]]
+    _line(console, " · ".join(said))
+    rows = [
+        (
+            f"{words.glyph(one['state'])} {_between(one)}",
+            words.word(one["state"]),
+            words.number(one["windows"]),
+            words.number(one["runs"]),
+        )
+        for one in facts["stretches"][:MOST_STEPS]
+    ]
+    if rows:
+        screen.table(("windows", "state", "number", "runs"), rows, right=("number",))
+    if len(facts["stretches"]) > MOST_STEPS:
+        console.print("… and more: --json")
+
+
+def _between(one: Facts) -> str:
+    """``2024-03-01..2024-03-05``; a key alone."""
+    return one["start"] if one["start"] == one["end"] else f"{one['start']}..{one['end']}"
+
+
+def _failed_windows(console: Console, facts: Facts | None) -> None:
+    """The windows of a backfill that failed, each with its first error."""
+    failures = facts["failures"] if facts else []
+    for one in failures[:MOST_FAILURES]:
+        what = _between(one) if one["start"] else "what the windows are cut from"
+        said = words.cut((one["message"] or "").partition("\n")[0], 200)
+        _line(console, f"  failed: {what}: {said} (run {words.short(one['run'])})")
+    if len(failures) > MOST_FAILURES:
+        _line(console, "  … and others: --json")
 
 
 def print_tests(tests: Sequence[Facts], *, brief: bool = False) -> None:
@@ -167,6 +210,7 @@ def _verdict(console: Console, facts: Facts) -> None:
         _failure(console, step, named=len(failed) > 1 or blocked)
     if len(failed) > MOST_FAILURES:
         _line(console, f"  … and {words.plural(len(failed) - MOST_FAILURES, 'more failed step')}")
+    _failed_windows(console, facts["backfill"])
     _line(console, f"  next: galley show {run} · galley logs {run} · galley resume {run}", "cyan")
 
 
@@ -174,8 +218,9 @@ def _published(console: Console, facts: Facts) -> None:
     steps = facts["steps"]
     reused = sum(step["state"] == "reused" for step in steps)
     said = [words.plural(len(steps), "step")]
-    if facts["children"]:
-        said = [words.plural(len(facts["children"]), "run")]
+    if facts["backfill"]:
+        runs = sum(facts["backfill"]["runs"].values())
+        said = [words.plural(facts["backfill"]["made"], "window"), words.plural(runs, "run")]
     if reused:
         said[0] += f" ({reused} reused)"
     if facts["tests"]:

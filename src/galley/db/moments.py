@@ -30,8 +30,8 @@ class SteadyClock:
     def __call__(self) -> int:
         """Now. The first call asks."""
         if self._seen is None:
-            self.sync()
-        return self._counted()
+            self._seen = self._asked()
+        return _count(self._seen)
 
     def sync(self) -> bool:
         """Ask again; whether the answer was what had been counted.
@@ -39,18 +39,14 @@ class SteadyClock:
         Raises:
             UnavailableError: the database does not answer.
         """
-        before = _since_boot()
-        moment = self._ask()
-        # The answer was right in the middle of the call.
-        seen = (moment, (before + _since_boot()) / 2)
-        expected = self._counted() if self._seen is not None else None
-        self._seen = seen
-        return expected is None or abs(self._counted() - expected) < JUMP
+        before, self._seen = self._seen, self._asked()
+        return before is None or abs(_count(self._seen) - _count(before)) < JUMP
 
-    def _counted(self) -> int:
-        assert self._seen is not None
-        moment, at = self._seen
-        return moment + int((_since_boot() - at) * 1_000_000)
+    def _asked(self) -> tuple[int, float]:
+        """The answer, which was right in the middle of the call."""
+        begin = _since_boot()
+        moment = self._ask()
+        return moment, (begin + _since_boot()) / 2
 
 
 class DatabaseClock(SteadyClock):
@@ -64,6 +60,11 @@ def _moment(database: Database) -> int:
     with database.read() as connection:
         moment: int = connection.execute(_MOMENT).scalar_one()
     return moment
+
+
+def _count(seen: tuple[int, float]) -> int:
+    moment, at = seen
+    return moment + int((_since_boot() - at) * 1_000_000)
 
 
 def _since_boot() -> float:

@@ -21,6 +21,7 @@ from galley.lake import refs, trees
 from galley.lake.model import Version
 from galley.lake.presence import Damage, damage_of, moved_from
 from galley.lake.warehouse import Warehouse
+from galley.project.model import Retention
 from galley.runs import processes, records
 from galley.runs.lockfile import EngineLock
 from galley.runs.sessions import boot_id
@@ -208,7 +209,7 @@ def _refs(home: Home, project: str | None) -> Iterator[Check]:
     if project is None:
         return
     with home.database.read() as connection:
-        over = retention.plan_retention(connection, home, project)
+        over = retention.plan_retention(connection, home, project, Retention())
     if over.refs:
         names = ", ".join(ref.name for ref in over.refs[:5])
         yield Check("refs", WARN, f"{len(over.refs)} expired: {names}", "galley gc")

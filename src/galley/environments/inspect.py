@@ -234,10 +234,8 @@ def ref_facts(connection: Connection, ref: Ref) -> Facts:
 
 def _whole(version: Version) -> bool:
     """Whether the version was made at once, from the inputs that it names."""
-    return version.view_sql is None and version.intent.kind not in (
-        IntentKind.WINDOW,
-        IntentKind.APPEND,
-    )
+    kind = version.made.get("compacted", version.intent.kind)
+    return version.view_sql is None and kind not in (IntentKind.WINDOW, IntentKind.APPEND)
 
 
 def _table_commit(commit: Commit, version: Version | None, warehouse: Warehouse) -> Facts:

@@ -11,6 +11,7 @@ from galley import codec
 from galley.clock import iso
 from galley.environments.home import Home
 from galley.environments.inspect import Facts, location_of
+from galley.environments.inspect_backfill import backfill_facts
 from galley.errors import NotFoundError, UsageError
 from galley.lake import refs, trees
 from galley.lake.names import nearest
@@ -20,6 +21,9 @@ from galley.runs.model import Run, RunState, StepRun, StepType
 from galley.runs.tables import run as run_table
 from galley.runs.tables import verdict as verdict_table
 from galley.runs.verdict import Verdict
+
+MOST_CHILDREN = 1000
+"""So many runs of a backfill are named; ``backfill`` counts them all."""
 
 
 def find_run(connection: Connection, project: str, text: str) -> Run:
@@ -80,7 +84,8 @@ def run_facts(connection: Connection, run: Run) -> Facts:
         "steps": [_step_facts(step) for step in steps if step.type is StepType.STEP],
         "tests": tests_of(connection, run),
         "warnings": warnings_of(connection, run.id),
-        "children": [child.id for child in _children(connection, run)],
+        "children": _children(connection, run),
+        "backfill": backfill_facts(connection, run),
     }
 
 
@@ -243,10 +248,11 @@ def _attempt_facts(row: Mapping[str, Any], names: Mapping[str, str], folder: str
     }
 
 
-def _children(connection: Connection, run: Run) -> list[Run]:
-    if run.request.batch is None:
+def _children(connection: Connection, run: Run) -> list[str]:
+    if not run.is_backfill:
         return []
-    return records.list_runs(connection, run.project, parent=run.id, limit=1000, oldest_first=True)
+    children = select(run_table.c.id).where(run_table.c.parent == run.id)
+    return list(connection.scalars(children.order_by(run_table.c.created).limit(MOST_CHILDREN)))
 
 
 def _made_by(connection: Connection, warehouse: Warehouse, run: Run) -> list[Facts]:

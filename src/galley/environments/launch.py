@@ -42,6 +42,7 @@ class Wish:
     rebuild: tuple[str, ...] = ()
     resumes: str | None = None
     batch: int | None = None
+    atomic: bool = False
     priority: int = 0
     cause: RunCause = RunCause.MANUAL
 
@@ -80,6 +81,7 @@ def prepare(
         rebuild=wish.rebuild,
         resumes=wish.resumes,
         batch=wish.batch,
+        atomic=wish.atomic,
         priority=wish.priority,
     )
     selected_steps(manifest, request)
@@ -153,7 +155,8 @@ def keep_definition(
     connection: Connection, home: Home, manifest: Manifest, checkout: Checkout, now: int
 ) -> None:
     """Keep the manifest and, content-addressed, the files that workers will import."""
-    snapshot.save(manifest, checkout.folder, home.path / "code" / manifest.hash[:32])
+    kept = home.path / "code" / manifest.hash[:32]
+    snapshot.save(manifest, checkout.folder, kept)
     records.save_definition(
         connection,
         id=manifest.hash,
@@ -163,6 +166,7 @@ def keep_definition(
         git_commit=checkout.git_commit,
         actor=home.actor.name,
         now=now,
+        archive=lambda: snapshot.pack(kept),
     )
 
 

@@ -15,7 +15,7 @@ from galley.environments.home import Home
 from galley.environments.inspect import missing_table
 from galley.environments.kitchens import personal
 from galley.errors import DefinitionError, StorageError, UsageError
-from galley.lake import exporting, reading, refs, trees
+from galley.lake import exporting, reading, refs, rooting, trees
 from galley.lake.exporting import Rows
 from galley.lake.handle import Table
 from galley.lake.model import PRODUCTION, Target, Version
@@ -88,6 +88,7 @@ def versions_for(
     Raises:
         TableNotFoundError: a table is not there; names the nearest.
         RefNotFoundError: there is no such other project.
+        CollectedError: the state is so old that its files are gone.
     """
     wanted = [name.removeprefix(f"{project}.") for name in tables]
     others = {name.partition(".")[0] for name in wanted if "." in name}
@@ -95,6 +96,8 @@ def versions_for(
         other: refs.resolve(connection, other, PRODUCTION, now).commit for other in sorted(others)
     }
     found = Scene(connection, project, target.commit, pins).versions(wanted)
+    if target.pinned:
+        rooting.refuse_collected(connection, project, target.commit, found)
     for name in wanted:
         if name not in found:
             other, dot, table = name.partition(".")

@@ -150,8 +150,8 @@ def _relaunch(
 ) -> Launch:
     """The run's own request on the given code.
 
-    A backfill staged nothing itself: it begins anew and makes only what is still missing. What was
-    let pass in its runs stays so.
+    A backfill staged nothing itself: it begins anew and makes only what is still missing; an atomic
+    one goes on from what its runs have made. What was let pass in its runs stays so.
     """
     request = run.request
     wish = Wish(
@@ -162,6 +162,7 @@ def _relaunch(
         rebuild=request.rebuild,
         resumes=run.id,
         batch=request.batch,
+        atomic=request.atomic and request.batch is not None,
         cause=RunCause.BACKFILL if run.cause is RunCause.BACKFILL else RunCause.RESUME,
     )
     ready = prepare(connection, home, manifest, checkout, wish)

@@ -1,69 +1,39 @@
-"""What is kept for how long: expired refs, old events and old logs go by themselves.
-
-Files of the warehouse are only counted here, never removed: a file may go once nothing can reach it
-any more, and finding that out is shown before it is acted upon.
-"""
+"""Refs that are over and logs that are too old: what of a home goes by its time alone."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, select
 
 from galley.environments.home import Home
 from galley.governance.audit import record
 from galley.governance.decide import demand
 from galley.governance.model import Action, Resource
 from galley.lake import refs
-from galley.lake import tables as lake
 from galley.lake.model import Ref, RefKind
-from galley.lake.rows import NAMES, batches
-from galley.lake.warehouse import Warehouse
+from galley.project.model import Retention
 from galley.runs.model import RunState
-from galley.runs.tables import attempt, event, run
+from galley.runs.tables import run
 
-DAY = 24 * 3600 * 1_000_000
-KEPT = 30 * DAY
-"""Microseconds for which events and logs are kept, and states of refs can be returned to."""
-
-STAMP = "retention.stamp"
+SECOND = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """What is over: refs past their time, and how many events and bytes of logs are too old."""
+    """What is over: refs past their time, and the folders of logs that are too old."""
 
     refs: tuple[Ref, ...]
-    events: int
     logs: tuple[str, ...]
     log_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Unreferenced:
-    """Files of the warehouse that no ref, tag or recent state shows, with their bytes."""
-
-    files: tuple[str, ...]
-    bytes: int
-    reachable: int
-    reachable_bytes: int
-
-
-def due(home: Home) -> bool:
-    """Whether a day has passed since the last time."""
-    try:
-        last = int((home.path / STAMP).read_text("ascii"))
-    except (OSError, ValueError):
-        return True
-    return home.clock() - last >= DAY
-
-
-def plan_retention(connection: Connection, home: Home, project: str) -> Expired:
+def plan_retention(connection: Connection, home: Home, project: str, kept: Retention) -> Expired:
     """What would be removed now."""
     now = home.clock()
     kinds = (RefKind.RUN, RefKind.ATTEMPT, RefKind.KITCHEN)
@@ -72,9 +42,8 @@ def plan_retention(connection: Connection, home: Home, project: str) -> Expired:
         for ref in refs.list_refs(connection, project, kinds)
         if ref.expires_at is not None and ref.expires_at <= now and not _at_work(connection, ref)
     )
-    old = select(func.count()).where(event.c.at < now - KEPT)
-    logs = tuple(_old_logs(home.path / "logs", now - KEPT))
-    return Expired(over, connection.scalar(old) or 0, logs, sum(map(_folder_bytes, logs)))
+    logs = tuple(_old_logs(home.path / "logs", now - int(kept.logs * SECOND)))
+    return Expired(over, logs, sum(map(_folder_bytes, logs)))
 
 
 def apply_retention(connection: Connection, home: Home, project: str, expired: Expired) -> Expired:
@@ -89,9 +58,7 @@ def apply_retention(connection: Connection, home: Home, project: str, expired: E
     over = tuple(ref for ref in expired.refs if _still_over(connection, ref, now))
     for ref in over:
         refs.delete_ref(connection, ref, who=home.actor.name, why="expired", now=now)
-    if expired.events:
-        connection.execute(delete(event).where(event.c.at < now - KEPT))
-    if over or expired.events:
+    if over:
         record(
             connection,
             actor=home.actor,
@@ -99,90 +66,11 @@ def apply_retention(connection: Connection, home: Home, project: str, expired: E
             resource=resource,
             decision=decision,
             now=now,
-            detail={"refs": [ref.name for ref in over], "events": expired.events},
+            detail={"refs": [ref.name for ref in over]},
         )
     for folder in expired.logs:
         shutil.rmtree(folder, ignore_errors=True)
-    (home.path / STAMP).write_text(str(now), "ascii")
     return replace(expired, refs=over)
-
-
-def find_unreferenced(connection: Connection, home: Home, project: str) -> Unreferenced:
-    """The project's files in the warehouse that nothing shows any more.
-
-    Reachable is what any ref, or a state that a ref had within the last 30 days, shows; files of
-    attempts under way are left alone.
-    """
-    warehouse = Warehouse(home.warehouse)
-    reachable = _reachable(connection, home, project)
-    live = set(connection.scalars(select(attempt.c.id).where(attempt.c.end.is_(None))))
-    unused: list[str] = []
-    spare = used = used_bytes = 0
-    for path, size in _files(Path(home.warehouse) / project):
-        name = warehouse.relative(path)
-        stem = Path(name).name.partition(".")[0]
-        if name in reachable or name.rpartition("/")[2] in reachable:
-            used, used_bytes = used + 1, used_bytes + size
-        elif not any(part in live for part in stem.split("-")):
-            unused.append(name)
-            spare += size
-    return Unreferenced(tuple(sorted(unused)), spare, used, used_bytes)
-
-
-def _reachable(connection: Connection, home: Home, project: str) -> frozenset[str]:
-    """The paths of files that a reachable entry points to.
-
-    Entries are taken commit by commit along every reachable head's history: a superset of what
-    the heads show, so that nothing in use is ever called unreferenced.
-    """
-    wanted = set(connection.scalars(select(lake.ref.c.head).where(lake.ref.c.project == project)))
-    recent = home.clock() - KEPT
-    log = lake.ref_log.c
-    states = select(log.old, log.new).where(log.project == project, log.at >= recent)
-    wanted |= {id for row in connection.execute(states) for id in row if id}
-    return _named_files(connection, _ancestors(connection, project, wanted))
-
-
-def _ancestors(connection: Connection, project: str, heads: set[str]) -> set[str]:
-    """All commits that the heads' trees may be put together from."""
-    c = lake.commit.c
-    following = {
-        row.id: (row.parent, row.tree_of)
-        for row in connection.execute(select(c.id, c.parent, c.tree_of).where(c.project == project))
-    }
-    found: set[str] = set()
-    queue = list(heads)
-    while queue:
-        commit = queue.pop()
-        if commit not in found:
-            found.add(commit)
-            queue += [one for one in following.get(commit, ()) if one]
-    return found
-
-
-def _named_files(connection: Connection, commits: Collection[str]) -> frozenset[str]:
-    named: set[str] = set()
-    for some in batches(sorted(commits), NAMES):
-        rows = connection.execute(
-            select(lake.entry.c.location, lake.entry.c.version).where(
-                lake.entry.c.commit_id.in_(some)
-            )
-        )
-        for location, version in rows:
-            if location:
-                named.add(location)
-                named |= _companions(location)
-            named.update((version or {}).get("intent", {}).get("files", ()))
-        windows = select(lake.window.c.files).where(lake.window.c.commit_id.in_(some))
-        for files in connection.scalars(windows):
-            named.update(files or ())
-    return frozenset(named)
-
-
-def _companions(location: str) -> set[str]:
-    """The names of the manifests that are written together with a metadata file."""
-    attempt_id = Path(location).name.partition(".")[0]
-    return {f"{attempt_id}-m0.avro", f"{attempt_id}-m1.avro", f"snap-{attempt_id}.avro"}
 
 
 def _still_over(connection: Connection, planned: Ref, now: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from galley.environments.home import Home
-from galley.errors import UsageError
+from galley.errors import NotFoundError, UsageError
 from galley.governance.audit import record
 from galley.governance.decide import demand
 from galley.governance.model import Action, Resource
@@ -87,12 +87,18 @@ def release(connection: Connection, home: Home, project: str, ref: str, pipeline
 
 
 def pipelines_concerned(connection: Connection, plan: RollbackPlan) -> set[tuple[str, str | None]]:
-    """The pipelines whose publishes or code are taken back, each with the code that published."""
+    """The pipelines whose publishes or code are taken back, each with the code that published.
+
+    Runs so old that they are no longer known hold nothing: their code has long been another one.
+    """
     found: set[tuple[str, str | None]] = set()
     tables = {entry.table for entry in plan.returns}
     returning = _codes(connection, plan.code_version) if plan.code_returns else {}
     for run_id in plan.runs:
-        run = records.get_run(connection, run_id)
+        try:
+            run = records.get_run(connection, run_id)
+        except NotFoundError:
+            continue
         row = records.definition_row(connection, run.definition)
         manifest = manifest_from_json(row["body"])
         for name in run.request.pipelines:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -31,6 +31,7 @@ from galley.lake.entries import (
     window_rows,
 )
 from galley.lake.model import Change, Commit, CommitKind, Version
+from galley.lake.rooting import root_tree, root_versions
 from galley.lake.rows import NAMES, batches, insert_rows
 from galley.lake.trees import lookup
 
@@ -54,12 +55,16 @@ def write_commit(
     tree_of: str | None = None,
     on_behalf_of: str | None = None,
     inherits_code: bool = True,
+    takes: Collection[str] = (),
 ) -> Commit:
     """Write one commit; no ref points to it yet.
 
+    ``takes`` are the locations of other versions whose files the changes take over.
+
     ``created`` is ``now``, or just after the parent's if that is later. Without a
     ``code_version`` the parent's stays, unless ``inherits_code`` is off. Raises StaleRefError if
-    a guarded change expects another version than the parent has.
+    a guarded change expects another version than the parent has, CollectedError if a version that
+    it shows has been collected.
     """
     if tree_of is not None and changes:
         raise InternalError("A commit that shows another commit's tables cannot change tables.")
@@ -80,6 +85,10 @@ def write_commit(
         code_version=code_version or (parent.code_version if parent and inherits_code else None),
         run_id=run_id,
     )
+    versions = [change.version for change in changes if change.version]
+    root_versions(conn, project, [*takes, *(one.location for one in versions if one.location)])
+    if tree_of is not None:
+        root_tree(conn, project, tree_of)
     conn.execute(insert(t.commit).values(**commit_row(commit)))
     _write_changes(conn, commit.id, changes, before)
     return commit

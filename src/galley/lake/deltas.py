@@ -102,8 +102,15 @@ def changes_since(conn: Connection, base: str, head: str) -> dict[str, Change]:
     found: dict[str, Change] = {}
     for change in _deltas(conn, base, head):
         before = found.get(change.table)
-        found[change.table] = fold(before, change) if before else change
+        if before is None and _compacts(change):
+            found[change.table] = replace(change, windows=())
+        else:
+            found[change.table] = fold(before, change) if before else change
     return found
+
+
+def _compacts(change: Change) -> bool:
+    return _intent(change).kind is IntentKind.COMPACT
 
 
 def fold(first: Change, then: Change) -> Change:
@@ -112,6 +119,10 @@ def fold(first: Change, then: Change) -> Change:
         return replace(first, version=None, windows=(), reset_windows=True)
     if then.reset_windows:
         windows = then.windows
+    elif _compacts(then):
+        # Other files of the same rows: a window that nobody wrote does not count as written.
+        other = {window.span: window for window in then.windows}
+        windows = tuple(other.get(window.span, window) for window in first.windows)
     else:
         windows = tuple({w.span.start: w for w in (*first.windows, *then.windows)}.values())
     intent = combine((_intent(first), _intent(then)))
@@ -130,21 +141,24 @@ _WHOLE = (IntentKind.REPLACE, IntentKind.DROP)
 def combine(intents: Sequence[Intent]) -> Intent:
     """Several intents in order as one; of mixed kinds the one that promises least.
 
-    A replace or a drop makes what came before it irrelevant, and what follows is part of it.
+    A replace or a drop makes what came before it irrelevant, and what follows is part of it. To
+    have compacted is nothing beside anything else, but for the names of the files.
     """
     whole = [at for at, one in enumerate(intents) if one.kind in _WHOLE]
     replaced = bool(whole) and intents[whole[-1]].kind is IntentKind.REPLACE
     intents = intents[whole[-1] :] if whole else intents
-    kinds = {intent.kind for intent in intents}
+    kinds = {intent.kind for intent in intents} - {IntentKind.COMPACT}
     files = _united(intent.files for intent in intents)
     removed = _united(intent.removed for intent in intents)
     spans: tuple[Span, ...] = _united(intent.spans for intent in intents)
     if intents[-1].kind is IntentKind.DROP:
         return Intent(IntentKind.DROP)
-    if whole and not replaced:
+    if not kinds:
+        kind = IntentKind.COMPACT
+    elif whole and not replaced:
         kind = IntentKind.REPLACE
     elif kinds <= {IntentKind.APPEND} or kinds <= {IntentKind.WINDOW}:
-        kind = intents[-1].kind
+        kind = kinds.pop()
     elif kinds <= {IntentKind.MERGE, IntentKind.APPEND, IntentKind.WINDOW}:
         kind = IntentKind.MERGE
     else:

@@ -31,6 +31,7 @@ class CommitKind(StrEnum):
     ROLLBACK = "rollback"
     ADOPT = "adopt"
     IMPORT = "import"
+    COMPACT = "compact"
 
 
 class Format(StrEnum):
@@ -42,13 +43,17 @@ class Format(StrEnum):
 
 
 class IntentKind(StrEnum):
-    """What a write meant to do; merges are decided by it."""
+    """What a write meant to do; merges are decided by it.
+
+    COMPACT put the same rows into fewer files: to a merge it is as if nothing had happened.
+    """
 
     REPLACE = "replace"
     APPEND = "append"
     WINDOW = "window"
     MERGE = "merge"
     DROP = "drop"
+    COMPACT = "compact"
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -22,6 +22,7 @@ from galley.lake import tables as t
 from galley.lake.commits import commit_row, get_commit, walk
 from galley.lake.model import PRODUCTION, Commit, CommitKind, Ref, RefKind, Target
 from galley.lake.names import check_name, nearest
+from galley.lake.rooting import root_commit
 from galley.lake.rows import insert_first
 from galley.lake.targets import parse
 
@@ -84,9 +85,11 @@ def create_ref(
     """Create a ref at a commit; one row, whatever the number of tables.
 
     Raises UsageError for a name that is not allowed, ConflictError (which says whose it is) for
-    one that is taken.
+    one that is taken, CollectedError for a commit whose tables have been collected.
     """
     check_name(kind, name)
+    for commit in sorted({head, fork_point or head}):
+        root_commit(conn, project, commit)
     ref = Ref(
         project=project,
         name=name,
@@ -167,22 +170,24 @@ def head_of(conn: Connection, project: str, name: str) -> Commit:
     return get_commit(conn, get_ref(conn, project, name).head)
 
 
-def move_ref(conn: Connection, ref: Ref, new_commit: str, *, who: str, why: str, now: int) -> Ref:
+def move_ref(
+    conn: Connection, ref: Ref, new_commit: str | Commit, *, who: str, why: str, now: int
+) -> Ref:
     """Move a ref to a child of its head, provided that nobody has moved it since ``ref`` was read.
 
     Raises StaleRefError if someone has, or if the commit was made on another one.
     """
-    commit = get_commit(conn, new_commit)
+    commit = get_commit(conn, new_commit) if isinstance(new_commit, str) else new_commit
     if commit.parent != ref.head:
         raise StaleRefError(
-            f"Commit {new_commit} does not follow {ref.name}'s commit {ref.head}; "
+            f"Commit {commit.id} does not follow {ref.name}'s commit {ref.head}; "
             "a ref only moves forward, one commit at a time.",
-            details={"ref": ref.name, "head": ref.head, "commit": new_commit},
+            details={"ref": ref.name, "head": ref.head, "commit": commit.id},
         )
-    moved = replace(ref, head=new_commit, generation=ref.generation + 1)
+    moved = replace(ref, head=commit.id, generation=ref.generation + 1)
     _compare_and_set(conn, ref, moved)
     at = max(now, commit.created)
-    _log(conn, moved, old=ref.head, new=new_commit, who=who, why=why, at=at)
+    _log(conn, moved, old=ref.head, new=commit.id, who=who, why=why, at=at)
     return moved
 
 
@@ -191,8 +196,10 @@ def set_fork_point(
 ) -> Ref:
     """Record what a ref's work is now based on (after a refresh or a promotion).
 
-    Raises StaleRefError if the ref has changed since it was read.
+    Raises StaleRefError if the ref has changed since it was read, CollectedError for a commit whose
+    tables have been collected.
     """
+    root_commit(conn, ref.project, fork_point)
     moved = replace(ref, fork_point=fork_point, generation=ref.generation + 1)
     _compare_and_set(conn, ref, moved)
     _log(conn, moved, old=ref.head, new=ref.head, who=who, why=why, at=now)

@@ -20,6 +20,7 @@ from galley.lake.model import Commit, CommitKind, Ref, RefKind
 from galley.lake.names import listed, nearest
 from galley.lake.origins import merged, same_rows, windows_made, windows_shown, written
 from galley.lake.refs import FAR, commit_in, get_ref, list_refs, move_ref, resolve
+from galley.lake.rooting import refuse_collected
 from galley.lake.rows import NAMES, batches
 from galley.lake.trees import chain, contents, lookup, table_names
 from galley.lake.withdrawals import clear, withdraw
@@ -96,8 +97,9 @@ def plan_rollback(
     """Plan to show ``to`` again: a commit's prefix or a time, by default before the last publish.
 
     ``tables`` restricts it to some. Of an environment the code is part of the state: a promotion
-    that changed nothing else is taken back too. Raises RefNotFoundError, TableNotFoundError, and
-    UsageError where there is nothing to roll back.
+    that changed nothing else is taken back too. Raises RefNotFoundError, TableNotFoundError,
+    CollectedError where what it would show is no more, and UsageError where there is nothing to
+    roll back.
     """
     target = get_ref(conn, project, ref)
     goal, changed = _goal(conn, target, to, now, tables or ())
@@ -113,6 +115,7 @@ def plan_rollback(
     gone = walk(conn, target.head, len(steps))
     made = written(conn, [commit.id for commit in gone])
     names = {entry.table for entry in returns}
+    refuse_collected(conn, project, goal.id, names if tables else None)
     taken = _taken_back(gone, made, names if tables else None)
     # What an earlier rollback had brought back was made by others.
     own = tuple(commit for commit in taken if commit.kind is not CommitKind.ROLLBACK)

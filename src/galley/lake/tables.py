@@ -147,6 +147,45 @@ hold = Table(
     Column("until", Instant),
 )
 
+condemned = Table(
+    "lake_condemned",
+    metadata,
+    Column("project", String(128), primary_key=True),
+    Column("location", Text, primary_key=True),
+    Column("table_key", String(256), nullable=False),
+    Column("table_id", String(32), nullable=False),
+    Column("content_id", String(64), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("by", String(128), nullable=False),
+    Column("doomed", Instant),
+    Column("removed", Instant),
+    Index(None, "project", "table_key"),
+    Index(None, "project", "until"),
+)
+"""Versions that no root reaches. Until they are ``doomed`` whoever roots one again takes its row
+away; from then on it cannot be used any more, and its files go. ``removed`` ones have none left.
+"""
+
+writer = Table(
+    "lake_writer",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("project", String(128), nullable=False),
+    Column("by", String(128), nullable=False),
+    Column("until", Instant, nullable=False),
+)
+"""Who writes files without being an attempt of a run. What bears its id stays until then."""
+
+collection = Table(
+    "lake_collection",
+    metadata,
+    Column("project", String(128), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("folder", Text, nullable=False),
+)
+"""When a project was last collected, and the folder its sweep had come to."""
+
 field_counter = Table(
     "lake_field_counter",
     metadata,

@@ -80,6 +80,15 @@ def table_ids(conn: Connection, commit_id: str, tables: Collection[str]) -> dict
     return found
 
 
+def locations(conn: Connection, commit_id: str, tables: Collection[str]) -> dict[str, str]:
+    """Where those of the named tables are that exist and have files."""
+    found: dict[str, str] = {}
+    for names in batches(sorted(set(tables)), NAMES):
+        rows = conn.execute(_LOCATIONS, {"start": commit_id, "names": names})
+        found.update((row.table_key, row.location) for row in rows if row.location)
+    return found
+
+
 def table_names(conn: Connection, commit_id: str) -> list[str]:
     """The names of a commit's tables, sorted, without reading their versions."""
     return sorted(conn.scalars(_NAMES, {"start": commit_id}))
@@ -270,6 +279,7 @@ _TREE = _versions(tuple(t.entry.columns), named=False)
 _LOOKUP = _versions(tuple(t.entry.columns), named=True)
 _CONTENTS = _versions((t.entry.c.table_key, t.entry.c.content_id), named=True)
 _IDS = _versions((t.entry.c.table_key, t.entry.c.table_id), named=True)
+_LOCATIONS = _versions((t.entry.c.table_key, t.entry.c.location), named=True)
 _NAMES = _versions((t.entry.c.table_key,), named=False)
 _LEDGERS = _window_rows()
 _CHECKPOINT_ENTRIES = _versions(

@@ -10,7 +10,7 @@ import errno
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +54,31 @@ class Warehouse:
     def table_folder(self, project: str, table: str, table_id: str) -> str:
         """The relative folder of a table: data stands in ``data/``, the rest in ``metadata/``."""
         return f"{project}/{table}-{table_id[:8]}"
+
+    def list_folders(self, project: str) -> list[str]:
+        """The folders of a project's tables, relative, sorted; none if there is nothing."""
+        try:
+            with os.scandir(self.absolute(project)) as entries:
+                return sorted(f"{project}/{entry.name}" for entry in entries if entry.is_dir())
+        except FileNotFoundError:
+            return []
+
+    def list_files(self, prefix: str) -> list[tuple[str, int]]:
+        """Every file below a folder, by its relative path, with its bytes; sorted.
+
+        Files that vanish while this looks are left out. Raises OSError where it may not look.
+        """
+        found = []
+        for root, _, names in os.walk(self.absolute(prefix), onerror=_raise_unless_gone):
+            for name in names:
+                with suppress(FileNotFoundError):
+                    path = Path(root, name)
+                    found.append((self.relative(str(path)), path.stat().st_size))
+        return sorted(found)
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Remove files by their relative paths; one that is not there is fine."""
+        remove(self.absolute(path) for path in paths)
 
 
 def sync(paths: Iterable[str]) -> None:
@@ -104,6 +129,11 @@ def errno_in(text: str) -> int | None:
         if re.search(pattern, text):
             return number
     return None
+
+
+def _raise_unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _sync(path: str, flags: int) -> None:

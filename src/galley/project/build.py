@@ -181,6 +181,7 @@ def _assemble(graph: Graph, tests: list[TestSpec], analyses: Analyses, folder: P
         description=settings.description,
         warnings=tuple(graph.problems.warnings),
         pools=settings.pools,
+        retention=settings.retention,
     )
     manifest = replace(manifest, files=dict(sorted(files.seen.items())))
     return replace(manifest, hash=digest(manifest_to_json(manifest)))

@@ -274,6 +274,24 @@ class Pipeline:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How long what is kept; times in seconds.
+
+    ``history`` is how far back states of refs can be read and returned to, environments at least
+    by their last ``publishes``. Files that nothing keeps any more go after ``quarantine``. ``runs``
+    go with their steps, attempts and verdicts, unless something that they made is kept.
+    """
+
+    history: float = 30 * 86400.0
+    publishes: int = 50
+    quarantine: float = 48 * 3600.0
+    runs: float = 90 * 86400.0
+    events: float = 30 * 86400.0
+    logs: float = 30 * 86400.0
+    metrics: float = 730 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """A whole project, compiled: immutable, content-hashed, JSON-able.
 
@@ -300,6 +318,7 @@ class Manifest:
     description: str | None = None
     warnings: tuple[str, ...] = ()
     pools: dict[str, int] = field(default_factory=dict)
+    retention: Retention = field(default_factory=Retention)
 
     def maker(self, table: str) -> Step | None:
         """The step that makes ``table``, if the project has one."""

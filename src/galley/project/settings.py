@@ -10,13 +10,15 @@ from galley.errors import DefinitionError, Where
 from galley.project.document import Document, mapping, read_yaml
 from galley.project.files import Files
 from galley.project.find import PROJECT_FILE
-from galley.project.model import Connection, Environment, Json, Read, Untested
+from galley.project.model import Connection, Environment, Json, Read, Retention, Untested
 from galley.project.names import BUILT_IN, WANTS, check_name, hint_for
 from galley.project.problems import Problems
 from galley.project.shapes import DefaultsShape, PipelineShape, ProjectShape, read
 
 PRODUCTION = "production"
 SERVER_KEYS = ("triggers", "conditions", "alerts", "goal")
+SHORTEST_QUARANTINE, LONGEST_QUARANTINE = 24 * 3600.0, 72 * 3600.0
+"""Seconds."""
 PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 _SOURCE = re.compile(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)")
 
@@ -36,6 +38,7 @@ class Settings:
     secrets: dict[str, str] = field(default_factory=dict)
     reads: tuple[Read, ...] = ()
     pools: dict[str, int] = field(default_factory=dict)
+    retention: Retention = field(default_factory=Retention)
 
 
 @dataclass(slots=True)
@@ -65,6 +68,7 @@ def read_settings(files: Files, problems: Problems) -> Settings:
     settings.connections = _connections(shape, document, problems)
     settings.reads = _reads(shape, document, problems)
     settings.pools = _pools(shape, document, problems)
+    settings.retention = _retention(shape, document, problems)
     return settings
 
 
@@ -211,3 +215,14 @@ def _reads(shape: ProjectShape, document: Document, problems: Problems) -> tuple
                 check_name(table, "table", document.where("reads", name, "tables", at))
         found.append(Read(name.lower(), one.ref, tables))
     return tuple(found)
+
+
+def _retention(shape: ProjectShape, document: Document, problems: Problems) -> Retention:
+    given = shape.retention
+    if not SHORTEST_QUARANTINE <= given.quarantine <= LONGEST_QUARANTINE:
+        problems.add(
+            "the quarantine of files is between 24 and 72 hours",
+            document.where("retention", "quarantine"),
+            "shorter, and work under way could lose what it reads; longer only costs room",
+        )
+    return Retention(**given.model_dump())

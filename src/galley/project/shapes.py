@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from galley.errors import DefinitionError, DefinitionErrors
 from galley.project.document import Document, mapping
-from galley.project.model import Json, Materialize, Untested, WindowUnit
+from galley.project.model import Json, Materialize, Retention, Untested, WindowUnit
 from galley.project.names import hint_for
 from galley.project.units import parse_bytes, parse_duration
 
@@ -148,6 +148,21 @@ class ReadShape(Shape):
     tables: Many
 
 
+_KEPT = Retention()
+
+
+class RetentionShape(Shape):
+    """How long what is kept."""
+
+    history: Duration = _KEPT.history
+    publishes: int = Field(default=_KEPT.publishes, ge=1)
+    quarantine: Duration = _KEPT.quarantine
+    runs: Duration = _KEPT.runs
+    events: Duration = _KEPT.events
+    logs: Duration = _KEPT.logs
+    metrics: Duration = _KEPT.metrics
+
+
 def address(value: object) -> object:
     """A single text is the connection's address."""
     return {"url": value} if isinstance(value, str) else value
@@ -177,6 +192,7 @@ class ProjectShape(Shape):
     pools: dict[str, Count] = Field(default_factory=dict)
     lake: str | None = None
     defaults: DefaultsShape = DefaultsShape()
+    retention: RetentionShape = RetentionShape()
 
 
 class PipelineShape(Shape):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
+import io
 import os
 import shutil
-from pathlib import Path
+import tarfile
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 from galley.errors import ConflictError
-from galley.ids import new_id
-from galley.project.codec import manifest_to_json
+from galley.ids import digest, new_id
+from galley.project.codec import manifest_from_json, manifest_to_json
 from galley.project.model import Manifest
 
 MANIFEST_FILE = ".galley-manifest.json"
@@ -60,3 +64,63 @@ def _move(source: Path, target: Path) -> None:
         if not target.exists():
             raise
         raise FileExistsError(target) from None
+
+
+def pack(folder: Path) -> bytes:
+    """A saved project as one archive; the same files give the same bytes."""
+    buffer = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0, compresslevel=6) as squeezed,
+        tarfile.open(fileobj=squeezed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for path in sorted(found for found in folder.rglob("*") if found.is_file()):
+            content = path.read_bytes()
+            member = tarfile.TarInfo(path.relative_to(folder).as_posix())
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def unpack(data: bytes, target: Path) -> None:
+    """Lay the files of an archive out as the new folder ``target``, whose name is their hash.
+
+    ``target`` appears whole or not at all; one that is there already is left as it is.
+
+    Raises:
+        ConflictError: the files are not those of the project version ``target.name``.
+    """
+    if target.exists():
+        return
+    try:
+        files = _members(data)
+        manifest = manifest_from_json(files.pop(MANIFEST_FILE).decode())
+    except (KeyError, TypeError, ValueError, OSError, tarfile.TarError, EOFError) as error:
+        raise ConflictError(f"the archive of version {target.name[:12]} is damaged") from error
+    found = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+    true = digest(manifest_to_json(replace(manifest, hash="")))
+    if found != dict(manifest.files) or true != manifest.hash or manifest.hash != target.name:
+        raise ConflictError(f"the archive of version {target.name[:12]} holds other files")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{new_id(8)}")
+    try:
+        temporary.mkdir()
+        for path, content in (*files.items(), (MANIFEST_FILE, manifest_to_json(manifest).encode())):
+            (temporary / path).parent.mkdir(parents=True, exist_ok=True)
+            (temporary / path).write_bytes(content)
+        with contextlib.suppress(FileExistsError):
+            _move(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _members(data: bytes) -> dict[str, bytes]:
+    """The files of an archive by name; a name that leads out of it is an error."""
+    files = {}
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as archive:
+        for member in archive:
+            content = archive.extractfile(member) if member.isreg() else None
+            inside = PurePosixPath(member.name)
+            if content is None or inside.is_absolute() or ".." in inside.parts:
+                raise ValueError(member.name)
+            files[member.name] = content.read()
+    return files

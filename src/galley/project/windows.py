@@ -98,22 +98,25 @@ def zone(name: str) -> ZoneInfo:
 
 def _days(spec: WindowSpec, start: str, end: str) -> Iterator[Bounds]:
     at, last = _floor(_date(start, spec), spec.by), _date(end, spec)
+    text = at.isoformat()
     for _ in range(MOST_SPANS):
         if at >= last:
             return
-        following = _shift(at, spec.by, 1)
-        yield at.isoformat(), following.isoformat()
-        at = following
+        at = _shift(at, spec.by, 1)
+        before, text = text, at.isoformat()
+        yield before, text
     raise WindowError(f"{start}..{end} holds more than {MOST_SPANS} windows")
 
 
 def _hours(spec: WindowSpec, start: str, end: str) -> Iterator[Bounds]:
     at, last = _floor_hour(_instant(start, spec), spec), _instant(end, spec)
+    text = _hour_text(at, spec)
     for _ in range(MOST_SPANS):
         if at >= last:
             return
-        yield _hour_text(at, spec), _hour_text(at + _HOUR, spec)
         at += _HOUR
+        before, text = text, _hour_text(at, spec)
+        yield before, text
     raise WindowError(f"{start}..{end} holds more than {MOST_SPANS} windows")
 
 

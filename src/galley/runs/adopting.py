@@ -42,7 +42,7 @@ def adopt(site: Site, live: LiveRun, step: Step, plan: StepPlan) -> None:
             target = change.version if change else target
             change = _joined(change, _replayed(site, live, target, source, windows))
     if change is not None:
-        _commit(site, live, step, replace(change, expected=first, guarded=True))
+        _commit(site, live, step, plan, replace(change, expected=first, guarded=True))
 
 
 def _accepted(table: str, target: Version | None, plan: StepPlan) -> Change | None:
@@ -74,7 +74,7 @@ def _replayed(
         source=source,
         source_base=None,
         windows=windows,
-        attempt=new_id(),
+        attempt=_writer(live),
         field_ids=_field_ids(site),
     )
 
@@ -90,7 +90,7 @@ def replay(site: Site, live: LiveRun, merge: TableMerge) -> Change:
         source=merge.source,
         source_base=merge.base,
         windows=merge.windows,
-        attempt=new_id(),
+        attempt=_writer(live),
         field_ids=_field_ids(site),
     )
 
@@ -123,7 +123,12 @@ def _joined(before: Change | None, after: Change) -> Change:
     )
 
 
-def _commit(site: Site, live: LiveRun, step: Step, change: Change) -> None:
+def _writer(live: LiveRun) -> str:
+    """What the files of a replay are named by: as long as the run is under way they are its."""
+    return f"{live.run.id}-{new_id()}"
+
+
+def _commit(site: Site, live: LiveRun, step: Step, plan: StepPlan, change: Change) -> None:
     now = site.clock()
     message = f"take over {len(change.windows)} windows of {step.name}"
     with site.database.write() as connection:
@@ -139,6 +144,7 @@ def _commit(site: Site, live: LiveRun, step: Step, change: Change) -> None:
             changes=[change],
             run_id=live.run.id,
             code_version=live.run.definition,
+            takes=[result.location for result in plan.adopted],
         )
         refs.move_ref(connection, ref, commit.id, who=live.run.actor, why=message, now=now)
 

@@ -23,6 +23,7 @@ from galley.runs.leases import Hold
 from galley.runs.live import LiveRun, Site, memory_share, step_values, table_id
 from galley.runs.model import Reason, StepRun, StepState
 from galley.runs.planning import Scene, StepPlan
+from galley.runs.pool import Post
 from galley.runs.protocol import StepDone, StepTask, TaskFailed
 
 MOST_LOSSES = 3
@@ -38,6 +39,7 @@ class Attempt:
     plan: StepPlan
     contents: dict[str, str]
     log_name: str
+    post: Post | None = None
 
 
 def attempt_ref(step_run: StepRun) -> str:
@@ -45,18 +47,24 @@ def attempt_ref(step_run: StepRun) -> str:
     return f"attempt/{step_run.id}/{step_run.epoch}"
 
 
-def begin(
-    connection: Connection,
-    live: LiveRun,
-    step_run: StepRun,
-    plan: StepPlan,
-    scene: Scene,
-    now: int,
-) -> Attempt | None:
-    """Record the attempt and its ref and move the step to RUNNING; ``None`` if it was lost."""
+def draft(
+    live: LiveRun, step_run: StepRun, plan: StepPlan, scene: Scene, seat: str | None = None
+) -> Attempt:
+    """The attempt that a claim comes to; nothing is recorded yet.
+
+    ``seat`` is the session of the worker that is to have it, if that is not the claimer itself.
+    """
     step = _step_of(live, step_run)
-    id = new_id()
+    mine = replace(step_run, spans=plan.tested, owner=seat or step_run.owner)
+    contents = scene.contents(scene.versions((*step.inputs, *step.outputs)))
     log_name = f"{live.run.id}/{step.name}.{step_run.epoch}"
+    post = Post(seat, attempt_ref(step_run)) if seat is not None else None
+    return Attempt(new_id(), mine, plan, contents, log_name, post)
+
+
+def begin(connection: Connection, live: LiveRun, attempt: Attempt, scene: Scene, now: int) -> bool:
+    """Record an attempt and its ref and move its step to RUNNING, unless that was lost."""
+    step_run, plan = attempt.step_run, attempt.plan
     moved = queue.move_step(
         connection,
         step_run,
@@ -65,24 +73,24 @@ def begin(
         key=plan.key,
         why=plan.why,
         spans=[[s.start, s.end] for s in plan.tested] or None,
-        body={"why": plan.why, "attempt": id},
+        body={"why": plan.why, "attempt": attempt.id},
+        **({} if attempt.post is None else {"owner": attempt.post.session}),
     )
     if not moved:
-        return None
-    contents = scene.contents(scene.versions((*step.inputs, *step.outputs)))
+        return False
     records.start_attempt(
         connection,
         {
-            "id": id,
+            "id": attempt.id,
             "step_run_id": step_run.id,
             "run_id": live.run.id,
             "epoch": step_run.epoch,
             "owner": step_run.owner or "",
             "base": scene.head,
             "plan": codec.to_plain(replace(plan, adopted=(), results=())),
-            "contents": contents,
+            "contents": attempt.contents,
             "started": now,
-            "log": log_name,
+            "log": attempt.log_name,
         },
     )
     refs.open_attempt(
@@ -95,13 +103,14 @@ def begin(
         now=now,
     )
     faults.point("attempt.before_commit")
-    return Attempt(id, replace(step_run, spans=plan.tested), plan, contents, log_name)
+    return True
 
 
 def revive(row: Mapping[str, Any], step_run: StepRun) -> Attempt:
     """The attempt that a row keeps: its answer may come to another engine than began it."""
     plan = codec.from_plain(StepPlan, row["plan"])
-    return Attempt(row["id"], step_run, plan, row["contents"], row["log"])
+    post = Post(row["owner"], attempt_ref(step_run))
+    return Attempt(row["id"], step_run, plan, row["contents"], row["log"], post)
 
 
 def task_for(
@@ -137,7 +146,7 @@ def task_for(
         },
         threads=site.threads,
         memory=memory_share(site, slots),
-        ref=live.run.ref,
+        ref=live.run.request.ref,
     )
 
 
@@ -319,7 +328,8 @@ def _commit(
     message: str,
     now: int,
 ) -> Commit:
-    ref = refs.get_ref(connection, live.project, live.run.ref_name)
+    # Steps of one run end at several engines at once: they commit one after the other.
+    ref = refs.lock_ref(connection, live.project, live.run.ref_name)
     commit = commits.write_commit(
         connection,
         project=live.project,
@@ -332,7 +342,7 @@ def _commit(
         run_id=live.run.id,
         code_version=live.run.definition,
     )
-    refs.move_ref(connection, ref, commit.id, who=live.run.actor, why=message, now=now)
+    refs.move_ref(connection, ref, commit, who=live.run.actor, why=message, now=now)
     return commit
 
 

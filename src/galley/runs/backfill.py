@@ -2,162 +2,134 @@
 
 A first child, where it is needed, brings the tables up to date that the windows are cut from; then
 the windows are planned. The children that make them run side by side where their windows differ,
-unless making one reads what another makes: then each begins when the one before has published. A
-last child, which waits for them because its windows are all of theirs, makes what is left.
+unless making one reads what another makes: then each begins when the one before has published.
+When all windows are there a last child makes what is left.
+
+An atomic backfill has a ref of its own, forked from the target. The children publish there, and
+the last one publishes all of it to the target at once, or nothing.
+
+Nothing here looks at every child but when a part of the backfill is over: see ``children``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from galley import codec
-from galley.errors import UsageError
-from galley.ids import new_id
+from galley.errors import RefNotFoundError, UnavailableError
 from galley.lake import refs
-from galley.lake.model import Span, WindowEntry
-from galley.project.model import Step, WindowUnit
-from galley.runs import queue, records
+from galley.lake.model import Ref, RefKind
+from galley.runs import batching, children, finishing, queue, records
 from galley.runs.attempts import reused_changes
-from galley.runs.findings import Result
-from galley.runs.graph import selected_steps
+from galley.runs.batching import Batch, Parts
 from galley.runs.live import LiveRun, Site, load_live, prime_probes, with_probes
-from galley.runs.model import Intention, Reason, Run, RunRequest, RunState
+from galley.runs.model import Intention, Part, Reason, Run, RunState
 from galley.runs.planning import Move, Scene, plan_step
 from galley.runs.reasons import end_of_run
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """A backfill's steps: ``cut`` are made window by window from what ``before`` makes.
-
-    ``after`` holds the rest: what is not windowed, and what is windowed but reads such a table that
-    is itself made from windows, so that no window of it can be made before all of those.
-    """
-
-    before: tuple[Step, ...]
-    cut: tuple[Step, ...]
-    after: tuple[Step, ...]
+from galley.runs.starting import pins_of
 
 
 def start_backfill(site: Site, run: Run, engine: str, now: int) -> None:
     """Plan a backfill and queue its first children; with nothing to make it has succeeded.
 
+    It is planned before the transaction that records it, so that nobody has to wait meanwhile.
+
     Raises:
         UsageError: no step of the pipeline is windowed.
+        RefNotFoundError: the target is gone, or what an atomic one has staged before.
     """
     with site.database.read() as connection:
         live = load_live(connection, site, run)
-    # Looked at before any transaction that others have to wait for.
     prime_probes(live, site)
-    parts = _parts(live)
+    with site.database.read() as connection:
+        head, base = _begins(connection, run)
+        parts = batching.parts_of(live)
+        pins = pins_of(connection, live.manifest, now)
+        scene = Scene(connection, live.project, head, pins)
+        first = _stale_tables(scene, site, live, parts)
+        wanted = [] if first else _windows(scene, site, live, parts)
     with site.database.write() as connection:
-        head = refs.get_ref(connection, run.project, run.ref).head
-        facts = {"started": now, "engine": engine, "base": head}
         if not records.lock_run(connection, run.id, RunState.QUEUED):
             return
+        part = Part.FIRST if first else Part.WINDOWS
+        facts: dict[str, Any] = {"started": now, "engine": engine, "base": base, "part": part.value}
+        if run.request.atomic:
+            facts["pins"] = pins
         queue.move_run(connection, run.id, RunState.RUNNING, now, **facts)
-        scene = Scene(connection, live.project, head, {})
-        if _stale_tables(scene, site, live, parts.before):
-            names = tuple(step.name for step in parts.before)
-            records.insert_run(connection, _child(run, names, None, 0))
+        if run.request.atomic:
+            _open_ref(connection, run, head, base, now)
+        if first:
+            records.insert_run(connection, batching.first_run(run, parts))
         else:
-            _queue_windows(scene, site, live, 0, now)
+            _queue_windows(connection, run, parts, wanted, now)
 
 
-def advance(connection: Connection, site: Site, now: int) -> None:
+def advance(site: Site, parents: Iterable[Run], now: int) -> None:
     """Pass wishes on to the children of backfills; go on, or end, when these have all ended."""
-    states = (RunState.RUNNING, RunState.PAUSED)
-    for parent in records.list_runs(connection, states=states, limit=records.MOST_LIVE):
-        if parent.request.batch is None or not records.lock_run(
-            connection, parent.id, parent.state
-        ):
-            continue
-        children = records.list_runs(connection, parent=parent.id, limit=records.MOST_LIVE)
-        _pass_on(connection, parent, children, now)
-        if parent.intention is Intention.PAUSE or not all(one.state.terminal for one in children):
-            continue
-        unplanned = _unplanned(children) and children[0].state is RunState.SUCCEEDED
-        if unplanned and parent.intention is Intention.GO:
-            _go_on(connection, site, parent, now)
-        else:
-            _end(connection, parent, children, now, unplanned=unplanned)
+    for parent in parents:
+        with site.database.read() as connection:
+            told = parent.intention is Intention.CANCEL and children.untold(connection, parent.id)
+            over = not children.unfinished(connection, parent.id)
+        if told or _resting(parent) is not parent.state:
+            with site.database.write() as connection:
+                _pass_on(connection, parent, now)
+        if over and parent.intention is not Intention.PAUSE:
+            _go_on(site, parent, now)
 
 
-def _pass_on(connection: Connection, parent: Run, children: Sequence[Run], now: int) -> None:
-    """Tell the children what the parent was told, once: each may also be told on its own."""
-    wish, to = parent.intention, None
-    if wish is Intention.PAUSE and parent.state is RunState.RUNNING:
-        to = RunState.PAUSED
-    elif wish is not Intention.PAUSE and parent.state is RunState.PAUSED:
-        to = RunState.RUNNING
-    if to is not None:
-        queue.move_run(connection, parent.id, to, now)
-    if to is not None or wish is Intention.CANCEL:
-        for child in children:
-            if child.intention not in (wish, Intention.CANCEL):
-                records.set_intention(connection, child.id, wish, now)
-
-
-def _unplanned(children: Sequence[Run]) -> bool:
-    """Whether there is only the child that makes what the windows are cut from."""
-    return len(children) == 1 and children[0].request.windows is None
-
-
-def _go_on(connection: Connection, site: Site, parent: Run, now: int) -> None:
-    """What the windows are cut from is there: plan them."""
-    try:
-        live = load_live(connection, site, parent)
-        head = refs.get_ref(connection, parent.project, parent.ref).head
-        scene = Scene(connection, live.project, head, {})
-        _queue_windows(scene, site, live, 1, now)
-    except DBAPIError:
-        raise
-    except Exception as error:  # noqa: BLE001
-        # One run's trouble must not stop the engine for all others: it is kept with it.
-        reason, said = end_of_run(error)
-        values = {"reason": reason.value, "message": said}
-        queue.move_run(connection, parent.id, RunState.FAILED, now, **values)
-
-
-def _parts(live: LiveRun) -> _Parts:
-    steps = selected_steps(live.manifest, live.run.request)
-    windowed = [step for step in steps if step.window]
-    if not windowed:
-        raise UsageError(
-            f"no step of {live.run.pipeline} is windowed, so there is nothing to backfill",
-            hint=f"galley run {live.run.pipeline}",
+def _begins(connection: Connection, run: Run) -> tuple[str, str]:
+    """From which commit a backfill goes on, and at which its target was when it began."""
+    target = refs.get_ref(connection, run.project, run.ref)
+    if not run.request.atomic or run.request.resumes is None:
+        return target.head, target.head
+    earlier = records.get_run(connection, run.request.resumes)
+    if not earlier.request.atomic or earlier.part is None:
+        return target.head, target.head
+    left = refs.find_ref(connection, run.project, earlier.ref_name)
+    if left is None or left.fork_point is None:
+        raise RefNotFoundError(
+            f"run {earlier.id} can no longer be resumed: its staged tables have expired",
+            hint=f"start again with `galley backfill {run.pipeline} --atomic`",
         )
-    above = {step.name: _above(step, steps) for step in steps}
-    cuts = {step.name for step in windowed}
-    mixed = {s.name for s in steps if s.window is None and above[s.name] & cuts}
-    cut = tuple(step for step in windowed if not above[step.name] & mixed)
-    needed = {name for step in cut for name in above[step.name]} - cuts
-    before = tuple(step for step in steps if step.name in needed)
-    done = {step.name for step in (*before, *cut)}
-    return _Parts(before, cut, tuple(step for step in steps if step.name not in done))
+    return left.head, left.fork_point
 
 
-def _above(step: Step, steps: Sequence[Step]) -> set[str]:
-    """The steps that a step reads from, directly or through others."""
-    makers = {table: one for one in steps for table in one.outputs}
-    found: set[str] = set()
-    asked = [step]
-    while asked:
-        for table in asked.pop().inputs:
-            maker = makers.get(table)
-            if maker is not None and maker.name not in found and maker.name != step.name:
-                found.add(maker.name)
-                asked.append(maker)
-    return found
+def _open_ref(connection: Connection, run: Run, head: str, base: str, now: int) -> None:
+    """The ref that the children of an atomic backfill publish to."""
+    refs.create_ref(
+        connection,
+        run.project,
+        run.ref_name,
+        RefKind.RUN,
+        head,
+        owner=run.actor,
+        now=now,
+        fork_point=base,
+        fork_ref=run.ref,
+    )
 
 
-def _stale_tables(scene: Scene, site: Site, live: LiveRun, steps: Sequence[Step]) -> bool:
-    """Whether one of these steps would make something, or take over what is not there yet."""
-    for step in steps:
+def _resting(parent: Run) -> RunState:
+    """The state that a backfill under way is to be in."""
+    return RunState.PAUSED if parent.intention is Intention.PAUSE else RunState.RUNNING
+
+
+def _pass_on(connection: Connection, parent: Run, now: int) -> None:
+    """Tell the children what the parent was told, once: each may also be told on its own."""
+    if not records.lock_run(connection, parent.id, parent.state):
+        return
+    to = _resting(parent)
+    if to is not parent.state:
+        queue.move_run(connection, parent.id, to, now)
+    children.ask(connection, parent.id, parent.intention, now)
+
+
+def _stale_tables(scene: Scene, site: Site, live: LiveRun, parts: Parts) -> bool:
+    """Whether a step before the windows would make something, or take over what is not there."""
+    for step in parts.before:
         plan = plan_step(scene, step, with_probes(live, site, step))
         present = scene.versions(step.outputs)
         if plan.move is Move.RUN or reused_changes(present, plan):
@@ -165,140 +137,151 @@ def _stale_tables(scene: Scene, site: Site, live: LiveRun, steps: Sequence[Step]
     return False
 
 
-def _queue_windows(scene: Scene, site: Site, live: LiveRun, position: int, now: int) -> None:
-    parts = _parts(live)
-    spans, together = _stale(scene, site, live, parts.cut)
-    children = _children(live, parts, spans, position, together=together)
-    for child in children:
-        records.insert_run(scene.connection, child)
-    body = {"windows": len(spans), "runs": len(children)}
-    queue.emit(scene.connection, live.run.id, "backfill.planned", now, body=body)
+def _windows(scene: Scene, site: Site, live: LiveRun, parts: Parts) -> list[Batch]:
+    spans, together = batching.stale_windows(scene, site, live, parts.cut)
+    return batching.batches(live, parts, spans, together=together)
 
 
-def _stale(
-    scene: Scene, site: Site, live: LiveRun, steps: Sequence[Step]
-) -> tuple[list[Span], bool]:
-    """The windows that are missing or stale in any step; a step follows its inputs.
-
-    Also says whether they must be made together, because a table is cut otherwise by now.
-    """
-    found: set[Span] = set()
-    together = False
-    for step in steps:
-        setting = with_probes(live, site, step)
-        plan = plan_step(scene, step, replace(setting, unbounded=True))
-        together = together or plan.recut
-        # Windows that a run staged and never published are missing here; a child adopts them.
-        spans = tuple(sorted({*plan.spans, *map(_span_of, plan.adopted)}))
-        found.update(spans)
-        if spans:
-            scene.pending.update(dict.fromkeys(step.outputs, spans))
-    return sorted(found), together
+def _queue_windows(
+    connection: Connection, parent: Run, parts: Parts, wanted: list[Batch], now: int
+) -> None:
+    runs = batching.window_runs(parent, parts, wanted, place=1)
+    number = records.insert_runs(connection, runs)
+    body = {"windows": sum(batch.size for batch in wanted), "runs": number}
+    queue.emit(connection, parent.id, "backfill.planned", now, body=body)
 
 
-def _span_of(result: Result) -> Span:
-    return codec.from_plain(WindowEntry, result.body["window"]).span
-
-
-def _children(
-    live: LiveRun, parts: _Parts, spans: Sequence[Span], position: int, *, together: bool
-) -> list[Run]:
-    run = live.run
-    keyed = tuple(s.name for s in parts.cut if s.window and s.window.by is WindowUnit.KEY)
-    timed = tuple(step.name for step in parts.cut if step.name not in keyed)
-    keys = [span for span in spans if span.start == span.end]
-    times = _joined([span for span in spans if span.start != span.end])
-    single = any(step.reads_self for step in parts.cut)
-    size = len(times) if together else 1 if single else run.request.batch or 1
-    batches = [times[start : start + size] for start in range(0, len(times), max(size, 1))]
-    # A range of keys means nothing: each is a run of its own.
-    asked = [(timed, (batch[0].start, batch[-1].end)) for batch in batches]
-    asked += [(keyed, (key.start, key.end)) for key in keys]
-    children = [
-        _child(run, names, window, position + place) for place, (names, window) in enumerate(asked)
-    ]
-    if single or _looks_back(parts.cut):
-        children = _in_order(children)
-    rest = parts.after or (keyed and timed)
-    if children and rest:
-        children.append(_last(run, parts, position + len(children)))
-    return children
-
-
-def _looks_back(steps: Sequence[Step]) -> bool:
-    """Whether a step reads earlier windows of a table that the same run makes."""
-    made = {table for step in steps for table in step.outputs}
-    return any(step.window and step.window.lookback and made & {*step.inputs} for step in steps)
-
-
-def _in_order(children: Sequence[Run]) -> list[Run]:
-    """The runs one after the other: each reads what the one before has published."""
-    found: list[Run] = []
-    for child in children:
-        after = found[-1].id if found else None
-        found.append(replace(child, request=replace(child.request, after=after)))
-    return found
-
-
-def _joined(spans: Sequence[Span]) -> list[Span]:
-    """Sorted windows with those that overlap (days, and the month they are in) as one."""
-    found: list[Span] = []
-    for span in spans:
-        if found and span.start < found[-1].end:
-            found[-1] = Span(found[-1].start, max(found[-1].end, span.end))
+def _go_on(site: Site, parent: Run, now: int) -> None:
+    """All children have ended. One run's trouble must not stop the engine for all others."""
+    try:
+        if parent.part is Part.FIRST:
+            _after_first(site, parent, now)
         else:
-            found.append(span)
-    return found
+            _after_windows(site, parent, now)
+    except (UnavailableError, DBAPIError):
+        raise
+    except Exception as error:  # noqa: BLE001 - kept with the run
+        reason, said = end_of_run(error)
+        with site.database.write() as connection:
+            _end(connection, parent, RunState.FAILED, now, reason.value, said)
 
 
-def _child(
-    parent: Run, names: Collection[str], windows: tuple[str, str] | None, position: int
-) -> Run:
-    """A run of some of the steps."""
-    request = replace(parent.request, select=tuple(names), windows=windows)
-    return _queued(parent, request, position)
+def _after_first(site: Site, parent: Run, now: int) -> None:
+    """What the windows are cut from is there: plan them."""
+    with site.database.read() as connection:
+        bad = children.first_bad(connection, parent.id)
+        live = load_live(connection, site, parent)
+    if bad is not None or parent.intention is Intention.CANCEL:
+        _conclude(site, parent, now)
+        return
+    prime_probes(live, site)
+    parts = batching.parts_of(live)
+    with site.database.read() as connection:
+        head = refs.get_ref(connection, parent.project, _made_on(parent)).head
+        pins = parent.pins or pins_of(connection, live.manifest, now)
+        wanted = _windows(Scene(connection, live.project, head, pins), site, live, parts)
+    with site.database.write() as connection:
+        if _still(connection, parent):
+            records.set_run(connection, parent.id, part=Part.WINDOWS.value)
+            _queue_windows(connection, parent, parts, wanted, now)
 
 
-def _last(parent: Run, parts: _Parts, position: int) -> Run:
-    """The run of what is left, over all windows of the backfill; it finds the others made."""
-    left = {step.name for step in parts.after}
-    rebuild = tuple(name for name in parent.request.rebuild if name in left)
-    return _queued(parent, replace(parent.request, rebuild=rebuild), position)
+def _after_windows(site: Site, parent: Run, now: int) -> None:
+    """All windows are there, or not: make what is left, or end."""
+    with site.database.read() as connection:
+        counted = children.tally(connection, parent.id)
+        parts = batching.parts_of(load_live(connection, site, parent))
+        staged = parent.request.atomic and _moved(connection, parent)
+        first = children.child(connection, parent.id, Part.FIRST)
+    good = all(one.state is RunState.SUCCEEDED for one in counted)
+    made = any(one.part is Part.WINDOWS for one in counted)
+    left = staged if parent.request.atomic else made and parts.unfinished
+    go = parent.intention is Intention.GO and parent.part is Part.WINDOWS
+    if not (good and left and go):
+        _conclude(site, parent, now)
+        return
+    place = sum(one.runs for one in counted) + 2
+    with site.database.write() as connection:
+        if _still(connection, parent):
+            records.set_run(connection, parent.id, part=Part.LAST.value)
+            records.insert_run(connection, batching.last_run(parent, parts, first, place))
 
 
-def _queued(parent: Run, request: RunRequest, position: int) -> Run:
-    request = replace(request, batch=None, parent=parent.id, resumes=None)
-    return replace(
-        parent,
-        id=new_id(),
-        state=RunState.QUEUED,
-        request=request,
-        created=parent.created + 1 + position,
-    )
+def _moved(connection: Connection, parent: Run) -> bool:
+    """Whether an atomic backfill's own ref shows anything that its target did not."""
+    ref = _own_ref(connection, parent)
+    return ref is not None and ref.head != ref.fork_point
+
+
+def _own_ref(connection: Connection, parent: Run) -> Ref | None:
+    return refs.find_ref(connection, parent.project, parent.ref_name)
+
+
+def _made_on(parent: Run) -> str:
+    """The name of the ref that the children publish to."""
+    return parent.ref_name if parent.request.atomic else parent.ref
+
+
+def _still(connection: Connection, parent: Run) -> bool:
+    """Keep the parent to this transaction, if nobody has moved it on since it was read."""
+    if not records.lock_run(connection, parent.id, parent.state):
+        return False
+    return records.get_run(connection, parent.id).part is parent.part
+
+
+def _conclude(site: Site, parent: Run, now: int) -> None:
+    with site.database.write() as connection:
+        if not _still(connection, parent):
+            return
+        counted = children.tally(connection, parent.id)
+        bad = sum(one.runs for one in counted if one.state is not RunState.SUCCEEDED)
+        if _over(parent, bad):
+            head = children.newest_commit(connection, parent.id) or parent.base
+            queue.move_run(connection, parent.id, RunState.PUBLISHING, now)
+            _end(connection, parent, RunState.SUCCEEDED, now, commit_id=head)
+            return
+        cancelled = parent.intention is Intention.CANCEL
+        state = RunState.CANCELLED if cancelled else RunState.FAILED
+        first = children.first_bad(connection, parent.id)
+        own = first.reason if first and first.reason else Reason.UPSTREAM
+        reason = Reason.CANCELLED if cancelled else own
+        said = _said(parent, first, bad, sum(one.runs for one in counted))
+        _end(connection, parent, state, now, reason.value, said)
+
+
+def _over(parent: Run, bad: int) -> bool:
+    """Whether a backfill whose children have all ended has done all it was asked for."""
+    if bad:
+        return False
+    if parent.intention is not Intention.CANCEL:
+        return True
+    # All windows may have been there when the wish came, and what is left not yet begun.
+    return parent.part is Part.LAST or (parent.part is Part.WINDOWS and not parent.request.atomic)
+
+
+def _said(parent: Run, first: Run | None, bad: int, runs: int) -> str:
+    if first is None or (parent.part is Part.FIRST and parent.intention is Intention.CANCEL):
+        return "cancelled before any window was made"
+    said = f"{bad} of {runs} runs did not publish; the first was {first.id}"
+    return said + (f": {first.message}" if first.message else "")
 
 
 def _end(
-    connection: Connection, parent: Run, children: Sequence[Run], now: int, *, unplanned: bool
+    connection: Connection,
+    parent: Run,
+    state: RunState,
+    now: int,
+    reason: str | None = None,
+    message: str | None = None,
+    commit_id: str | None = None,
 ) -> None:
-    bad = [child for child in children if child.state is not RunState.SUCCEEDED]
-    if unplanned:
-        said = "cancelled before any window was made"
-        values = {"reason": Reason.CANCELLED.value, "message": said}
-        queue.move_run(connection, parent.id, RunState.CANCELLED, now, **values)
+    """End a backfill. What an atomic one has staged is kept for a day if it was not published."""
+    given = {"reason": reason, "message": message, "commit_id": commit_id}
+    values = {name: value for name, value in given.items() if value is not None}
+    ref = _own_ref(connection, parent)
+    if not queue.move_run(connection, parent.id, state, now, **values) or ref is None:
         return
-    if not bad:
-        head = children[0].commit if children else parent.base
-        queue.move_run(connection, parent.id, RunState.PUBLISHING, now)
-        queue.move_run(connection, parent.id, RunState.SUCCEEDED, now, commit_id=head)
-        return
-    cancelled = parent.intention is Intention.CANCEL
-    first = bad[-1]
-    queue.move_run(
-        connection,
-        parent.id,
-        RunState.CANCELLED if cancelled else RunState.FAILED,
-        now,
-        reason=(Reason.CANCELLED if cancelled else first.reason or Reason.UPSTREAM).value,
-        message=f"{len(bad)} of {len(children)} runs did not publish; the first was {first.id}"
-        + (f": {first.message}" if first.message else ""),
-    )
+    if state is RunState.SUCCEEDED:
+        refs.delete_ref(connection, ref, who=parent.actor, why="published", now=now)
+    else:
+        refs.set_expiry(connection, ref, now + finishing.KEEP_FAILED)

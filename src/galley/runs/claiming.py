@@ -7,25 +7,41 @@ files happens after it has committed.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from galley.errors import GalleyError
+from galley.lake import rooting
 from galley.runs import adopting, attempts, claims, queue, testing
 from galley.runs.claims import Taker
 from galley.runs.jobs import Jobs
 from galley.runs.live import LiveRun, Site, with_probes
 from galley.runs.model import Reason, StepRun, StepState
 from galley.runs.planning import Move, Scene, StepPlan, plan_step
+from galley.runs.pool import Opening
 from galley.runs.reasons import of_the_home, reason_of
 
 Afterwards = Callable[[], None]
 Find = Callable[[Connection, str], LiveRun]
 """Finds a run that is under way, whoever started it."""
+
+MOST = 64
+"""How many steps are claimed in one transaction, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a claimed step is given: one part of a machine, or the worker of the session ``seat``.
+
+    The machine is divided ``among`` so many.
+    """
+
+    among: int
+    seat: str | None = None
 
 
 class Claimer:
@@ -40,25 +56,45 @@ class Claimer:
 
     def dispatch(self) -> set[str]:
         """Claim ready steps; returns the runs whose steps changed."""
-        if self.jobs.free <= 0:
+        openings = self.jobs.pool.seats(MOST)
+        if not openings:
             return set()
         with self.site.database.write(durable=False) as connection:
-            now = self.site.clock()
-            taker = Taker(
-                self.owner, self.jobs.free, now + self.site.lease, self.site.labels, self.origin
-            )
-            claimed = claims.claim(connection, taker, now)
-            share = self.jobs.share(len(claimed))
+            claimed = self._claim(connection, openings)
+            if claimed:
+                rooting.share(connection)
+            among = self.jobs.share(len(claimed))
             todo = [
-                self._decide(connection, self.find(connection, step.run_id), step, share)
-                for step in claimed
+                self._decide(
+                    connection,
+                    self.find(connection, step_run.run_id),
+                    step_run,
+                    Share(among, opening.session),
+                )
+                for step_run, opening in claimed
             ]
         for act in todo:
             act()
-        return {step_run.run_id for step_run in claimed}
+        return {step_run.run_id for step_run, _ in claimed}
+
+    def _claim(
+        self, connection: Connection, openings: Sequence[Opening]
+    ) -> list[tuple[StepRun, Opening]]:
+        """Ready steps for those who can take them: one statement for each set of labels."""
+        alike: dict[tuple[str, ...] | None, list[Opening]] = {}
+        for opening in openings:
+            labels = self.site.labels if opening.session is None else opening.labels
+            alike.setdefault(labels, []).append(opening)
+        now = self.site.clock()
+        found: list[tuple[StepRun, Opening]] = []
+        for labels, group in alike.items():
+            until = now + self.site.lease
+            taker = Taker(self.owner, len(group), until, labels, self.origin)
+            found += zip(claims.claim(connection, taker, now), group, strict=False)
+        return found
 
     def _decide(
-        self, connection: Connection, live: LiveRun, step_run: StepRun, share: int
+        self, connection: Connection, live: LiveRun, step_run: StepRun, share: Share
     ) -> Afterwards:
         step = live.node(step_run.name).step
 
@@ -68,6 +104,8 @@ class Claimer:
                 return self._tests(connection, live, step_run, scene)
             plan = plan_step(scene, step, with_probes(live, self.site, step))
             if plan.adopted or plan.accepted:
+                found = [result.location for result in plan.adopted]
+                rooting.root_versions(connection, live.project, found)
                 return lambda: self._adopt(live, step_run, plan, share)
             return self._begin(connection, live, step_run, plan, scene, share)
 
@@ -98,7 +136,7 @@ class Claimer:
         step_run: StepRun,
         plan: StepPlan,
         scene: Scene,
-        share: int,
+        share: Share,
     ) -> Afterwards:
         if plan.move is Move.REUSE:
             return self._reuse(connection, live, step_run, plan, scene)
@@ -106,12 +144,11 @@ class Claimer:
         secrets: dict[str, str] = {}
         if step.secrets:
             secrets = self.site.secrets(live.manifest, step.secrets, live.folder)
-        # Of an attempt that cannot begin nothing stays.
-        with connection.begin_nested():
-            attempt = attempts.begin(connection, live, step_run, plan, scene, self.site.clock())
-            if attempt is None:
-                return _nothing
-            task = attempts.task_for(self.site, live, attempt, scene, share, secrets)
+        # What can fail comes first: of an attempt that cannot begin nothing stays.
+        attempt = attempts.draft(live, step_run, plan, scene, share.seat)
+        task = attempts.task_for(self.site, live, attempt, scene, share.among, secrets)
+        if not attempts.begin(connection, live, attempt, scene, self.site.clock()):
+            return _nothing
         return lambda: self.jobs.submit_step(live, attempt, task, tuple(secrets.values()))
 
     def _reuse(
@@ -143,7 +180,7 @@ class Claimer:
         testing.conclude(connection, live, step_run, work, (), self.site.clock())
         return _nothing
 
-    def _adopt(self, live: LiveRun, step_run: StepRun, plan: StepPlan, share: int) -> None:
+    def _adopt(self, live: LiveRun, step_run: StepRun, plan: StepPlan, share: Share) -> None:
         """Take over windows proved elsewhere (which writes metadata), then go on as planned."""
         step = live.manifest.steps[plan.step]
         try:

@@ -29,7 +29,8 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from galley.lake.rows import insert_first
 from galley.runs.groups import Group, rooms
-from galley.runs.model import LIVE, Intention, RunState, StepRun, StepState
+from galley.runs.leases import AT_WORK
+from galley.runs.model import Intention, RunState, StepRun, StepState
 from galley.runs.queue import read_step
 from galley.runs.tables import limit as limit_table
 from galley.runs.tables import run, step_run
@@ -137,7 +138,7 @@ def _rooms(connection: Connection, groups: Sequence[Group]) -> dict[str, int]:
     slots = {row.name: row.slots for row in rows}
     counted = connection.execute(
         select(step_run.c.grouping, func.count())
-        .where(step_run.c.state.in_([state.value for state in LIVE]), step_run.c.grouping != "")
+        .where(AT_WORK, step_run.c.grouping != "")
         .group_by(step_run.c.grouping)
     )
     return rooms(slots, [(Group.parse(row[0]), row[1]) for row in counted])

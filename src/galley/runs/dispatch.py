@@ -10,14 +10,16 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from galley import faults
-from galley.errors import InputDataError, StaleRefError, UnavailableError
-from galley.lake import field_ids
+from galley.errors import InputDataError, StaleRefError, StorageError, UnavailableError
+from galley.lake import field_ids, verifying
 from galley.lake.model import Span
+from galley.lake.warehouse import Warehouse
 from galley.runs import attempts, messages, queue, records, sessions, testing
 from galley.runs.attempts import Attempt
 from galley.runs.jobs import Job, Jobs, cut_short
 from galley.runs.live import LiveRun, Site
 from galley.runs.model import Intention, Reason, StepRun, StepState
+from galley.runs.plainly import finish_together
 from galley.runs.pool import PoolEvent
 from galley.runs.protocol import (
     FieldsReply,
@@ -44,20 +46,32 @@ class Dispatcher:
 
     def handle(self, events: Iterable[PoolEvent]) -> set[str]:
         """Act on what workers said; returns the runs whose steps changed."""
-        touched = set()
+        events = list(events)
+        touched = {
+            job.live.run.id
+            for event in events
+            if event.final and (job := self.jobs.get(event.task_id)) is not None
+        }
         started = []
+        finished = set(finish_together(self.site, self.owner, self.jobs, events))
         for event in events:
+            if event.task_id in finished:
+                continue
             job = self.jobs.get(event.task_id) or self._revived(event)
             if job is None:
                 continue
             if event.kind == "started":
                 started.append(event)
-            elif event.kind == "message":
+                continue
+            if event.kind == "message":
                 self._hear(event, job)
             elif event.kind in ("exited", "lost"):
                 self._exited(event)
-            touched.add(job.live.run.id)
-        self._note_processes([event for event in started if self.jobs.get(event.task_id)])
+            elif event.kind == "returned":
+                self._returned(job, event)
+            if event.ends or event.kind == "returned":
+                touched.add(job.live.run.id)
+        _note_processes(self.site, [event for event in started if self.jobs.get(event.task_id)])
         for job, failure in self.jobs.stillborn():
             self._ended(job, failure)
             touched.add(job.live.run.id)
@@ -99,20 +113,6 @@ class Dispatcher:
         answers, self._answers = self._answers, []
         return answers
 
-    def _note_processes(self, started: Sequence[PoolEvent]) -> None:
-        """Record which process has an attempt, so that the next engine can kill it."""
-        if not started:
-            return
-        with self.site.database.write(durable=False) as connection:
-            for event in started:
-                records.set_attempt(
-                    connection,
-                    event.task_id,
-                    pid=event.pid,
-                    pid_started=event.pid_started,
-                    boot_id=sessions.boot_id(),
-                )
-
     def _hear(self, event: PoolEvent, job: Job) -> None:
         """Act on one message. One run's trouble must not stop the engine for all others."""
         try:
@@ -126,7 +126,7 @@ class Dispatcher:
     def _message(self, task_id: str, job: Job, payload: bytes) -> None:
         answer = messages.decode_answer(payload)
         if isinstance(answer, FieldsRequest):
-            self._give_fields(task_id, answer)
+            _give_fields(self.site, self.jobs, task_id, answer)
             return
         self.jobs.pop(task_id)
         if job.step_run is None:
@@ -139,16 +139,18 @@ class Dispatcher:
         elif isinstance(answer, TaskFailed):
             self._failed(job, answer)
 
-    def _give_fields(self, task_id: str, asked: FieldsRequest) -> None:
-        # What uses the ids is committed after them, and no sooner survives a power cut.
-        with self.site.database.write(durable=False) as connection:
-            ids = field_ids.allocate(connection, asked.table_id, asked.keys, asked.at_least)
-        self.jobs.pool.reply(task_id, messages.encode(FieldsReply("fields", ids)))
-
     def _finish(self, live: LiveRun, attempt: Attempt, done: StepDone) -> None:
         """Take an attempt's work over; where nothing must be tested the step has succeeded."""
         node = live.node(attempt.step_run.name)
         probe = None
+        if attempt.post is not None:
+            # Nothing is taken on the word of a process that is not our own.
+            try:
+                verifying.verify(Warehouse(self.site.warehouse), attempt.id, done.changes)
+            except StorageError as error:
+                unproved = TaskFailed("failed", Reason.STORAGE.value, "StorageError", error.message)
+                self._failed(Job(live, attempt.step_run, attempt), unproved)
+                return
         if node.step is not None and node.step.load is not None:
             # What is gone by now was loaded nevertheless; without a probe it is not used again.
             with suppress(InputDataError):
@@ -229,6 +231,21 @@ class Dispatcher:
         else:
             self._failed(job, failure)
 
+    def _returned(self, job: Job, event: PoolEvent) -> None:
+        """A worker gave a task back: nobody's loss, and no try either."""
+        self.jobs.pop(event.task_id)
+        step_run, attempt = job.step_run, job.attempt
+        if step_run is None:
+            lost = Reason.LOST_WORKER.value
+            self._answers.append((job.live, TaskFailed("failed", lost, "", "it was given back")))
+        elif attempt is None:
+            self._test(job.live, step_run, step_run.spans)
+        else:
+            now, tries = self.site.clock(), step_run.attempts - 1
+            with self.site.database.write() as connection:
+                queue.move_step(connection, step_run, StepState.READY, now, attempts=tries)
+                attempts.drop_attempt(connection, job.live, attempt, "handed_over", now)
+
     def _cancelled(self, job: Job) -> None:
         now = self.site.clock()
         if job.step_run is None:
@@ -274,7 +291,28 @@ class Dispatcher:
                 queue.fail_downstream(connection, live.run.id, names, step_run.name, now)
 
 
+def _note_processes(site: Site, started: Sequence[PoolEvent]) -> None:
+    """Record which process has an attempt, so that the next engine can kill it."""
+    if not started:
+        return
+    with site.database.write(durable=False) as connection:
+        for event in started:
+            records.set_attempt(
+                connection,
+                event.task_id,
+                pid=event.pid,
+                pid_started=event.pid_started,
+                boot_id=event.boot_id or sessions.boot_id(),
+            )
+
+
 def _defect(error: Exception) -> TaskFailed:
     said = f"a defect of Galley: {error!r}"
     internal, name = Reason.INTERNAL.value, type(error).__name__
     return TaskFailed("failed", internal, name, said, traceback.format_exc())
+
+
+def _give_fields(site: Site, jobs: Jobs, task_id: str, asked: FieldsRequest) -> None:
+    with site.database.write() as connection:
+        ids = field_ids.allocate(connection, asked.table_id, asked.keys, asked.at_least)
+    jobs.pool.reply(task_id, messages.encode(FieldsReply("fields", ids)))

@@ -7,10 +7,8 @@ rebuilt from there by the next engine at any moment.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from galley.errors import UnavailableError
 from galley.ids import new_id
@@ -24,48 +22,21 @@ from galley.runs import (
     recovery,
     sessions,
 )
+from galley.runs.admission import Admission
 from galley.runs.claiming import Claimer
 from galley.runs.dispatch import Dispatcher
 from galley.runs.jobs import Jobs
-from galley.runs.live import LiveRun, Site, load_live, prime_probes
-from galley.runs.model import ACTIVE, Intention, Reason, Run, RunState
-from galley.runs.pool import Pool
+from galley.runs.live import LiveRun, Site, load_live
+from galley.runs.model import ACTIVE, Intention, Run, RunState
 from galley.runs.publishing import Publisher
-from galley.runs.reasons import end_of_run
-from galley.runs.starting import start_run
+from galley.runs.timers import Timer, Timers
+from galley.runs.workforce import Workforce
 
 LOOK = 100_000
-QUIET = 500_000
-"""Microseconds: how often the engine looks for new runs and wishes, and how often it does where
-nobody has changed the database (steps wait to be tried again).
-"""
+"""Microseconds: how often the engine looks for new runs and wishes."""
 
 REAP = 2_000_000
 """Microseconds: how often, at most, it looks for what others have left."""
-
-
-@dataclass(slots=True)
-class _Timer:
-    """When something was done last, and what the database's mark was then."""
-
-    at: int = 0
-    mark: int | None = None
-
-    def due(self, now: int, mark: int | None, every: int) -> bool:
-        """Whether it is time again; if so the time counts from now."""
-        quiet = mark is not None and mark == self.mark
-        if 0 <= now - self.at < (QUIET if quiet else every):
-            return False
-        self.at, self.mark = now, mark
-        return True
-
-
-@dataclass(slots=True)
-class _Timers:
-    beat: _Timer = field(default_factory=_Timer)
-    look: _Timer = field(default_factory=_Timer)
-    claim: _Timer = field(default_factory=_Timer)
-    reap: _Timer = field(default_factory=_Timer)
 
 
 class Engine:
@@ -75,7 +46,7 @@ class Engine:
     are: each works on all runs there if it is ``everyones``, else on those of its own home.
     """
 
-    def __init__(self, site: Site, pool: Pool, slots: int, *, everyones: bool = False) -> None:
+    def __init__(self, site: Site, pool: Workforce, slots: int, *, everyones: bool = False) -> None:
         self.site = site
         self.pool = pool
         self.slots = slots
@@ -90,7 +61,8 @@ class Engine:
         self.publisher = Publisher(self.site, self.id)
         self.claimer = Claimer(self.site, self.jobs, self.id, self._find, self._origin)
         self.dispatcher = Dispatcher(self.site, self.jobs, self.id, self.live.get)
-        self._timers = _Timers()
+        self.admission = Admission(self.site, self.id, self._origin)
+        self._timers = Timers()
         self._changed: set[str] = set()
 
     def open(self) -> None:
@@ -117,6 +89,9 @@ class Engine:
         """
         self.pool.close()
         try:
+            # What never reached a worker of another host; all else there goes on elsewhere.
+            unsent = [event for event in self.pool.poll(0) if event.kind == "returned"]
+            self.dispatcher.handle(unsent)
             recovery.hand_over(self.site, self.id)
         except UnavailableError:
             if not self.site.shared:
@@ -151,7 +126,12 @@ class Engine:
             self._changed.discard(run_id)
             self._settle(run_id)
         self._publish_waiting()
-        self._changed |= self.dispatcher.handle(self.pool.poll(0 if claimed else timeout))
+        moved = self.dispatcher.handle(self.pool.poll(0 if claimed else timeout))
+        self._changed |= moved
+        self.pool.handled()
+        if not moved:
+            # What was written meanwhile made no step ready; news of others are looked for anyway.
+            self._timers.claim.mark = self.site.database.mark()
         self._beat()
         self._reap()
 
@@ -159,8 +139,10 @@ class Engine:
         now = self.site.clock()
         if not self._timers.look.due(now, self.site.database.mark(), LOOK):
             return
-        self._timers.claim = _Timer()
-        self._start_queued(now)
+        self._timers.claim = Timer()
+        parents, started = self.admission.start_queued(self.live, now)
+        self.live |= started
+        self._changed |= started.keys()
         with self.site.database.read() as connection:
             current = {
                 run.id: run
@@ -177,12 +159,12 @@ class Engine:
                 self._heed(live, found, now)
         with self.site.database.write(durable=False) as connection:
             queue.wake_retries(connection, self.live, now)
-            backfill.advance(connection, self.site, now)
+        backfill.advance(self.site, parents, now)
 
     def _join(self, connection: Connection, current: Iterable[Run]) -> None:
         """Work on what another engine has started, too."""
         for run in current:
-            if run.id not in self.live and run.request.batch is None:
+            if run.id not in self.live and not run.is_backfill:
                 self._find(connection, run.id)
                 self._changed.add(run.id)
 
@@ -192,59 +174,6 @@ class Engine:
             found = load_live(connection, self.site, records.get_run(connection, run_id))
             self.live[run_id] = found
         return self.live[run_id]
-
-    def _start_queued(self, now: int) -> None:
-        with self.site.database.read() as connection:
-            queued = records.waiting(connection, self._origin)
-            states = records.states(connection, [r.request.after for r in queued])
-        for run in queued:
-            before = states.get(run.request.after or "")
-            if run.intention is Intention.CANCEL:
-                self._cancel_queued(run, now)
-            elif before is not None and before is not RunState.SUCCEEDED:
-                if before.terminal:
-                    self._give_up(run, now)
-            elif not any(finishing.must_wait(run, live) for live in self.live.values()):
-                self._start(run, now)
-
-    def _give_up(self, run: Run, now: int) -> None:
-        """What the run waits for did not publish."""
-        said = f"run {run.request.after}, whose windows this one reads, did not publish"
-        with self.site.database.write() as connection:
-            upstream = Reason.UPSTREAM.value
-            queue.move_run(connection, run.id, RunState.FAILED, now, reason=upstream, message=said)
-
-    def _start(self, run: Run, now: int) -> None:
-        try:
-            if run.request.batch is not None:
-                backfill.start_backfill(self.site, run, self.id, now)
-                return
-            with self.site.database.write() as connection:
-                live = start_run(connection, self.site, run, self.id, now)
-            if live is None:
-                return
-            prime_probes(live, self.site)
-        except (UnavailableError, DBAPIError):
-            raise
-        except Exception as error:  # noqa: BLE001 - kept with the run
-            self._refuse(run, error, now)
-            return
-        self.live[run.id] = live
-        self._changed.add(run.id)
-
-    def _refuse(self, run: Run, error: Exception, now: int) -> None:
-        """The run cannot start; that must not stop the engine for all others."""
-        reason, message = end_of_run(error)
-        with self.site.database.write() as connection:
-            queue.move_run(
-                connection, run.id, RunState.FAILED, now, reason=reason.value, message=message
-            )
-
-    def _cancel_queued(self, run: Run, now: int) -> None:
-        with self.site.database.write() as connection:
-            queue.move_run(
-                connection, run.id, RunState.CANCELLED, now, reason=Reason.CANCELLED.value
-            )
 
     def _heed(self, live: LiveRun, found: Run, now: int) -> None:
         """Do what was asked of a run: pause, go on, stop."""
@@ -293,13 +222,19 @@ class Engine:
             self.publisher.tests_done(live, answer)
 
     def _beat(self) -> None:
-        now = self.site.clock()
-        if not self._timers.beat.due(now, None, self.site.lease // 4):
+        if not self._timers.beat.due(self.site.clock(), None, self.site.lease // 4):
             return
+        right = self.site.sync()
+        now = self.site.clock()
+        if not right:
+            # Leases that others took by the old time say nothing until all have beaten again.
+            self._timers.reap.rest(now, self.site.lease)
         with self.site.database.write(durable=False) as connection:
+            heard = self.pool.heard()
             leases.extend(connection, [self.id], now + self.site.lease)
-            sessions.touch(connection, [self.id], now)
-            held = leases.held(connection, [self.id])
+            leases.extend_afar(connection, heard, now + self.site.lease)
+            sessions.touch(connection, [self.id, *heard], now)
+            held = leases.held(connection, [self.id, *self.pool.sessions()])
             for live in self.live.values():
                 recovery.sweep(connection, live)
         self.jobs.keep_only(held)
@@ -313,6 +248,8 @@ class Engine:
             return
         with self.site.database.write(durable=False) as connection:
             reaping.forsake_dead(connection, self.site, now)
+            over = sessions.ended(connection, self.pool.sessions())
+        self.pool.dismiss(over)
         taken = reaping.reap(self.site, self.id, self.live)
         for live, step in taken.staged:
             self.dispatcher.resume_test(live, step)

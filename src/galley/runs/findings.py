@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
 from galley import codec
 from galley.ids import digest, new_id
 from galley.lake.model import Span
-from galley.lake.tables import withdrawn
+from galley.lake.tables import condemned, withdrawn
 from galley.project.model import TestSpec
 from galley.runs.tables import metric, override, result, run, verdict
 from galley.runs.verdict import Metric, Outcome, Verdict
@@ -31,6 +31,12 @@ class Result:
     run_id: str
     step: str
     body: dict[str, Any]
+
+    @property
+    def location(self) -> str:
+        """Where the version is (for a window: the version that it was made in)."""
+        version: dict[str, Any] = self.body.get("version", self.body)
+        return str(version.get("location", ""))
 
 
 def save_results(connection: Connection, project: str, results: Sequence[Result], now: int) -> None:
@@ -54,8 +60,8 @@ def save_results(connection: Connection, project: str, results: Sequence[Result]
                     step=item.step,
                     run_id=item.run_id,
                     body=item.body,
+                    location=item.location,
                     created=now,
-                    condemned=False,
                 )
             )
 
@@ -63,7 +69,10 @@ def save_results(connection: Connection, project: str, results: Sequence[Result]
 def find_results(
     connection: Connection, project: str, keys: Collection[str]
 ) -> dict[str, list[Result]]:
-    """Usable results by key, newest first. Withdrawn and condemned versions are left out."""
+    """Usable results by key, newest first. Withdrawn and collected versions are left out.
+
+    One that is condemned only is found: taking it over revives it.
+    """
     found: dict[str, list[Result]] = {}
     wanted = sorted(set(keys))
     for start in range(0, len(wanted), 500):
@@ -76,10 +85,18 @@ def find_results(
                     withdrawn.c.content_id == result.c.content_id,
                 ),
             )
+            .outerjoin(
+                condemned,
+                and_(
+                    condemned.c.project == result.c.project,
+                    condemned.c.location == result.c.location,
+                    condemned.c.doomed.is_not(None),
+                ),
+            )
             .where(
                 result.c.project == project,
                 result.c.key.in_(wanted[start : start + 500]),
-                result.c.condemned.is_(False),
+                condemned.c.location.is_(None),
                 withdrawn.c.content_id.is_(None),
             )
             .order_by(result.c.created.desc())
@@ -89,6 +106,14 @@ def find_results(
                 Result(row.key, row.table_key, row.content_id, row.run_id, row.step, row.body)
             )
     return found
+
+
+def forget_results(connection: Connection, project: str, locations: Sequence[str]) -> None:
+    """Delete the results whose versions are being collected."""
+    for start in range(0, len(locations), 500):
+        some = locations[start : start + 500]
+        mine = (result.c.project == project) & result.c.location.in_(some)
+        connection.execute(delete(result).where(mine))
 
 
 def verdict_key(

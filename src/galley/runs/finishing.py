@@ -79,9 +79,8 @@ def settle(site: Site, live: LiveRun, engine: str) -> bool:
     Its publish is ``engine``'s then, unless another engine moved it on.
     """
     with site.database.read() as connection:
-        states = queue.counts(connection, [live.run.id])[live.run.id]
-    if any(not state.terminal for state in states):
-        return False
+        if queue.goes_on(connection, live.run.id):
+            return False
     now = site.clock()
     with site.database.write() as connection:
         run = records.get_run(connection, live.run.id)

@@ -91,7 +91,7 @@ def build_graph(manifest: Manifest, request: RunRequest) -> RunGraph:
     """Expand a request into nodes: its steps, input tests before readers, spanning tests last."""
     steps = selected_steps(manifest, request)
     made = {table: step.name for step in steps for table in step.outputs}
-    tests = _all_tests(manifest)
+    tests = _tests_for(manifest, request)
     nodes: dict[str, Node] = {}
     guarded = _input_nodes(steps, made, tests)
     for node in guarded.values():
@@ -103,7 +103,7 @@ def build_graph(manifest: Manifest, request: RunRequest) -> RunGraph:
         nodes[step.name] = Node(step.name, StepType.STEP, frozenset(upstream), step, mine)
     assigned = {id(test) for node in nodes.values() for test in node.tests}
     spanning = tuple(test for test in tests if id(test) not in assigned and _reads_made(test, made))
-    if spanning:
+    if spanning and not request.atomic:
         upstream = {made[t] for test in spanning for t in (test.table, *test.reads) if t in made}
         nodes[SPANNING] = Node(
             SPANNING, StepType.SPANNING_TESTS, frozenset(upstream), None, spanning
@@ -139,6 +139,23 @@ def _ordered(manifest: Manifest, names: Collection[str]) -> list[str]:
 def _all_tests(manifest: Manifest) -> tuple[TestSpec, ...]:
     own = [test for step in manifest.steps.values() for test in step.tests]
     return (*own, *manifest.spanning)
+
+
+def _tests_for(manifest: Manifest, request: RunRequest) -> tuple[TestSpec, ...]:
+    """The tests that count in a run.
+
+    While an atomic backfill goes, its windowed tables are not whole: tests of whole tables, and
+    those across tables, wait for its last run, which publishes.
+    """
+    tests = _all_tests(manifest)
+    if not request.atomic:
+        return tests
+    cut = {table for step in manifest.steps.values() if step.window for table in step.outputs}
+    return tuple(
+        test
+        for test in tests
+        if test.stage is Stage.INPUT or test.scope != "table" or test.table not in cut
+    )
 
 
 def _input_nodes(

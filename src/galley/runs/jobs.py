@@ -19,10 +19,10 @@ from galley.runs import messages, queue, testing
 from galley.runs.attempts import Attempt
 from galley.runs.live import LiveRun, Site
 from galley.runs.model import Reason, StepRun, StepState
-from galley.runs.pool import Pool
 from galley.runs.protocol import StepTask, TaskFailed, TestTask
 from galley.runs.reasons import reason_of
 from galley.runs.testing import TestWork
+from galley.runs.workforce import Workforce
 
 TEST_TIMEOUT = 3600.0
 """Seconds after which the tests of one step are given up; a hanging test must not hang a run."""
@@ -41,7 +41,7 @@ class Job:
 class Jobs:
     """The tasks that were handed to the pool and have not come back."""
 
-    def __init__(self, site: Site, pool: Pool, slots: int) -> None:
+    def __init__(self, site: Site, pool: Workforce, slots: int) -> None:
         self.site = site
         self.pool = pool
         self.slots = slots
@@ -51,7 +51,7 @@ class Jobs:
     @property
     def free(self) -> int:
         """How many more tasks would start at once."""
-        return self.slots - len(self._jobs)
+        return self.pool.idle
 
     def share(self, more: int) -> int:
         """Among how many tasks the machine is divided when ``more`` are added."""
@@ -114,6 +114,7 @@ class Jobs:
                 secrets=tuple(secrets),
                 timeout=limits.timeout,
                 memory=limits.memory,
+                post=attempt.post,
             )
             self._jobs[attempt.id] = job
 

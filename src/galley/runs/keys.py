@@ -14,6 +14,7 @@ from typing import Any
 from galley.ids import digest
 from galley.lake.model import Span, Version, WindowEntry
 from galley.project.model import Materialize, Step
+from galley.runs.coverage import Coverage
 
 
 def step_identity(step: Step, variables: Mapping[str, Any], toolchain: str) -> str:
@@ -70,15 +71,14 @@ def unusable(step: Step, probe: str | None) -> str | None:
 
 
 def windows_read(
-    ledger: Mapping[Span, WindowEntry], span: Span, lookback: Collection[Span]
+    ledger: Mapping[Span, WindowEntry], there: Coverage, read: Collection[Span]
 ) -> tuple[str, ...]:
-    """The contents of an input's windows that a window of its consumer reads."""
-    wanted = (span, *lookback)
-    return tuple(
-        f"{entry.span}:{entry.content_id}"
-        for entry in ledger.values()
-        if any(entry.span.overlaps(one) for one in wanted)
-    )
+    """The contents of an input's windows that a window of its consumer reads.
+
+    ``there`` covers the ledger's windows.
+    """
+    wanted = {one for span in read for one in there.of(span)}
+    return tuple(f"{span}:{ledger[span].content_id}" for span in wanted)
 
 
 def effective_contents(versions: Mapping[str, Version]) -> dict[str, str]:

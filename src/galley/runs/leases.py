@@ -6,10 +6,10 @@ on condition that the epoch is still the one that was seen.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, literal_column, or_, select, update
 
 from galley.runs.model import LIVE, RunState, StepRun, StepState
 from galley.runs.queue import read_step
@@ -27,16 +27,16 @@ class Hold:
     until: int
 
 
-_LIVE = [state.value for state in LIVE]
+# Its index holds these steps only, and is used only where the condition is no parameter.
+AT_WORK = step_run.c.state.in_([literal_column(f"'{name}'") for name in sorted(LIVE)])
+"""The condition that somebody holds a step."""
 
 
 def extend(connection: Connection, owners: Collection[str], until: int) -> None:
     """Extend all leases of the owners, of steps and of publishes."""
     holders = sorted(owners)
     connection.execute(
-        update(step_run)
-        .where(step_run.c.owner.in_(holders), step_run.c.state.in_(_LIVE))
-        .values(lease_until=until)
+        update(step_run).where(step_run.c.owner.in_(holders), AT_WORK).values(lease_until=until)
     )
     connection.execute(
         update(run)
@@ -45,20 +45,34 @@ def extend(connection: Connection, owners: Collection[str], until: int) -> None:
     )
 
 
+def extend_afar(connection: Connection, heard: Mapping[str, Collection[str]], until: int) -> None:
+    """Extend the leases of the steps that workers of other sessions were heard to work on.
+
+    What a session holds and does not know of lapses: it never arrived there.
+    """
+    steps = sorted(step for found in heard.values() for step in found)
+    if steps:
+        connection.execute(
+            update(step_run)
+            .where(
+                step_run.c.id.in_(steps),
+                step_run.c.owner.in_(sorted(heard)),
+                step_run.c.state == StepState.RUNNING.value,
+            )
+            .values(lease_until=until)
+        )
+
+
 def steps_of(connection: Connection, owner: str) -> list[StepRun]:
     """The steps that an owner holds."""
-    rows = connection.execute(
-        select(step_run).where(step_run.c.owner == owner, step_run.c.state.in_(_LIVE))
-    )
+    rows = connection.execute(select(step_run).where(step_run.c.owner == owner, AT_WORK))
     return [read_step(row) for row in rows]
 
 
 def held(connection: Connection, owners: Collection[str]) -> set[tuple[str, int]]:
     """What the owners hold: ids of step runs with their epochs."""
     rows = connection.execute(
-        select(step_run.c.id, step_run.c.epoch).where(
-            step_run.c.owner.in_(sorted(owners)), step_run.c.state.in_(_LIVE)
-        )
+        select(step_run.c.id, step_run.c.epoch).where(step_run.c.owner.in_(sorted(owners)), AT_WORK)
     )
     return {(row.id, row.epoch) for row in rows}
 
@@ -71,9 +85,7 @@ def forsake(connection: Connection, owners: Collection[str]) -> None:
 
 def expired_steps(connection: Connection, now: int) -> list[StepRun]:
     """The steps whose lease is over."""
-    rows = connection.execute(
-        select(step_run).where(step_run.c.state.in_(_LIVE), step_run.c.lease_until < now)
-    )
+    rows = connection.execute(select(step_run).where(AT_WORK, step_run.c.lease_until < now))
     return [read_step(row) for row in rows]
 
 

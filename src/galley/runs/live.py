@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from galley.db.engine import Database
 from galley.errors import InputDataError
 from galley.ids import digest
 from galley.lake import refs
+from galley.project import snapshot
 from galley.project.codec import manifest_from_json
 from galley.project.model import Manifest, Step
 from galley.runs import queue, records
@@ -30,13 +32,18 @@ SecretLookup = Callable[[Manifest, tuple[str, ...], Path], dict[str, str]]
 """The values of the named secrets for a project folder."""
 
 
+def right() -> bool:
+    """A clock that goes by itself."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """Where the engine works: the home's database and folders, and what is passed in.
 
     ``origin`` names the home to those who share its database; ``labels`` are those of its workers
     (``None``: they take everything). ``lease`` is for how many microseconds a claim stands
-    without a heartbeat.
+    without a heartbeat. ``sync`` sets the clock by whom it goes, and says whether it was right.
     """
 
     database: Database
@@ -50,6 +57,7 @@ class Site:
     origin: str = ""
     labels: tuple[str, ...] | None = None
     lease: int = LEASE
+    sync: Callable[[], bool] = right
 
     @property
     def shared(self) -> bool:
@@ -108,7 +116,7 @@ class LiveRun:
 def load_live(connection: Connection, site: Site, run: Run) -> LiveRun:
     """Put a run's context together from what the database keeps of it."""
     row = records.definition_row(connection, run.definition)
-    manifest = manifest_from_json(row["body"])
+    manifest = _manifest(row["body"])
     request = run.request
     head, base = _left(connection, run)
     setting = Setting(
@@ -127,7 +135,17 @@ def load_live(connection: Connection, site: Site, run: Run) -> LiveRun:
         unbounded=run.cause in (RunCause.PROMOTION, RunCause.BACKFILL),
     )
     graph = build_graph(manifest, request)
+    if not site.code(run.definition).exists():
+        # It was asked for in another home.
+        packed = records.archive_of(connection, run.definition)
+        snapshot.unpack(packed, site.code(run.definition))
     return LiveRun(run, manifest, graph, Path(row["folder"]), setting)
+
+
+@lru_cache(maxsize=8)
+def _manifest(body: str) -> Manifest:
+    """A manifest never changes, and all runs of a backfill have the same."""
+    return manifest_from_json(body)
 
 
 def prime_probes(live: LiveRun, site: Site) -> None:
@@ -168,6 +186,9 @@ def _earlier(connection: Connection, run_id: str | None) -> Mapping[str, tuple[s
 
 def _left(connection: Connection, run: Run) -> tuple[str | None, str | None]:
     """Where the run that is resumed left its staged tables, and where it had begun."""
+    if run.request.staged is not None:
+        staged = refs.get_ref(connection, run.project, run.request.staged)
+        return staged.head, staged.fork_point
     if run.request.resumes is None:
         return None, None
     earlier = records.get_run(connection, run.request.resumes)

@@ -123,6 +123,16 @@ class Intention(StrEnum):
     CANCEL = "cancel"
 
 
+class Part(StrEnum):
+    """The parts of a backfill, in order: of a child which it is, of the parent where it stands."""
+
+    FIRST = "first"
+    """What the windows are cut from."""
+    WINDOWS = "windows"
+    LAST = "last"
+    """What is left when all windows are there; of an atomic backfill, the publish."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunRequest:
     """Everything that decides what a run will do; kept with the run and enough to repeat it.
@@ -138,6 +148,9 @@ class RunRequest:
     the latter those made by other code stay as they are with ``forward_only``, or before ``since``
     (a date), instead of being made anew. ``after`` is a run that must have published before this
     one begins.
+    The children of an ``atomic`` backfill publish to the backfill's own ref, and their tests of
+    whole tables are left to its last child, which begins from that ref (``staged``) and publishes
+    to the target.
     """
 
     pipelines: tuple[str, ...]
@@ -157,6 +170,8 @@ class RunRequest:
     since: str | None = None
     forward_only: bool = False
     after: str | None = None
+    atomic: bool = False
+    staged: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +180,8 @@ class Run:
 
     ``on_behalf_of`` is whom ``actor`` acted for. ``base`` is the commit of the target at which the
     run was pinned, ``pins`` the commits of other projects' refs that it reads. ``origin`` names the
-    home that it was asked for in; ``engine`` is whose work its start or its publish is.
+    home that it was asked for in; ``engine`` is whose work its start or its publish is. ``part`` is
+    about backfills and their children, ``size`` the number of windows that a child makes.
     """
 
     id: str
@@ -187,6 +203,8 @@ class Run:
     commit: str | None = None
     engine: str | None = None
     origin: str = ""
+    part: Part | None = None
+    size: int = 0
     created: int = 0
     started: int | None = None
     finished: int | None = None
@@ -195,6 +213,11 @@ class Run:
     def ref_name(self) -> str:
         """The private ref on which the run's steps are staged."""
         return f"run/{self.id}"
+
+    @property
+    def is_backfill(self) -> bool:
+        """Whether the run has no steps of its own but children."""
+        return self.request.batch is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from galley.lake.model import Span, Version, WindowEntry
 from galley.project import windows as calendar
 from galley.project.model import Materialize, Step, WindowSpec, WindowUnit
 from galley.runs import cutting, findings, keys
+from galley.runs.coverage import Coverage
 
 MOST_WINDOWS = 31
 """How many windows a plain run makes at once before it asks."""
@@ -65,9 +66,13 @@ class StepPlan:
     @property
     def tested(self) -> tuple[Span, ...]:
         """The windows whose tests are due: those made or adopted now, else those that are there."""
-        taken = (result.body["window"]["span"] for result in self.adopted)
-        new = {*self.spans, *(Span(span["start"], span["end"]) for span in taken)}
-        return tuple(sorted(new)) or self.kept
+        return tuple(sorted({*self.spans, *self.taken})) or self.kept
+
+    @property
+    def taken(self) -> tuple[Span, ...]:
+        """The windows that another ref has proved."""
+        spans = (result.body["window"]["span"] for result in self.adopted)
+        return tuple(Span(span["start"], span["end"]) for span in spans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,8 @@ class Scene:
         self.head = head
         self.pins = pins
         self.pending: dict[str, tuple[Span, ...] | None] = {}
+        # What a commit shows never changes.
+        self._seen: dict[str, Version | None] = {}
 
     def versions(self, tables: Collection[str]) -> dict[str, Version]:
         """The present versions of the named tables and of all that their views read."""
@@ -123,7 +130,7 @@ class Scene:
         wanted = set(tables)
         while wanted:
             asked |= wanted
-            found |= self._look_up(wanted)
+            found |= self._remembered(wanted)
             views = [version for version in found.values() if version.view_sql]
             wanted = {name for view in views for name in view.inputs} - asked
         return found
@@ -136,6 +143,13 @@ class Scene:
         """The content of each version; pending tables have one that matches nothing."""
         found = keys.effective_contents(versions)
         return found | {name: f"pending {name}" for name in self.pending}
+
+    def _remembered(self, names: Collection[str]) -> dict[str, Version]:
+        new = [name for name in names if name not in self._seen]
+        if new:
+            self._seen |= {**dict.fromkeys(new), **self._look_up(new)}
+        known = {name: self._seen[name] for name in names}
+        return {name: version for name, version in known.items() if version is not None}
 
     def _look_up(self, names: Collection[str]) -> dict[str, Version]:
         own = [name for name in names if "." not in name]
@@ -358,15 +372,7 @@ def _span_keys(
     wanted: tuple[Span, ...],
 ) -> dict[str, str]:
     contents = scene.contents(versions)
-    cut = {
-        name: scene.ledger(versions[name].table_id)
-        for name in step.inputs
-        if name in versions
-        and "." not in name
-        and name not in step.outputs
-        and cutting.cut_alike(step, versions[name])
-    }
-    cut = {name: ledger for name, ledger in cut.items() if ledger}
+    cut = _inputs_cut_alike(scene, step, versions)
     whole = {
         name: contents.get(name, "absent")
         for name in step.inputs
@@ -377,25 +383,42 @@ def _span_keys(
         whole["probe"] = probe
     found = {}
     for span in wanted:
-        earlier = cutting.lookback(window, span)
-        windowed = {
-            name: _windows_read(scene, name, ledger, span, earlier) for name, ledger in cut.items()
-        }
+        read = (span, *cutting.lookback(window, span))
+        windowed = {name: one.contents(read) for name, one in cut.items()}
         found[str(span)] = keys.window_key(identity, span, whole, windowed)
     return found
 
 
-def _windows_read(
-    scene: Scene,
-    name: str,
-    ledger: Mapping[Span, WindowEntry],
-    span: Span,
-    earlier: tuple[Span, ...],
-) -> tuple[str, ...]:
-    pending = scene.pending.get(name, ())
-    if pending is None or any(one.overlaps(other) for one in (span, *earlier) for other in pending):
-        return (f"pending {name}",)
-    return keys.windows_read(ledger, span, earlier)
+class _CutInput:
+    """A table whose windows say what a window of its reader reads of it."""
+
+    def __init__(self, scene: Scene, name: str, ledger: Mapping[Span, WindowEntry]) -> None:
+        pending = scene.pending.get(name, ())
+        self._name = name
+        self._ledger = ledger
+        self._there = Coverage(ledger)
+        self._all = pending is None
+        self._pending = Coverage(pending or ())
+
+    def contents(self, read: tuple[Span, ...]) -> tuple[str, ...]:
+        """What is in the windows that are read; of those that will be made nobody knows yet."""
+        if self._all or any(self._pending.touches(span) for span in read):
+            return (f"pending {self._name}",)
+        return keys.windows_read(self._ledger, self._there, read)
+
+
+def _inputs_cut_alike(
+    scene: Scene, step: Step, versions: Mapping[str, Version]
+) -> dict[str, _CutInput]:
+    """The inputs that are read window by window."""
+    found = {}
+    for name in step.inputs:
+        own = "." not in name and name not in step.outputs
+        if own and name in versions and cutting.cut_alike(step, versions[name]):
+            ledger = scene.ledger(versions[name].table_id)
+            if ledger:
+                found[name] = _CutInput(scene, name, ledger)
+    return found
 
 
 def _sort_out(

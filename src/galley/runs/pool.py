@@ -13,7 +13,7 @@ import socket
 import tempfile
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -28,7 +28,7 @@ _SUPERVISOR = "from galley.runs.supervisor import main; main()"
 _KEPT = frozenset({"GALLEY_FAULTS", "GALLEY_FAULTS_ONCE"})
 _LOG_AT_MOST = 1 << 20
 
-EventKind = Literal["started", "message", "exited", "beat", "lost"]
+EventKind = Literal["started", "message", "exited", "beat", "lost", "returned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,10 @@ class PoolEvent:
 
     ``started``: a worker has it. ``message``: the worker says ``payload``; a ``final`` one ends
     the task, any other waits for ``Pool.reply``. ``exited``: it ended without a final message,
-    for ``reason``. ``lost``: so did the supervisor. ``beat``: the supervisor lives (no task).
-    ``pid_started`` is the process's start time in clock ticks since boot.
+    for ``reason``. ``lost``: so did the supervisor. ``returned``: it was given back, not begun or
+    not finished, through no fault of its own. ``beat``: the supervisor lives (no task).
+    ``pid_started`` is the process's start time in clock ticks since the boot ``boot_id``, that of
+    this machine where none is named.
     """
 
     kind: EventKind
@@ -71,14 +73,49 @@ class PoolEvent:
     detail: str = ""
     returncode: int | None = None
     final: bool = False
+    boot_id: str | None = None
 
     @property
     def ends(self) -> bool:
         """Whether nothing more will be heard of the task."""
-        return self.final or self.kind in ("exited", "lost")
+        return self.final or self.kind in ("exited", "lost", "returned")
 
 
-class Pool:
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Where an attempt is to run: at the worker of a session; ``ref`` is the attempt's ref."""
+
+    session: str
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Room for one more task: with the caller itself, or at the worker of a session."""
+
+    session: str | None = None
+    labels: tuple[str, ...] = ()
+
+
+class _OwnOnly:
+    """The calls that are about sessions of others, where there are none."""
+
+    def sessions(self) -> Collection[str]:
+        """The sessions, other than the caller's, whose workers this pool has: none."""
+        return ()
+
+    def heard(self) -> Mapping[str, Collection[str]]:
+        """Which steps those sessions were lately heard to work on."""
+        return {}
+
+    def dismiss(self, sessions: Collection[str]) -> None:
+        """Forget sessions that are over."""
+
+    def handled(self) -> None:
+        """What the last ``poll`` told has been acted upon."""
+
+
+class Pool(_OwnOnly):
     """Warm worker processes under a supervisor of their own. For one thread."""
 
     def __init__(self, settings: PoolSettings) -> None:
@@ -124,6 +161,7 @@ class Pool:
         secrets: tuple[str, ...],
         timeout: float | None,
         memory: int | None,
+        post: Post | None = None,
     ) -> None:
         """Queue a task. ``timeout`` counts seconds from its start, ``memory`` is bytes.
 
@@ -145,16 +183,26 @@ class Pool:
         """SIGTERM to the task's processes, SIGKILL after ``grace`` seconds; an event tells."""
         self._send({"k": "cancel", "id": task_id, "grace": grace})
 
-    def poll(self, timeout: float) -> list[PoolEvent]:
-        """What happened; waits up to ``timeout`` seconds while there is nothing."""
+    def seats(self, most: int) -> list[Opening]:
+        """For whom up to ``most`` steps may be claimed now: all for the caller itself."""
+        return [Opening()] * min(most, self.idle)
+
+    def poll(self, timeout: float, also: int | None = None) -> list[PoolEvent]:
+        """What happened; waits up to ``timeout`` seconds while there is nothing.
+
+        ``also`` is a descriptor that ends the wait as soon as it can be read.
+        """
         end = time.monotonic() + timeout
         while not self._arrived and self._channel is not None:
             left = max(0.0, end - time.monotonic())
-            if not self._ready(self._channel, left):
+            if not self._ready(self._channel, left, also):
                 break
             self._take(self._channel)
+            if also is not None and select.select([also], [], [], 0)[0]:
+                break
         if not self._arrived and self._channel is None:
-            time.sleep(max(0.0, end - time.monotonic()))
+            others = [] if also is None else [also]
+            select.select(others, [], [], max(0.0, end - time.monotonic()))
         events = list(self._arrived)
         self._arrived.clear()
         return events
@@ -174,14 +222,16 @@ class Pool:
         if self._channel is not None:
             self._channel.send(header, payload)
 
-    def _ready(self, channel: Channel, timeout: float) -> bool:
+    def _ready(self, channel: Channel, timeout: float, also: int | None) -> bool:
         """Wait until the channel has news or takes more of what waits to be sent."""
         poller = select.poll()
+        if also is not None:
+            poller.register(also, select.POLLIN)
         poller.register(
             channel.fileno(), select.POLLIN | (select.POLLOUT if channel.pending else 0)
         )
-        events = poller.poll(timeout * 1000)
-        if events and events[0][1] & select.POLLOUT:
+        events = dict(poller.poll(timeout * 1000))
+        if events.get(channel.fileno(), 0) & select.POLLOUT:
             channel.flush()
         return bool(events)
 

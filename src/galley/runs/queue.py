@@ -33,6 +33,21 @@ def emit(
     )
 
 
+def emit_all(
+    connection: Connection,
+    bodies: Iterable[tuple[str, dict[str, Any] | None]],
+    kind: str,
+    now: int,
+) -> None:
+    """Append one event for each of several runs."""
+    rows = [
+        {"run_id": run_id, "step": None, "kind": kind, "body": body, "at": now}
+        for run_id, body in bodies
+    ]
+    if rows:
+        connection.execute(_EMIT, rows)
+
+
 def move_run(connection: Connection, run_id: str, to: RunState, now: int, **values: Any) -> bool:
     """Move a run to ``to`` if the transition table allows it from where it is."""
     if to.terminal:
@@ -228,6 +243,13 @@ def get_step(connection: Connection, id: str) -> StepRun | None:
     """One step run."""
     row = connection.execute(select(step_run).where(step_run.c.id == id)).first()
     return read_step(row) if row is not None else None
+
+
+def goes_on(connection: Connection, run_id: str, *, without: Collection[StepState] = ()) -> bool:
+    """Whether a run has a step that has not ended, states in ``without`` apart; one look-up."""
+    left = [s.value for s in StepState if not s.terminal and s not in without]
+    found = select(step_run.c.id).where(step_run.c.run_id == run_id, step_run.c.state.in_(left))
+    return connection.execute(found.limit(1)).first() is not None
 
 
 def counts(connection: Connection, run_ids: Collection[str]) -> dict[str, dict[StepState, int]]:

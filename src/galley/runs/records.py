@@ -3,16 +3,47 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, fields
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from galley.errors import NotFoundError
-from galley.runs.model import Intention, Reason, Run, RunCause, RunRequest, RunState
-from galley.runs.queue import emit
-from galley.runs.tables import attempt, definition, event, run
+from galley.lake.rows import BATCH
+from galley.runs import queue
+from galley.runs.model import (
+    Intention,
+    Part,
+    Reason,
+    Run,
+    RunCause,
+    RunRequest,
+    RunState,
+    StepState,
+)
+from galley.runs.tables import attempt, definition, event, run, step_run
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether an attempt has ended, who has it, and whether its step is still its own.
+
+    ``passed``: the step is at a later epoch. ``running``: the step is being worked on.
+    """
+
+    id: str
+    step_run: str
+    end: str | None
+    owner: str
+    passed: bool
+    running: bool
+
+    def held_by(self, session: str) -> bool:
+        """Whether the session is still to work on it."""
+        return self.end is None and self.owner == session and self.running and not self.passed
+
 
 MOST_LIVE = 1_000_000
 """More runs than a home ever has under way at once."""
@@ -28,8 +59,9 @@ def save_definition(
     git_commit: str | None,
     actor: str,
     now: int,
+    archive: Callable[[], bytes] | None = None,
 ) -> None:
-    """Keep a manifest; saving the same one again changes nothing."""
+    """Keep a manifest and the archive of its files; saving the same one again changes nothing."""
     if connection.execute(select(definition.c.id).where(definition.c.id == id)).first() is None:
         connection.execute(
             insert(definition).values(
@@ -38,6 +70,7 @@ def save_definition(
                 body=body,
                 folder=folder,
                 git_commit=git_commit,
+                archive=archive() if archive is not None else None,
                 actor=actor,
                 created=now,
             )
@@ -50,34 +83,69 @@ def definition_row(connection: Connection, id: str) -> dict[str, Any]:
     Raises:
         NotFoundError: no such definition.
     """
-    row = connection.execute(select(definition).where(definition.c.id == id)).first()
+    small = [column for column in definition.c if column.name != "archive"]
+    row = connection.execute(select(*small).where(definition.c.id == id)).first()
     if row is None:
         raise NotFoundError(f"no project version {id[:12]} is kept in this home")
     return dict(row._mapping)
 
 
+def archive_of(connection: Connection, id: str) -> bytes:
+    """The files of a definition, packed.
+
+    Raises:
+        NotFoundError: no such definition, or it was kept without its files.
+    """
+    query = select(definition.c.archive).where(definition.c.id == id)
+    found = connection.execute(query).scalar()
+    if found is None:
+        raise NotFoundError(f"the files of project version {id[:12]} are not kept")
+    return bytes(found)
+
+
 def insert_run(connection: Connection, new: Run) -> None:
     """Queue a run and tell so."""
-    connection.execute(
-        insert(run).values(
-            id=new.id,
-            project=new.project,
-            pipeline=new.pipeline,
-            ref=new.ref,
-            state=new.state.value,
-            intention=new.intention.value,
-            cause=new.cause.value,
-            definition=new.definition,
-            request=asdict(new.request),
-            actor=new.actor,
-            on_behalf_of=new.on_behalf_of,
-            parent=new.request.parent,
-            host=socket.gethostname(),
-            origin=new.origin,
-            created=new.created,
+    insert_runs(connection, [new])
+
+
+def insert_runs(connection: Connection, runs: Iterable[Run]) -> int:
+    """Queue runs, however many, and tell so; returns how many."""
+    host, number = socket.gethostname(), 0
+    rest = iter(runs)
+    while some := list(islice(rest, BATCH)):
+        connection.execute(_INSERT, [_row(one, host) for one in some])
+        queue.emit_all(
+            connection, [(one.id, {"ref": one.ref}) for one in some], "run.queued", some[0].created
         )
-    )
-    emit(connection, new.id, "run.queued", new.created, body={"ref": new.ref})
+        number += len(some)
+    return number
+
+
+def _row(new: Run, host: str) -> dict[str, Any]:
+    return {
+        "id": new.id,
+        "project": new.project,
+        "pipeline": new.pipeline,
+        "ref": new.ref,
+        "state": new.state.value,
+        "intention": new.intention.value,
+        "cause": new.cause.value,
+        "definition": new.definition,
+        "request": {name: value for name in _REQUEST if (value := getattr(new.request, name))},
+        "actor": new.actor,
+        "on_behalf_of": new.on_behalf_of,
+        "parent": new.request.parent,
+        "host": host,
+        "origin": new.origin,
+        "part": new.part.value if new.part else None,
+        "size": new.size,
+        "created": new.created,
+    }
+
+
+_INSERT = insert(run)
+_REQUEST = tuple(one.name for one in fields(RunRequest))
+"""What a request says; what is empty, zero, false or nothing is so by default."""
 
 
 def get_run(connection: Connection, run_id: str) -> Run:
@@ -163,18 +231,15 @@ def list_runs(
 
 
 def waiting(connection: Connection, origin: str | None = None, limit: int = 100) -> list[Run]:
-    """The oldest queued runs, and the oldest of those that are part of a backfill.
+    """The oldest queued runs that are no part of a backfill.
 
-    They are counted apart: a long backfill that goes step by step keeps nobody else waiting.
     ``origin`` names the only home whose runs are wanted.
     """
-    queued = select(run).where(run.c.state == RunState.QUEUED.value).order_by(run.c.created)
+    queued = select(run).where(run.c.state == RunState.QUEUED.value, run.c.parent.is_(None))
     if origin is not None:
         queued = queued.where(run.c.origin == origin)
-    found = []
-    for part in (run.c.parent.is_(None), run.c.parent.is_not(None)):
-        found += [read_run(row) for row in connection.execute(queued.where(part).limit(limit))]
-    return sorted(found, key=lambda one: one.created)
+    rows = connection.execute(queued.order_by(run.c.created).limit(limit))
+    return [read_run(row) for row in rows]
 
 
 def states(connection: Connection, run_ids: Iterable[str | None]) -> dict[str, RunState]:
@@ -195,7 +260,7 @@ def set_intention(connection: Connection, run_id: str, wish: Intention, now: int
         .values(intention=wish.value)
     ).rowcount
     if changed:
-        emit(connection, run_id, f"run.asked_to_{wish.value}", now)
+        queue.emit(connection, run_id, f"run.asked_to_{wish.value}", now)
     return bool(changed)
 
 
@@ -266,6 +331,26 @@ def find_attempt(connection: Connection, id: str) -> dict[str, Any] | None:
     return dict(row._mapping) if row is not None else None
 
 
+def standing(connection: Connection, ids: Collection[str]) -> dict[str, Standing]:
+    """How things stand with attempts, by their ids; those that are unknown are left out."""
+    rows = connection.execute(_STANDING, {"ids": sorted(ids)})
+    return {row.id: Standing(*row) for row in rows}
+
+
+_STANDING = (
+    select(
+        attempt.c.id,
+        attempt.c.step_run_id,
+        attempt.c.end,
+        attempt.c.owner,
+        (step_run.c.epoch != attempt.c.epoch).label("passed"),
+        (step_run.c.state == StepState.RUNNING.value).label("running"),
+    )
+    .join(step_run, step_run.c.id == attempt.c.step_run_id)
+    .where(attempt.c.id.in_(bindparam("ids", expanding=True)))
+)
+
+
 def attempts_at(connection: Connection, step_run_id: str, epoch: int) -> list[dict[str, Any]]:
     """The attempt of a step at an epoch, if it came to one."""
     rows = connection.execute(
@@ -297,6 +382,8 @@ def read_run(row: Row[Any]) -> Run:
         commit=data["commit_id"],
         engine=data["engine"],
         origin=data["origin"],
+        part=Part(data["part"]) if data["part"] else None,
+        size=data["size"],
         created=data["created"],
         started=data["started"],
         finished=data["finished"],

@@ -37,7 +37,7 @@ def take_over(site: Site, engine: str) -> list[LiveRun]:
     with site.database.write() as connection:
         for attempt in orphans:
             records.end_attempt(connection, attempt["id"], end=Reason.LOST_WORKER.value, now=now)
-        lives = [load_live(connection, site, run) for run in runs if run.request.batch is None]
+        lives = [load_live(connection, site, run) for run in runs if not run.is_backfill]
         for live in lives:
             _own(connection, site, live, engine)
             _requeue(connection, site, live, engine, afar)
@@ -45,7 +45,12 @@ def take_over(site: Site, engine: str) -> list[LiveRun]:
 
 
 def sweep(connection: Connection, live: LiveRun) -> None:
-    """The safety net under the counters: a step whose inputs are all there is ready."""
+    """The safety net under the counters: a step whose inputs are all there is ready.
+
+    Looked at only where nothing but waiting is left.
+    """
+    if queue.goes_on(connection, live.run.id, without=[StepState.WAITING]):
+        return
     steps = {step.name: step for step in queue.steps_of(connection, live.run.id)}
     good = {name for name, step in steps.items() if step.state.good}
     waiting = [name for name, step in steps.items() if step.state is StepState.WAITING]

@@ -111,6 +111,16 @@ def end_session(connection: Connection, id: str, now: int) -> None:
     )
 
 
+def ended(connection: Connection, ids: Collection[str]) -> set[str]:
+    """Those of the sessions that are over."""
+    if not ids:
+        return set()
+    rows = connection.execute(
+        select(session.c.id).where(session.c.id.in_(sorted(ids)), session.c.ended.is_not(None))
+    )
+    return set(rows.scalars())
+
+
 def find_session(connection: Connection, id: str) -> Session | None:
     """The session of that id."""
     row = connection.execute(select(session).where(session.c.id == id)).first()

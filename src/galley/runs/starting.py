@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from galley.errors import RefNotFoundError
 from galley.ids import new_id
-from galley.lake import refs
+from galley.lake import refs, rooting
 from galley.lake.model import RefKind
 from galley.project.model import Manifest, Step
 from galley.runs import claims, finishing, groups, queue, records
@@ -27,6 +27,7 @@ def start_run(
 
     Raises:
         RefNotFoundError: the target, or the ref of the run that is resumed, is gone.
+        CollectedError: what it would go on from, or read of another project, was collected.
     """
     refs.lock_ref(connection, run.project, run.ref)
     if records.get_run(connection, run.id).state is not RunState.QUEUED:
@@ -36,7 +37,7 @@ def start_run(
     base, generation = _fork(connection, run, now)
     pinned = replace(run, base=base, generation=generation, started=now)
     live = load_live(connection, site, pinned)
-    pins = _pins(connection, live.manifest, now)
+    pins = _pins(connection, live, now)
     live.run = replace(pinned, pins=pins, state=RunState.RUNNING)
     queue.move_run(
         connection,
@@ -59,12 +60,15 @@ def _fork(connection: Connection, run: Run, now: int) -> tuple[str, int]:
     """Create the run's ref at the target's head, or where the resumed run had started.
 
     Only what is unchanged is taken over from the resumed run, step by step: nothing that it staged
-    is there by itself.
+    is there by itself. The last run of an atomic backfill begins with all that the others made.
     """
     target = refs.get_ref(connection, run.project, run.ref)
     head = base = target.head
     generation = target.generation
-    if run.request.resumes is not None:
+    if run.request.staged is not None:
+        staged = refs.get_ref(connection, run.project, run.request.staged)
+        head, base = staged.head, staged.fork_point or base
+    elif run.request.resumes is not None:
         earlier = records.get_run(connection, run.request.resumes)
         left = refs.find_ref(connection, run.project, earlier.ref_name)
         if left is None or left.fork_point is None:
@@ -87,11 +91,25 @@ def _fork(connection: Connection, run: Run, now: int) -> tuple[str, int]:
     return base, generation
 
 
-def _pins(connection: Connection, manifest: Manifest, now: int) -> dict[str, str]:
-    return {
+def pins_of(connection: Connection, manifest: Manifest, now: int) -> dict[str, str]:
+    """The commits of other projects' refs that a run which starts now reads."""
+    pins = {
         read.project: refs.resolve(connection, read.project, read.ref, now).commit
         for read in manifest.reads
     }
+    for project, commit in pins.items():
+        rooting.root_commit(connection, project, commit)
+    return pins
+
+
+def _pins(connection: Connection, live: LiveRun, now: int) -> dict[str, str]:
+    """What the run sees of other projects; all runs of an atomic backfill see the same."""
+    parent = live.run.request.parent
+    if parent is not None and live.manifest.reads:
+        pinned = records.get_run(connection, parent).pins
+        if pinned:
+            return pinned
+    return pins_of(connection, live.manifest, now)
 
 
 def _limits(live: LiveRun) -> dict[str, int]:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from galley.db.base import Instant, JsonText, metadata
 
@@ -14,10 +26,11 @@ definition = Table(
     Column("body", Text, nullable=False),
     Column("git_commit", String(64)),
     Column("folder", Text, nullable=False),
+    Column("archive", LargeBinary),
     Column("actor", String(128), nullable=False),
     Column("created", Instant, nullable=False),
 )
-"""Immutable manifests; a run is pinned to one."""
+"""Immutable manifests, each with its files as an archive; a run is pinned to one."""
 
 run = Table(
     "run",
@@ -44,14 +57,17 @@ run = Table(
     Column("lease_until", Instant),
     Column("host", String(256)),
     Column("origin", Text, nullable=False, default=""),
+    Column("part", String(16)),
+    Column("size", Integer, nullable=False, default=0),
     Column("created", Instant, nullable=False),
     Column("started", Instant),
     Column("finished", Instant),
     Index(None, "project", "created"),
     Index(None, "state"),
-    Index(None, "parent", "created"),
+    Index(None, "parent", "state", "created"),
 )
 """Runs. ``engine`` publishes it until ``lease_until``; ``origin`` is the home it was asked for in.
+``part`` and ``size`` (in windows) are about backfills.
 """
 
 step_run = Table(
@@ -86,8 +102,16 @@ step_run = Table(
     Column("started", Instant),
     Column("finished", Instant),
     Index(None, "run_id", "name", unique=True),
+    Index(None, "run_id", "state"),
     Index("ix_run_step_owner", "owner", "state"),
-    Index("ix_run_step_lease", "state", "lease_until"),
+)
+
+_LIVE = "state IN ('claimed', 'running', 'staged')"
+Index(
+    "ix_run_step_lease",
+    step_run.c.lease_until,
+    sqlite_where=text(_LIVE),
+    postgresql_where=text(_LIVE),
 )
 
 # The queue: as long as it is, a claim looks only at its head.
@@ -151,6 +175,24 @@ session = Table(
 )
 """Whoever holds leases: engines, and workers of other hosts."""
 
+key = Table(
+    "run_key",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("secret", String(128), nullable=False),
+    Column("created", Instant, nullable=False),
+)
+"""What the tokens of workers are signed with, so that any controller knows them."""
+
+join_token = Table(
+    "run_join_token",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("actor", String(128), nullable=False),
+    Column("created", Instant, nullable=False),
+)
+"""Digests of the tokens with which workers may join."""
+
 event = Table(
     "run_event",
     metadata,
@@ -178,11 +220,12 @@ result = Table(
     Column("run_id", String(32), nullable=False),
     Column("span_start", String(64)),
     Column("body", JsonText, nullable=False),
+    Column("location", Text, nullable=False),
     Column("created", Instant, nullable=False),
-    Column("condemned", Boolean, nullable=False, default=False),
     Index(None, "content_id"),
+    Index(None, "project", "location"),
 )
-"""What can be reused: the version that a key produced."""
+"""What can be reused: the version that a key produced, and where that is."""
 
 verdict = Table(
     "run_verdict",

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, delete, insert, update
 
 from galley.lake.model import Span
+from galley.lake.tables import condemned
 from galley.lake.withdrawals import clear, withdraw
 from galley.project.model import Severity, Stage, TestSpec
 from galley.runs import findings, tables
@@ -52,12 +53,20 @@ def test_a_result_that_is_known_stays_as_it_is(conn: Connection) -> None:
     assert found.run_id == "first"
 
 
-def test_withdrawn_and_condemned_results_are_never_found(conn: Connection) -> None:
+def test_withdrawn_and_collected_results_are_never_found(conn: Connection) -> None:
     save(conn, result("a", "bad"), result("b", "worn"), result("c", "good"))
     withdraw(conn, "shop", ["bad"], commit="x", by="ana", reason="wrong", now=1)
     withdraw(conn, "home", ["good"], commit="x", by="ana", reason="wrong", now=1)
     here = tables.result.c.content_id == "worn"
-    conn.execute(update(tables.result).where(here).values(condemned=True))
+    conn.execute(update(tables.result).where(here).values(location="b.json"))
+    named = {"project": "shop", "location": "b.json", "table_key": "b", "table_id": "b"}
+    since = {"since": 1, "until": 2}
+    conn.execute(insert(condemned).values(**named, **since, content_id="worn", by="ana"))
+    assert set(findings.find_results(conn, "shop", ["a", "b", "c"])) == {"b", "c"}
+    conn.execute(update(condemned).values(doomed=3))
+    assert set(findings.find_results(conn, "shop", ["a", "b", "c"])) == {"c"}
+    findings.forget_results(conn, "shop", ["b.json"])
+    conn.execute(delete(condemned))
     assert set(findings.find_results(conn, "shop", ["a", "b", "c"])) == {"c"}
     clear(conn, "shop", ["bad"])
     assert set(findings.find_results(conn, "shop", ["a", "b", "c"])) == {"a", "c"}

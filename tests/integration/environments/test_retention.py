@@ -1,18 +1,17 @@
 """What has expired goes; what is in use, or was a while ago, stays."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
-from galley import bootstrap, clock
+from galley import bootstrap
 from galley.environments import retention
 from galley.environments.home import Home
 from galley.ids import new_id
 from galley.lake import refs
 from galley.lake.model import PRODUCTION, RefKind
-from galley.runs import queue, records
+from galley.project.model import Retention
+from galley.runs import records
 from galley.runs.model import Intention, Run, RunCause, RunRequest, RunState
-from tests.cli_cast import shop
 
 DAY = 24 * 3600 * 1_000_000
 
@@ -35,7 +34,7 @@ def branch(home: Home, name: str, kind: RefKind, expires: int | None) -> None:
 
 def expired(home: Home) -> retention.Expired:
     with home.database.read() as connection:
-        return retention.plan_retention(connection, home, "shop")
+        return retention.plan_retention(connection, home, "shop", Retention())
 
 
 def test_refs_past_their_time_are_removed(tmp_path: Path) -> None:
@@ -97,43 +96,16 @@ def test_what_is_used_between_plan_and_removal_stays(tmp_path: Path) -> None:
         assert all(refs.find_ref(connection, "shop", name) for name in kept)
 
 
-def test_old_events_and_logs_are_removed(tmp_path: Path) -> None:
+def test_old_logs_are_removed(tmp_path: Path) -> None:
     home = opened(tmp_path / "home")
     now = home.clock()
-    for name, at in (("old", now - retention.KEPT - DAY), ("new", now)):
+    for name, at in (("old", now - 31 * DAY), ("new", now)):
         folder = home.path / "logs" / name
         folder.mkdir()
         (folder / "step.1.out").write_text("printed")
         os.utime(folder, (at / 1e6, at / 1e6))
-        with home.database.write() as connection:
-            queue.emit(connection, name, "run.queued", at)
     found = expired(home)
-    assert (found.events, len(found.logs), found.log_bytes) == (1, 1, len("printed"))
+    assert (len(found.logs), found.log_bytes) == (1, len("printed"))
     with home.database.write() as connection:
         retention.apply_retention(connection, home, "shop", found)
     assert [path.name for path in (home.path / "logs").iterdir()] == ["new"]
-    assert expired(home).events == 0
-
-
-def test_it_is_due_once_a_day(tmp_path: Path) -> None:
-    home = opened(tmp_path / "home")
-    assert retention.due(home)
-    with home.database.write() as connection:
-        retention.apply_retention(connection, home, "shop", expired(home))
-    assert not retention.due(home)
-    assert retention.due(replace(home, clock=lambda: clock.now() + DAY + 1))
-
-
-def test_only_files_that_nothing_shows_are_unreferenced(tmp_path: Path) -> None:
-    ana = shop(tmp_path)
-    ana.galley("run")
-    ana.galley("run", "--var", "best=2")
-    ana.galley("promote", "--yes")
-    home = bootstrap.open_home(ana.folder / ".galley")
-    stray = next(Path(home.warehouse).glob("shop/orders-*/data")) / "stray-0.parquet"
-    stray.write_bytes(b"12345")
-    with home.database.read() as connection:
-        found = retention.find_unreferenced(connection, home, "shop")
-    assert [Path(name).name for name in found.files] == ["stray-0.parquet"]
-    assert found.bytes == 5
-    assert found.reachable > 0

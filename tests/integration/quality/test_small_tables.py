@@ -3,7 +3,7 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +15,7 @@ from galley.runs.verdict import Metric
 from tests.quality_cast import Stand
 
 INTEGERS = {"INTEGER": (-(2**31), 2**31 - 1), "BIGINT": (-(2**63), 2**63 - 1)}
-FLOATS = {"DOUBLE": 64, "FLOAT": 32}
+FLOATS: dict[str, Literal[32, 64]] = {"DOUBLE": 64, "FLOAT": 32}
 NUMBERS: dict[str, st.SearchStrategy[Any]] = {
     **{type_: st.integers(*ends) | st.integers(-3, 3) for type_, ends in INTEGERS.items()},
     **{
@@ -63,7 +63,7 @@ def _unused(_desk: Desk, sql: str) -> tuple[Any, ...]:
 
 def near(one: Metric) -> tuple[Any, ...]:
     """A metric whose numbers may differ in their last digits, and its histogram read."""
-    bins = {"edges": [], "counts": one.text}
+    bins: dict[str, Any] = {"edges": [], "counts": one.text}
     if one.name == "histogram":
         bins = json.loads(one.text or "")
     value = [] if one.value is None else [one.value]

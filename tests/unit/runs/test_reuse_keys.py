@@ -17,6 +17,7 @@ from galley.project.model import (
     WindowUnit,
 )
 from galley.runs import keys
+from galley.runs.coverage import Coverage
 from galley.runs.finishing import collide
 from galley.runs.model import Intention, Run, RunCause, RunRequest, RunState
 from tests.lake_cast import day, version
@@ -79,7 +80,7 @@ def test_a_window_reads_its_own_days_and_those_before(
 ) -> None:
     ledger = {day(n): WindowEntry(day(n), "k", f"c{n}", ()) for n in days}
     earlier = [day(number - back) for back in range(1, lookback + 1) if number > back]
-    read = keys.windows_read(ledger, day(number), earlier)
+    read = keys.windows_read(ledger, Coverage(ledger), (day(number), *earlier))
     wanted = {number, *(number - back for back in range(1, lookback + 1) if number > back)}
     assert set(read) == {f"{day(n)}:c{n}" for n in wanted & set(days)}
 

@@ -19,8 +19,11 @@ def backfill(
     ref: options.In = None,
     window: options.Window = None,
     batch: Annotated[
-        int, typer.Option("--batch", min=1, help="How many windows are published together.")
+        int, typer.Option("--batch", min=1, help="How many windows one run makes.")
     ] = BATCH,
+    atomic: Annotated[
+        bool, typer.Option("--atomic", help="Publish all windows at once, or none.")
+    ] = False,
     select: options.Select = None,
     var: options.Var = None,
     rebuild: options.Rebuild = None,
@@ -30,7 +33,8 @@ def backfill(
 ) -> None:
     """Make every window that is missing or stale, in batches that are published one by one.
 
-    Windows that are there stay; what fails can be asked for again, and only that is made.
+    Windows that are there stay; what fails can be asked for again, and only that is made. With
+    --atomic nothing is to be seen before all of it is made and tested as a whole.
     """
     with warm_pool(project) as pool:
         # The workers load their libraries while these are imported.
@@ -43,7 +47,7 @@ def backfill(
         session = open_session(project)
         manifest = session.runnable(ref)
         wish = wish_for(session, manifest, pipeline, ref, select, window, var, rebuild, priority)
-        wish = replace(wish, batch=batch, cause=RunCause.BACKFILL)
+        wish = replace(wish, batch=batch, atomic=atomic, cause=RunCause.BACKFILL)
         with session.home.database.write() as connection:
             wanted = prepare(connection, session.home, manifest, session.checkout, wish)
             queued = launch(connection, session.home, wanted)

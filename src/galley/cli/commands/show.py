@@ -63,8 +63,10 @@ def _origin(facts: Mapping[str, Any]) -> list[str]:
         said.append(f"windows {'..'.join(facts['windows'])}")
     if facts["resumes"]:
         said.append(f"resumes run {facts['resumes']}")
-    if facts["children"]:
-        said.append(f"{words.plural(len(facts['children']), 'child run')}")
+    if facts["backfill"]:
+        number = sum(facts["backfill"]["runs"].values())
+        how = ", published at once" if facts["backfill"]["atomic"] else ""
+        said.append(f"{words.plural(number, 'child run')}{how}")
     return said
 
 

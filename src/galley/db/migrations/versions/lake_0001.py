@@ -15,7 +15,9 @@ def upgrade() -> None:
     """Create the tables."""
     _create_lake_checkpoint_entry()
     _create_lake_checkpoint_window()
+    _create_lake_collection()
     _create_lake_commit()
+    _create_lake_condemned()
     _create_lake_entry()
     _create_lake_field_counter()
     _create_lake_field_id()
@@ -25,6 +27,7 @@ def upgrade() -> None:
     _create_lake_ref_log()
     _create_lake_window()
     _create_lake_withdrawn()
+    _create_lake_writer()
 
 
 def _create_lake_checkpoint_entry() -> None:
@@ -47,6 +50,16 @@ def _create_lake_checkpoint_window() -> None:
         sa.PrimaryKeyConstraint(
             "commit_id", "table_id", "span_start", name=op.f("pk_lake_checkpoint_window")
         ),
+    )
+
+
+def _create_lake_collection() -> None:
+    op.create_table(
+        "lake_collection",
+        sa.Column("project", sa.String(length=128), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("folder", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("project", name=op.f("pk_lake_collection")),
     )
 
 
@@ -73,6 +86,35 @@ def _create_lake_commit() -> None:
         op.f("ix_lake_commit_project_created"), "lake_commit", ["project", "created"], unique=False
     )
     op.create_index(op.f("ix_lake_commit_run_id"), "lake_commit", ["run_id"], unique=False)
+
+
+def _create_lake_condemned() -> None:
+    op.create_table(
+        "lake_condemned",
+        sa.Column("project", sa.String(length=128), nullable=False),
+        sa.Column("location", sa.Text(), nullable=False),
+        sa.Column("table_key", sa.String(length=256), nullable=False),
+        sa.Column("table_id", sa.String(length=32), nullable=False),
+        sa.Column("content_id", sa.String(length=64), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.Column("by", sa.String(length=128), nullable=False),
+        sa.Column("doomed", sa.BigInteger(), nullable=True),
+        sa.Column("removed", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("project", "location", name=op.f("pk_lake_condemned")),
+    )
+    op.create_index(
+        op.f("ix_lake_condemned_project_table_key"),
+        "lake_condemned",
+        ["project", "table_key"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_lake_condemned_project_until"),
+        "lake_condemned",
+        ["project", "until"],
+        unique=False,
+    )
 
 
 def _create_lake_entry() -> None:
@@ -222,4 +264,15 @@ def _create_lake_withdrawn() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("project", "content_id", name=op.f("pk_lake_withdrawn")),
+    )
+
+
+def _create_lake_writer() -> None:
+    op.create_table(
+        "lake_writer",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("project", sa.String(length=128), nullable=False),
+        sa.Column("by", sa.String(length=128), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lake_writer")),
     )

@@ -17,6 +17,8 @@ def upgrade() -> None:
     _create_run_attempt()
     _create_run_definition()
     _create_run_event()
+    _create_run_join_token()
+    _create_run_key()
     _create_run_limit()
     _create_run_metric()
     _create_run_override()
@@ -51,12 +53,16 @@ def _create_run() -> None:
         sa.Column("lease_until", sa.BigInteger(), nullable=True),
         sa.Column("host", sa.String(length=256), nullable=True),
         sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("part", sa.String(length=16), nullable=True),
+        sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.Column("started", sa.BigInteger(), nullable=True),
         sa.Column("finished", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
     )
-    op.create_index(op.f("ix_run_parent_created"), "run", ["parent", "created"], unique=False)
+    op.create_index(
+        op.f("ix_run_parent_state_created"), "run", ["parent", "state", "created"], unique=False
+    )
     op.create_index(op.f("ix_run_project_created"), "run", ["project", "created"], unique=False)
     op.create_index(op.f("ix_run_state"), "run", ["state"], unique=False)
 
@@ -99,6 +105,7 @@ def _create_run_definition() -> None:
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("git_commit", sa.String(length=64), nullable=True),
         sa.Column("folder", sa.Text(), nullable=False),
+        sa.Column("archive", sa.LargeBinary(), nullable=True),
         sa.Column("actor", sa.String(length=128), nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run_definition")),
@@ -123,6 +130,26 @@ def _create_run_event() -> None:
     )
     op.create_index(op.f("ix_run_event_at"), "run_event", ["at"], unique=False)
     op.create_index(op.f("ix_run_event_run_id_id"), "run_event", ["run_id", "id"], unique=False)
+
+
+def _create_run_join_token() -> None:
+    op.create_table(
+        "run_join_token",
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("actor", sa.String(length=128), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_run_join_token")),
+    )
+
+
+def _create_run_key() -> None:
+    op.create_table(
+        "run_key",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("secret", sa.String(length=128), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_key")),
+    )
 
 
 def _create_run_limit() -> None:
@@ -196,13 +223,16 @@ def _create_run_result() -> None:
         sa.Column("run_id", sa.String(length=32), nullable=False),
         sa.Column("span_start", sa.String(length=64), nullable=True),
         sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("location", sa.Text(), nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
-        sa.Column("condemned", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint(
             "project", "key", "table_key", "content_id", name=op.f("pk_run_result")
         ),
     )
     op.create_index(op.f("ix_run_result_content_id"), "run_result", ["content_id"], unique=False)
+    op.create_index(
+        op.f("ix_run_result_project_location"), "run_result", ["project", "location"], unique=False
+    )
 
 
 def _create_run_step() -> None:
@@ -238,7 +268,14 @@ def _create_run_step() -> None:
         sa.Column("finished", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run_step")),
     )
-    op.create_index("ix_run_step_lease", "run_step", ["state", "lease_until"], unique=False)
+    op.create_index(
+        "ix_run_step_lease",
+        "run_step",
+        ["lease_until"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('claimed', 'running', 'staged')"),
+        postgresql_where=sa.text("state IN ('claimed', 'running', 'staged')"),
+    )
     op.create_index("ix_run_step_owner", "run_step", ["owner", "state"], unique=False)
     op.create_index(
         "ix_run_step_ready",
@@ -249,6 +286,7 @@ def _create_run_step() -> None:
         postgresql_where=sa.text("state = 'ready'"),
     )
     op.create_index(op.f("ix_run_step_run_id_name"), "run_step", ["run_id", "name"], unique=True)
+    op.create_index(op.f("ix_run_step_run_id_state"), "run_step", ["run_id", "state"], unique=False)
 
 
 def _create_run_verdict() -> None:

@@ -1,0 +1,51 @@
+"""Commands that go on until they are told to stop."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from galley.errors import MissingExtraError
+
+
+@contextmanager
+def needs_server() -> Iterator[None]:
+    """Say what is missing where the libraries for HTTP are not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("galley"):
+            raise
+        raise MissingExtraError(
+            f"servers and workers need {error.name}, which is not installed",
+            hint="pip install 'galley-dataops[server]'",
+        ) from error
+
+
+@contextmanager
+def stopping() -> Iterator[Callable[[], bool]]:
+    """Whether SIGTERM or Ctrl-C came; a second one ends the process at once."""
+    asked = threading.Event()
+
+    def note(number: int, _frame: object) -> None:
+        if asked.is_set():
+            sys.exit(128 + number)
+        asked.set()
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def tell_what_happens() -> None:
+    """Log to stderr, one line an event."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    for noisy in ("httpx", "httpcore", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,207 @@
+"""A controller as a process of its own: an engine, and the execution API for its workers."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import uvicorn
+from sqlalchemy.exc import DBAPIError
+
+from galley import bootstrap
+from galley.environments.home import Home
+from galley.errors import UnavailableError, UsageError
+from galley.runs import credentials, recovery
+from galley.runs.engine import Engine
+from galley.runs.hub import Hub
+from galley.runs.live import Site
+from galley.runs.lockfile import EngineLock
+from galley.runs.workforce import Joint, Workforce
+from galley.server.desk import Desk
+from galley.server.exec_app import execution_app
+from galley.server.tokens import Signer
+
+_log = logging.getLogger("galley.server")
+
+AGAIN = 1.0
+"""Seconds between two tries to work when the database is away or another engine has the home."""
+
+STALLED = 30.0
+"""Seconds without a round after which the engine counts as stuck."""
+
+_SWITCH = 0.0005
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Where and with what a server works.
+
+    ``slots`` are worker processes of its own; ``token`` is one with which workers may join.
+    ``certificate`` and ``certificate_key`` are files in PEM form.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    slots: int = 0
+    token: str | None = None
+    certificate: str | None = None
+    certificate_key: str | None = None
+    lease: int | None = None
+
+
+class Server:
+    """One controller. ``run`` works until it is told to stop."""
+
+    def __init__(self, home: Home, serving: Serving) -> None:
+        """Bind the port.
+
+        Raises:
+            UsageError: others than this machine could reach it, and no worker needs a token.
+            UnavailableError: the port cannot be had.
+        """
+        self.home = home
+        self.serving = serving
+        self.guarded = not _loopback(serving.host)
+        signer = Signer(self._prepare())
+        self.site = _site(home, serving)
+        self.hub = Hub(lease=self.site.lease / 1_000_000)
+        self.hub.close()
+        self._desk = Desk(self.site, self.hub, signer, serving.token, self.guarded)
+        self._socket = _bound(serving.host, serving.port)
+        self._round = 0.0
+        self._before: str | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        host, port = self._socket.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        return f"http{'s' if self.serving.certificate else ''}://{shown}:{port}"
+
+    def ready(self) -> bool:
+        """Whether an engine is at work here."""
+        return time.monotonic() - self._round < STALLED
+
+    def run(self, stop: Callable[[], bool]) -> None:
+        """Answer calls and work on runs until ``stop()``."""
+        # Calls are answered beside the engine's loop: neither waits long for the other.
+        sys.setswitchinterval(_SWITCH)
+        http = uvicorn.Server(self._http_settings())
+        thread = threading.Thread(
+            target=http.run, kwargs={"sockets": [self._socket]}, name="http", daemon=True
+        )
+        thread.start()
+        try:
+            with EngineLock(self.home.path) as lock:
+                while not stop():
+                    if self.site.shared or lock.acquire():
+                        self._work(stop)
+                    else:
+                        time.sleep(AGAIN)
+        finally:
+            self.hub.close()
+            http.should_exit = True
+            thread.join(10)
+            self._socket.close()
+
+    def _work(self, stop: Callable[[], bool]) -> None:
+        """One engine's life. When the database goes away it ends, and another one follows."""
+        workers = self._workers()
+        engine = Engine(self.site, workers, max(self.serving.slots, 1), everyones=True)
+        try:
+            self._leave_no_trace()
+            engine.open()
+            self.hub.open()
+            workers.start()
+            engine.work(stop, self._tick)
+            # Take in what has arrived; nothing new is given out any more.
+            self.hub.close()
+            engine.step(0)
+            engine.close()
+            self.hub.fail(UnavailableError("this server stops"))
+        except (UnavailableError, DBAPIError) as error:
+            _log.warning("the engine stopped: %s", error)
+            self._before = engine.id
+            workers.close()
+            self.hub.fail(UnavailableError("the state database does not answer; try again"))
+            time.sleep(AGAIN)
+        finally:
+            self._round = 0.0
+
+    def _workers(self) -> Workforce:
+        if not self.serving.slots:
+            return self.hub
+        return Joint(bootstrap.make_pool(self.home.path, self.serving.slots), self.hub)
+
+    def _leave_no_trace(self) -> None:
+        """What an engine of this process held that had to stop is anybody's."""
+        if self._before is not None:
+            recovery.hand_over(self.site, self._before)
+            self._before = None
+
+    def _tick(self) -> None:
+        self._round = time.monotonic()
+
+    def _prepare(self) -> bytes:
+        """The key for tokens, once it is certain that not everybody may come in."""
+        with self.home.database.write() as connection:
+            known = bool(self.serving.token) or credentials.any_join_token(connection)
+            if self.guarded and not known:
+                raise UsageError(
+                    f"{self.serving.host} can be reached from other machines, and any worker "
+                    "could join",
+                    hint="`galley server token` makes a token for workers, or set "
+                    "GALLEY_WORKER_TOKEN",
+                )
+            return credentials.signing_key(connection, self.home.clock())
+
+    def _http_settings(self) -> uvicorn.Config:
+        return uvicorn.Config(
+            execution_app(self._desk, self.ready),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=5,
+            ssl_certfile=self.serving.certificate,
+            ssl_keyfile=self.serving.certificate_key,
+        )
+
+
+def _site(home: Home, serving: Serving) -> Site:
+    return bootstrap.make_site(home, max(serving.slots, 1), lease=serving.lease)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A bound socket whose connections send at once.
+
+    Without TCP_NODELAY every answer on a kept-alive connection waits for a delayed ACK, 40 ms.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise UnavailableError(
+            f"the server cannot listen on {host} port {port}: {error.strerror}",
+            hint="choose another with --port, or stop what uses it",
+        ) from error
+    return bound
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
