@@ -23,8 +23,8 @@ class SteadyClock:
     clock that is set hours back or forth in mid-run makes no lease end and no retry wait.
     """
 
-    def __init__(self, ask: Callable[[], int] = wall) -> None:
-        self._ask = ask
+    def __init__(self, ask: Callable[[], int] | None = None) -> None:
+        self._ask = ask or wall
         self._seen: tuple[int, float] | None = None
 
     def __call__(self) -> int:

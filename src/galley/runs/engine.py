@@ -15,6 +15,7 @@ from galley.ids import new_id
 from galley.runs import (
     backfill,
     finishing,
+    jumps,
     leases,
     queue,
     reaping,
@@ -73,6 +74,7 @@ class Engine:
         """
         now = self.site.clock()
         with self.site.database.write() as connection:
+            jumps.settle(connection, now, self.site.lease)
             sessions.open_session(connection, sessions.this_process(self.id, self.slots, now))
             reaping.forsake_dead(connection, self.site, now)
         taken = [] if self.site.shared else recovery.take_over(self.site, self.id)
@@ -229,6 +231,7 @@ class Engine:
         if not right:
             # Leases that others took by the old time say nothing until all have beaten again.
             self._timers.reap.rest(now, self.site.lease)
+            self._settle_clock(now)
         with self.site.database.write(durable=False) as connection:
             heard = self.pool.heard()
             leases.extend(connection, [self.id], now + self.site.lease)
@@ -240,6 +243,10 @@ class Engine:
         self.jobs.keep_only(held)
         # Whoever finished a run's last step may have died before it saw to the run itself.
         self._changed.update(self.live)
+
+    def _settle_clock(self, now: int) -> None:
+        with self.site.database.write(durable=False) as connection:
+            jumps.settle(connection, now, self.site.lease)
 
     def _reap(self) -> None:
         """Take over what nobody holds any more."""
