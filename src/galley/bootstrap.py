@@ -10,10 +10,9 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from galley import clock
 from galley.db import schema
 from galley.db.engine import Database, open_database, sqlite_url
-from galley.db.moments import DatabaseClock
+from galley.db.moments import DatabaseClock, SteadyClock
 from galley.environments.home import Home
 from galley.environments.kitchens import personal
 from galley.environments.reading import Reader as Reader
@@ -32,7 +31,7 @@ from galley.project.find import declared_name, find_project, lake_setting, wareh
 from galley.project.model import Manifest, Step
 from galley.runs import tables as runs_tables
 from galley.runs.leases import LEASE
-from galley.runs.live import Site
+from galley.runs.live import Site, right
 from galley.runs.pool import Pool, PoolSettings
 from galley.runs.runner.probe import probe
 from galley.settings import ENTRY, PRELOAD, STORE_PRELOAD, memory, worker_labels
@@ -125,7 +124,7 @@ def open_home(path: Path, place: Place | None = None) -> Home:
     _keep_place(path, place.root)
     database = _database(path)
     schema.prepare(database)
-    told = clock.now if database.is_sqlite else DatabaseClock(database)
+    told = SteadyClock() if database.is_sqlite else DatabaseClock(database)
     return Home(path, database, place.root, actor(), told, place.access)
 
 
@@ -170,6 +169,7 @@ def make_site(home: Home, slots: int, *, lease: int | None = None) -> Site:
         origin=home.origin,
         lease=lease or LEASE,
         labels=worker_labels(),
+        sync=home.clock.sync if isinstance(home.clock, DatabaseClock) else right,
     )
 
 

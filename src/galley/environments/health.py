@@ -9,12 +9,9 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
-from sqlalchemy import text
-
-from galley.db import schema
-from galley.environments import retention
+from galley.environments import retention, vitals
+from galley.environments.checking import FAIL, OK, WARN, Check
 from galley.environments.home import Home
 from galley.environments.reading import remedy
 from galley.errors import GalleyError
@@ -46,32 +43,22 @@ MOST_DAMAGES = 20
 EARLIEST = 1_735_689_600.0
 """Seconds since 1970 at 2025-01-01: a clock before that is wrong."""
 
-OK, WARN, FAIL = "ok", "warn", "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at: ``state`` is ok, warn or fail."""
-
-    name: str
-    state: str
-    message: str
-    hint: str | None = None
-
 
 def examine(home: Home, project: str | None) -> tuple[Check, ...]:
     """Every check, in order; one that cannot even be made has failed."""
     checks: tuple[tuple[str, Callable[[], Iterator[Check]]], ...] = (
         ("python", _python),
         ("home", lambda: _home(home)),
-        ("database", lambda: _database(home)),
-        ("schema", lambda: _schema(home)),
+        ("database", lambda: vitals.database(home)),
+        ("schema", lambda: vitals.schema_of(home)),
         ("clock", _clock),
+        ("clocks", lambda: vitals.skew(home)),
         ("disk", lambda: _disk(home)),
         ("warehouse", lambda: _warehouse(home)),
         ("files", lambda: _files(home, project)),
-        ("engine", lambda: _engine(home)),
+        ("engine", lambda: vitals.engines(home)),
         ("processes", lambda: _processes(home)),
+        ("scratch", lambda: vitals.scratch(home)),
         ("refs", lambda: _refs(home, project)),
     )
     found: list[Check] = []
@@ -110,32 +97,6 @@ def _home(home: Home) -> Iterator[Check]:
             yield Check("home", FAIL, f"{folder} cannot be written", hint)
             return
     yield Check("home", OK, str(home.path))
-
-
-def _database(home: Home) -> Iterator[Check]:
-    if not home.database.is_sqlite:
-        with home.database.read() as connection:
-            version = connection.execute(text("SHOW server_version")).scalar()
-        yield Check("database", OK, f"PostgreSQL {version}")
-        return
-    with home.database.read() as connection:
-        problems = list(connection.execute(text("PRAGMA quick_check(5)")).scalars())
-    if problems == ["ok"]:
-        size = (home.path / "galley.db").stat().st_size
-        yield Check("database", OK, f"SQLite, {size / 1e6:.1f} MB, intact")
-    else:
-        hint = "restore galley.db from a backup; the warehouse's files were not touched"
-        yield Check("database", FAIL, "; ".join(map(str, problems)), hint)
-
-
-def _schema(home: Home) -> Iterator[Check]:
-    with home.database.read() as connection:
-        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars()
-        heads = set(found)
-    if heads == set(schema.HEADS):
-        yield Check("schema", OK, ", ".join(sorted(heads)))
-    else:
-        yield Check("schema", FAIL, f"at {', '.join(sorted(heads)) or 'nothing'}")
 
 
 def _clock() -> Iterator[Check]:
@@ -247,16 +208,6 @@ def _shown(home: Home, project: str) -> tuple[list[Version], dict[str, list[str]
                 versions.setdefault(version.location, version)
                 shown_by.setdefault(version.location, []).append(ref.name)
     return [one for one in versions.values() if one.location], shown_by
-
-
-def _engine(home: Home) -> Iterator[Check]:
-    with EngineLock(home.path) as lock:
-        free = lock.acquire()
-    if free:
-        yield Check("engine", OK, "none at work")
-    else:
-        holder = (home.path / "engine.lock").read_text("ascii", errors="replace").strip()
-        yield Check("engine", OK, f"process {holder or 'unknown'} works on this home's runs")
 
 
 def _processes(home: Home) -> Iterator[Check]:

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable
 
 from sqlalchemy import Connection
 
+from galley.errors import UnavailableError
 from galley.ids import new_id
 from galley.runs import (
     backfill,
     finishing,
+    jumps,
     leases,
     queue,
     reaping,
@@ -72,6 +74,7 @@ class Engine:
         """
         now = self.site.clock()
         with self.site.database.write() as connection:
+            jumps.settle(connection, now, self.site.lease)
             sessions.open_session(connection, sessions.this_process(self.id, self.slots, now))
             reaping.forsake_dead(connection, self.site, now)
         taken = [] if self.site.shared else recovery.take_over(self.site, self.id)
@@ -81,12 +84,20 @@ class Engine:
             self._settle(live.run.id)
 
     def close(self) -> None:
-        """Stop working; runs that are not finished go on at the next engine."""
+        """Stop working; runs that are not finished go on at the next engine.
+
+        Where a shared database does not answer nothing is handed over: the others take this
+        engine's work when its leases are over.
+        """
         self.pool.close()
-        # What never reached a worker of another host; all else there goes on at another engine.
-        unsent = [event for event in self.pool.poll(0) if event.kind == "returned"]
-        self.dispatcher.handle(unsent)
-        recovery.hand_over(self.site, self.id)
+        try:
+            # What never reached a worker of another host; all else there goes on elsewhere.
+            unsent = [event for event in self.pool.poll(0) if event.kind == "returned"]
+            self.dispatcher.handle(unsent)
+            recovery.hand_over(self.site, self.id)
+        except UnavailableError:
+            if not self.site.shared:
+                raise
 
     def reopen(self) -> None:
         """Begin anew after the database did not answer.
@@ -213,9 +224,14 @@ class Engine:
             self.publisher.tests_done(live, answer)
 
     def _beat(self) -> None:
-        now = self.site.clock()
-        if not self._timers.beat.due(now, None, self.site.lease // 4):
+        if not self._timers.beat.due(self.site.clock(), None, self.site.lease // 4):
             return
+        right = self.site.sync()
+        now = self.site.clock()
+        if not right:
+            # Leases that others took by the old time say nothing until all have beaten again.
+            self._timers.reap.rest(now, self.site.lease)
+            self._settle_clock(now)
         with self.site.database.write(durable=False) as connection:
             heard = self.pool.heard()
             leases.extend(connection, [self.id], now + self.site.lease)
@@ -227,6 +243,10 @@ class Engine:
         self.jobs.keep_only(held)
         # Whoever finished a run's last step may have died before it saw to the run itself.
         self._changed.update(self.live)
+
+    def _settle_clock(self, now: int) -> None:
+        with self.site.database.write(durable=False) as connection:
+            jumps.settle(connection, now, self.site.lease)
 
     def _reap(self) -> None:
         """Take over what nobody holds any more."""

@@ -35,6 +35,11 @@ SecretLookup = Callable[[Manifest, tuple[str, ...], Path], dict[str, str]]
 """The values of the named secrets for a project folder."""
 
 
+def right() -> bool:
+    """A clock that goes by itself."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """Where the engine works: the home's database and folders, and what is passed in.
@@ -42,6 +47,7 @@ class Site:
     ``access`` looks up what it takes to reach a warehouse in an object store. ``origin`` names the
     home to those who share its database; ``labels`` are those of its workers (``None``: they take
     everything). ``lease`` is for how many microseconds a claim stands without a heartbeat.
+    ``sync`` sets the clock by whom it goes, and says whether it was right.
     """
 
     database: Database
@@ -56,6 +62,7 @@ class Site:
     origin: str = ""
     labels: tuple[str, ...] | None = None
     lease: int = LEASE
+    sync: Callable[[], bool] = right
 
     @property
     def store(self) -> Warehouse:

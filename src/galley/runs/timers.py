@@ -16,14 +16,19 @@ class Timer:
 
     at: int = 0
     mark: int | None = None
+    _pause: int = 0
 
     def due(self, now: int, mark: int | None, every: int) -> bool:
         """Whether it is time again; if so the time counts from now."""
         quiet = mark is not None and mark == self.mark
-        if 0 <= now - self.at < (QUIET if quiet else every):
+        if 0 <= now - self.at < max(self._pause, QUIET if quiet else every):
             return False
-        self.at, self.mark = now, mark
+        self.at, self.mark, self._pause = now, mark, 0
         return True
+
+    def rest(self, now: int, pause: int) -> None:
+        """Not before a pause is over."""
+        self.at, self.mark, self._pause = now, None, pause
 
 
 @dataclass(slots=True)

@@ -25,6 +25,8 @@ from galley.lake.trees import ledger, tree
 from galley.lake.withdrawals import clear, held, hold_pipelines, holds, release, withdraw, withdrawn
 from tests.lake_cast import SHOP, Shop, change, day, version, window, windows
 
+pytestmark = pytest.mark.through_pooler
+
 
 def propose(shop: Shop, run: Ref, tables: list[str] | None = None) -> Proposal:
     assert run.fork_point is not None

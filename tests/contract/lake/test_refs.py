@@ -32,6 +32,8 @@ from galley.lake.refs import (
 )
 from tests.lake_cast import SHOP, Shop, change
 
+pytestmark = pytest.mark.through_pooler
+
 
 def test_a_project_begins_with_an_empty_protected_production(shop: Shop) -> None:
     production = shop.ref()

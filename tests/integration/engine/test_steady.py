@@ -15,6 +15,8 @@ from galley.lake.model import PRODUCTION
 from galley.runs.model import RunState
 from tests.integration.engine.kit import EVERYWHERE, KITCHEN, SLOTS, Works
 
+pytestmark = pytest.mark.both_databases
+
 CANARY = "c4n4ry-5up3r-s3cr3t"
 ROWS = "id,day\n1,2024-03-01\n2,2024-03-02\n"
 WINDOW = "{column: day, by: day, start: 2024-03-01, end: 2024-03-03}"
