@@ -140,8 +140,9 @@ def open_database(url: str) -> Database:
     try:
         engine = create_engine(
             parsed.set(drivername="postgresql+psycopg"),
+            # No question before each unit of work: a connection that is gone is told as such, the
+            # others with it are dropped, and whoever goes on for long begins anew.
             poolclass=QueuePool,
-            pool_pre_ping=True,
             connect_args={k: v for k, v in _POSTGRESQL.items() if k not in parsed.query},
         )
     except ModuleNotFoundError as error:
