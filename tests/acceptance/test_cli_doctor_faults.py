@@ -13,7 +13,7 @@ from galley.db.engine import open_database
 from tests.acceptance.inside import Inside, write
 from tests.cli_cast import Shell
 
-SUMS = {"sums.sql": "SELECT 1 AS a"}
+SUMS: dict[str, str | bytes] = {"sums.sql": "SELECT 1 AS a"}
 
 
 @pytest.fixture
