@@ -137,6 +137,7 @@ class _Foreseen(Scene):
             files = tuple(file for one in ledger.values() for file in one.files)
             content = content_of(version.schema_fingerprint, files)
             self._taken[result.table] = replace(version, content_id=content)
+        self._seen |= self._taken
 
     def _look_up(self, names: Collection[str]) -> dict[str, Version]:
         taken = {name: self._taken[name] for name in names if name in self._taken}

@@ -32,6 +32,10 @@ _REASONS = {
     errno.EMFILE: ("too many files are open", "raise the limit (`ulimit -n`)"),
     errno.EIO: ("the disk reports an error", "look at the system's log, then run again"),
 }
+_OF_A_PLACE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+"""What goes wrong at one place and not at another, so that the place must be told."""
+
+_PLACE = re.compile(r"""['"](/[^'"]+)['"]""")
 _TEXTS = {
     re.escape(os.strerror(number)): number
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EMFILE)
@@ -149,6 +153,8 @@ def storage_error(doing: str, number: int | None, text: str) -> StorageError:
         reason, hint = answer
     else:
         reason, hint = _REASONS.get(number or 0, (text, "look at the disk and its permissions"))
+        place = _PLACE.search(text) if number in _OF_A_PLACE else None
+        reason += f" at {place[1]}" if place else ""
     return StorageError(f"{doing}: {reason}{KEPT}", hint=hint, details={"os": text})
 
 
