@@ -32,6 +32,7 @@ bench: $(READY)  ## measure the budgets
 
 soak: $(READY)  ## the long rounds
 	$(BIN)/python -m bench.soak
+	$(BIN)/python -m pytest tests/integration/engine -m postgres --all-databases
 
 lock: $(READY)  ## resolve requirements/*.lock again (UPGRADE=--upgrade for new versions)
 	$(COMPILE) $(UPGRADE) --extra dev --output-file requirements/dev.lock > /dev/null

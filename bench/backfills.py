@@ -30,7 +30,8 @@ from galley.project.model import Manifest, Step
 from galley.runs.cutting import cut_of
 from galley.runs.live import LiveRun, Site, load_live, table_id
 from galley.runs.model import Run, RunCause
-from galley.runs.planning import Scene, plan_step
+from galley.runs.planning import plan_step
+from galley.runs.scene import Scene
 
 REF = "kitchen/ana"
 _SCHEMA = ({"id": 1, "name": "moment", "type": "timestamp"}, {"id": 2, "name": "n", "type": "long"})

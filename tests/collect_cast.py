@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ import duckdb
 from sqlalchemy import delete, insert, select, update
 
 from galley import bootstrap
-from galley.environments import collection
+from galley.environments import collection, compaction
 from galley.environments.collection import Outcome
 from galley.environments.home import Home
 from galley.ids import digest, new_id
@@ -34,6 +35,7 @@ from galley.lake.writing import TableWrite, WriteJob
 from galley.project.model import Retention
 from galley.runs.tables import attempt
 
+ROOT = Path(__file__).parents[1]
 SHOP = "shop"
 DAY = 24 * 3600 * 1_000_000
 FRUGAL = Retention(history=86400.0, publishes=1, quarantine=86400.0, runs=86400.0)
@@ -164,6 +166,11 @@ class Store:
         self.wait()
         return self.collect()
 
+    def environ(self, fault: str) -> dict[str, str]:
+        """What a process needs to be killed at a point."""
+        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        return {**os.environ, "GALLEY_FAULTS": fault, "PYTHONPATH": os.pathsep.join(paths)}
+
     def files(self) -> set[str]:
         return {path for path, _ in self.warehouse.list_files(SHOP)}
 
@@ -202,4 +209,8 @@ def forget_caches() -> None:
 
 if __name__ == "__main__":
     store = Store(Path(sys.argv[1]), now=int(sys.argv[2]))
-    store.collect()
+    if len(sys.argv) > 3:
+        for one in compaction.find_scattered(store.home, SHOP):
+            compaction.compact(store.home, SHOP, one)
+    else:
+        store.collect()

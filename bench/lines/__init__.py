@@ -32,6 +32,7 @@ LINES: dict[str, Line] = {
     "kitchen": catalogue.kitchen,
     "publish": catalogue.publish,
     "queue": waiting.flat,
+    "collection": catalogue.marking,
     "backfill-plan": backfills.planned,
     "backfill-pace": backfills.made,
     "deaths": deaths.child,

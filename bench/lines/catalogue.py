@@ -13,9 +13,12 @@ from bench.record import Record
 from bench.setting import Setting
 from bench.timing import median, rounds
 from galley import bootstrap
+from galley.environments import collection
 from galley.environments.home import Home
 from galley.environments.kitchens import open_ref
 from galley.ids import digest
+from galley.lake import collect
+from galley.lake.collect import Policy
 from galley.lake.commits import get_commit, write_commit
 from galley.lake.model import (
     PRODUCTION,
@@ -30,13 +33,14 @@ from galley.lake.model import (
     fingerprint,
 )
 from galley.lake.publish import apply_publish, plan_publish, prepare, shorten
-from galley.lake.refs import create_ref, ensure_project, get_ref, move_ref
+from galley.lake.refs import create_ref, delete_ref, ensure_project, get_ref, move_ref
 from galley.lake.rollback import apply_rollback, plan_rollback
 
 PROJECT = "wide"
 TABLES = 10_000
 DEPTH = 1_000
 PUBLISHED = 200
+MARKED = 10_000
 _A_COMMIT = 10
 _SCHEMA: tuple[dict[str, Any], ...] = tuple(
     {"id": number, "name": f"column_{number}", "type": "long"} for number in range(1, 21)
@@ -99,6 +103,47 @@ def publish(setting: Setting) -> tuple[Record, ...]:
             budget=20,
             notes=where,
             rounds=tuple(returned),
+        ),
+    )
+
+
+def marking(setting: Setting) -> tuple[Record, ...]:
+    """Find ten thousand versions that nothing keeps among all others, and condemn them."""
+    with _wide(setting) as home:
+        policy = Policy(history=1, publishes=1)
+        later = home.clock() + 2
+        for number in range(MARKED // PUBLISHED):
+            with home.database.write(durable=False) as connection:
+                kitchen = open_ref(
+                    connection, PROJECT, f"kitchen/m{number}", home.actor, home.clock()
+                )
+                names = range(number * PUBLISHED, (number + 1) * PUBLISHED)
+                _commit(connection, home, kitchen, _changes(names, f"cooked{number}"))
+                gone = get_ref(connection, PROJECT, kitchen.name)
+                delete_ref(connection, gone, who="ana", why="closed", now=home.clock())
+        started = time.perf_counter()
+        with home.database.read() as connection:
+            found = collect.plan(connection, PROJECT, home.clock() + later, policy, collection.pins)
+        with home.database.write() as connection:
+            condemned = collect.condemn(
+                connection,
+                found,
+                found.condemn,
+                policy=policy,
+                pins=collection.pins,
+                now=home.clock() + later,
+                by="ana",
+            )
+        seconds = time.perf_counter() - started
+    return (
+        Record(
+            name="collection",
+            what=f"find and condemn {len(condemned):,} versions among {found.kept:,} that are kept",
+            value=seconds,
+            unit="s",
+            budget=10,
+            notes=("library call on SQLite, synchronous=FULL, plan and apply",),
+            rounds=(seconds,),
         ),
     )
 

@@ -4,36 +4,45 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
-from galley import clock
 from galley.db import schema
 from galley.db.engine import Database, open_database, sqlite_url
-from galley.db.moments import DatabaseClock
+from galley.db.moments import DatabaseClock, SteadyClock
 from galley.environments.home import Home
 from galley.environments.kitchens import personal
 from galley.environments.reading import Reader as Reader
 from galley.environments.reading import find_target
-from galley.errors import CorruptHomeError, StorageError
+from galley.errors import CorruptHomeError, DefinitionError, StorageError, UsageError
 from galley.governance import secrets
 from galley.governance import tables as governance_tables
 from galley.governance.model import Actor
 from galley.lake import tables as lake_tables
+from galley.lake.files import Access, no_access
 from galley.lake.handle import Table as Table
+from galley.project import stores
 from galley.project.compile import compile_project
-from galley.project.find import declared_name, find_project, lake_setting
+from galley.project.document import Document
+from galley.project.find import declared_name, find_project, lake_setting, warehouse_setting
 from galley.project.model import Manifest, Step
 from galley.runs import tables as runs_tables
 from galley.runs.leases import LEASE
-from galley.runs.live import Site
+from galley.runs.live import Site, right
 from galley.runs.pool import Pool, PoolSettings
 from galley.runs.runner.probe import probe
-from galley.settings import ENTRY, PRELOAD, memory, worker_labels
+from galley.settings import ENTRY, PRELOAD, STORE_PRELOAD, memory, worker_labels
 from galley.settings import home_path as home_path
 from galley.settings import slots as slots
 
 TABLES = (governance_tables, lake_tables, runs_tables)
 """The modules whose tables make up the schema."""
+
+KEPT_PLACE = "warehouse.at"
+"""The file of a home that says where its tables stand, if not in it."""
 
 
 def actor() -> Actor:
@@ -47,11 +56,55 @@ def actor() -> Actor:
     return Actor(name, on_behalf_of=os.environ.get("GALLEY_ON_BEHALF_OF") or None)
 
 
-def open_home(path: Path) -> Home:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a home's tables stand, if not in the home; ``access`` looks up how to get there."""
+
+    root: str
+    access: Callable[[], Access | None] = no_access
+
+
+def find_place(folder: Path) -> Place | None:
+    """The warehouse that ``GALLEY_WAREHOUSE`` or a project's galley.yaml names.
+
+    Raises:
+        UsageError: it is neither a folder nor a bucket.
+    """
+    text = os.environ.get("GALLEY_WAREHOUSE") or warehouse_setting(folder)
+    if not text:
+        return None
+    try:
+        stores.check_warehouse(text, Document("galley.yaml"))
+    except DefinitionError as error:
+        raise UsageError(error.message, hint=error.hint) from error
+    if not text.startswith(stores.SCHEME):
+        return Place(str((folder / Path(text).expanduser()).resolve()))
+
+    @cache
+    def declared() -> stores.Declared | None:
+        return stores.declared_store(folder)
+
+    return Place(text.rstrip("/"), lambda: _access(declared(), folder))
+
+
+def _access(declared: stores.Declared | None, folder: Path) -> Access | None:
+    """What a connection says, with its secrets; the environment says it where there is none."""
+    connection = declared.connection if declared else None
+    if declared is None or connection is None:
+        return None
+    options = connection.options
+    names = {one: secrets.placeholders(options[one]) for one in stores.HIDDEN if one in options}
+    wanted = tuple(name for found in names.values() for name in found)
+    values = secrets.look_up(wanted, declared.secrets, folder=folder)
+    filled = {option: secrets.fill(options[option], values) for option in names}
+    return Access(connection.url or None, options.get("region"), **filled)
+
+
+def open_home(path: Path, place: Place | None = None) -> Home:
     """Open a home, creating it when it is new.
 
     Raises:
-        StorageError: the folder cannot be made.
+        StorageError: the folder cannot be made, or its tables stand elsewhere.
         HomeVersionError: it was made by a newer version.
         CorruptHomeError: its database cannot be read.
     """
@@ -66,11 +119,13 @@ def open_home(path: Path) -> Home:
             f"the home {path} cannot be written: {error.strerror}",
             hint="choose another folder with GALLEY_HOME",
         ) from error
+    place = place or Place(str(path / "warehouse"))
     _refuse_emptied(path)
+    _keep_place(path, place.root)
     database = _database(path)
     schema.prepare(database)
-    told = clock.now if database.is_sqlite else DatabaseClock(database)
-    return Home(path, database, str(path / "warehouse"), actor(), told)
+    told = SteadyClock() if database.is_sqlite else DatabaseClock(database)
+    return Home(path, database, place.root, actor(), told, place.access)
 
 
 def _refuse_emptied(path: Path) -> None:
@@ -80,6 +135,22 @@ def _refuse_emptied(path: Path) -> None:
         raise CorruptHomeError(
             f"the state database {database} is empty although the warehouse holds tables",
             hint="restore galley.db from a backup; the warehouse's files were not touched",
+        )
+
+
+def _keep_place(path: Path, root: str) -> None:
+    """Remember where the tables stand: another place would hold none of them."""
+    own, kept = path / "warehouse", path / KEPT_PLACE
+    before = kept.read_text("utf-8").strip() if kept.exists() else None
+    if before is None and root != str(own):
+        before = str(own) if any(own.iterdir()) else None
+        if before is None:
+            kept.write_text(f"{root}\n", "utf-8")
+    if before not in (None, root):
+        raise StorageError(
+            f"the tables of this home stand in {before}, not in {root}",
+            hint="correct `warehouse:` (or GALLEY_WAREHOUSE), or start a home of its own with "
+            "`lake:`",
         )
 
 
@@ -94,15 +165,20 @@ def make_site(home: Home, slots: int, *, lease: int | None = None) -> Site:
         secrets=_secrets,
         threads=max(os.cpu_count() or 1, slots),
         memory=memory(),
+        access=home.access,
         origin=home.origin,
         lease=lease or LEASE,
         labels=worker_labels(),
+        sync=home.clock.sync if isinstance(home.clock, DatabaseClock) else right,
     )
 
 
 def make_pool(home_folder: Path, slots: int) -> Pool:
     """The worker processes of a home, not started yet."""
-    settings = PoolSettings(slots=slots, log_dir=home_folder / "logs", entry=ENTRY, preload=PRELOAD)
+    preload: tuple[str, ...] = PRELOAD
+    if (home_folder / KEPT_PLACE).exists() and find_spec("botocore"):
+        preload += STORE_PRELOAD
+    settings = PoolSettings(slots=slots, log_dir=home_folder / "logs", entry=ENTRY, preload=preload)
     return Pool(settings)
 
 
@@ -119,7 +195,7 @@ def open_reader(ref: str | None, project: str | Path | None) -> Reader:
         RefNotFoundError: there is no such ref, commit or tag.
     """
     folder = find_project(Path(project) if project is not None else Path.cwd())
-    home = open_home(home_path(folder, lake_setting(folder)))
+    home = open_home(home_path(folder, lake_setting(folder)), find_place(folder))
     name = declared_name(folder) or compile_project(folder, cache=home.path / "cache").project
     target = find_target(home, name, chosen_ref(ref, home.actor))
     return Reader(home, make_site(home, 1), name, target)

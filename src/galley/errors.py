@@ -209,12 +209,6 @@ class GateError(GalleyError):
     code, status, exit_code = "gate", 409, 1
 
 
-class RunFailedError(GalleyError):
-    """The run ended without publishing."""
-
-    code, status, exit_code = "run_failed", 409, 1
-
-
 class StepError(GalleyError):
     """A step failed through its own doing."""
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-NewId = Callable[[], str]
 RandomBytes = Callable[[int], bytes]
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -38,8 +37,3 @@ def digest(*parts: str | bytes, size: int = 16) -> str:
         said += len(raw).to_bytes(8, "big")
         said += raw
     return hashlib.blake2b(said, digest_size=size).hexdigest()
-
-
-def digest_all(parts: Iterable[str]) -> str:
-    """The digest of a sequence; order matters, sort first where it should not."""
-    return digest(*parts)

@@ -20,6 +20,9 @@ PRELOAD = (
 )
 """What worker processes load before there is work."""
 
+STORE_PRELOAD = ("botocore.session", "botocore.client", "botocore.signers", "fsspec")
+"""What they load too where tables stand in an object store."""
+
 
 def home_path(project: Path, lake: str | None = None) -> Path:
     """Where a project's home is: ``GALLEY_HOME``, ``lake:`` of galley.yaml, or ``.galley/``."""

@@ -51,6 +51,7 @@ def measured(task: StepTask, done: StepDone) -> StepDone:
             metrics=tuple(made),
             threads=task.threads,
             memory=task.memory,
+            access=task.access,
         )
     )
     if isinstance(found, TaskFailed):

@@ -135,3 +135,16 @@ def test_a_table_that_is_taken_back_alone_is_named(tmp_path: Path) -> None:
     said = " ".join(ana.galley(*back).out.split())
     assert "kitchen/ana will show orders of commit" in said
     assert "kitchen/ana shows orders of commit" in said
+
+
+def test_a_kitchen_goes_on_after_production_was_rolled_back(tmp_path: Path) -> None:
+    ana = shop(tmp_path)
+    ana.galley("run")
+    ana.galley("promote", "--yes")
+    ana.galley("rollback", "production", "--reason", "wrong prices", "--yes")
+    assert "withdrawn by" in ana.galley("plan").out
+    run = ana.galley("run", "--json").follows("run")
+    assert run["published"]
+    assert {step["why"].partition(" (")[2] for step in run["steps"]} == {"wrong prices)"}
+    again = ana.galley("run", "--json").follows("run")
+    assert {step["state"] for step in again["steps"]} == {"reused"}

@@ -16,6 +16,7 @@ from galley.project.model import Materialize, WindowUnit
 from galley.project.testspec import OPTIONS
 from galley.project.testtypes import CATALOGUE
 from tests.acceptance.docs_pages import FENCE, Page, blocks
+from tests.s3_cast import Store
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -38,8 +39,14 @@ def name_of(page: Path) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUN, ids=name_of)
-def test_a_page_does_what_it_shows(page: Path, tmp_path: Path) -> None:
-    Page(page, tmp_path).run()
+def test_a_page_does_what_it_shows(
+    page: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    environment = {}
+    if page.name == "object-store.md":
+        store = Store(request.getfixturevalue("s3_endpoint"), "shop-lake").create()
+        environment = store.environment
+    Page(page, tmp_path, environment).run()
 
 
 @pytest.mark.parametrize("page", ALL, ids=name_of)
@@ -69,6 +76,7 @@ PROJECT: dict[str, type[shapes.Shape]] = {
     "Under an environment": shapes.EnvironmentShape,
     "Under a connection": shapes.ConnectionShape,
     "Under reads, by project": shapes.ReadShape,
+    "Under retention": shapes.RetentionShape,
     "Under defaults": shapes.DefaultsShape,
     "pipelines/NAME/pipeline.yaml": shapes.PipelineShape,
 }

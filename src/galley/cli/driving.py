@@ -115,6 +115,7 @@ def drive(session: Session, pool: Pool, run: Run, *, as_json: bool) -> int:
                 slots=bootstrap.slots(),
                 watch=watch,
                 interrupted=interrupted,
+                tell=screen.note,
             )
         finally:
             watch.close()

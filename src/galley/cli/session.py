@@ -143,5 +143,5 @@ def open_session(project: Path | None) -> Session:
     from galley import bootstrap
 
     folder = find_folder(project)
-    home = bootstrap.open_home(find_home(project))
+    home = bootstrap.open_home(find_home(project), bootstrap.find_place(folder))
     return Session(folder, home)

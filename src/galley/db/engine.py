@@ -7,6 +7,7 @@ Reading takes a short deferred snapshot; writing takes the write lock at once on
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,22 +15,35 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError
 from sqlalchemy.pool import NullPool, PoolProxiedConnection, QueuePool
 
-from galley.errors import (
-    CorruptHomeError,
-    MissingExtraError,
-    StorageError,
-    UnavailableError,
-    UsageError,
-)
+from galley.db.failures import BUSY_SECONDS, place_of, translated
+from galley.errors import MissingExtraError, UsageError
 
-_BUSY_SECONDS = 30.0
+_POSTGRESQL = {
+    # Prepared statements are session state, which a pooler in transaction mode breaks.
+    "prepare_threshold": None,
+    "connect_timeout": 10,
+    # A server that is gone without a word must not hold a command for hours.
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 40_000,
+    "application_name": "galley",
+}
+"""How to connect; what the address itself says goes before."""
+
+_BEGIN: dict[str, dict[str, Any]] = {
+    # One snapshot for all that a reader looks at, as on SQLite.
+    "DEFERRED": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+    "IMMEDIATE": {"isolation_level": "READ COMMITTED", "postgresql_readonly": None},
+}
+"""How units of work begin on PostgreSQL: told with each BEGIN, never as a setting of a session."""
 
 
 class Database:
-    """One state database: the only giver of connections.
+    """One state database: the only giver of connections. ``place`` is its address for messages.
 
     ``write(durable=True)`` returns only when the change would survive a power cut.
     """
@@ -37,6 +51,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
+        self.place = place_of(engine.url)
         self._watching: PoolProxiedConnection | None = None
 
     @contextmanager
@@ -47,8 +62,8 @@ class Database:
             CorruptHomeError: the database file cannot be read.
             UnavailableError: the database does not answer.
         """
-        with _translated(), self.engine.connect() as connection:
-            connection.execution_options(galley_begin="DEFERRED")
+        with self._translated(), self.engine.connect() as connection:
+            self._choose(connection, "DEFERRED")
             with connection.begin():
                 yield connection
 
@@ -61,12 +76,29 @@ class Database:
             StorageError: the disk is full or read-only; nothing was changed.
             UnavailableError: the database does not answer.
         """
-        with _translated(), self.engine.connect() as connection:
+        with self._translated(), self.engine.connect() as connection:
             if self.is_sqlite:
                 _set_durable(connection, durable)
-            connection.execution_options(galley_begin="IMMEDIATE")
+            self._choose(connection, "IMMEDIATE")
             with connection.begin():
                 yield connection
+
+    def _choose(self, connection: Connection, mode: str) -> None:
+        """Say how the transaction begins."""
+        if self.is_sqlite:
+            connection.execution_options(galley_begin=mode)
+        else:
+            connection.execution_options(**_BEGIN[mode])
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            told = translated(error, self.engine.url)
+            if told is error:
+                raise
+            raise told from error
 
     def mark(self) -> int | None:
         """A number that is another one after every commit, this process's own included.
@@ -110,8 +142,7 @@ def open_database(url: str) -> Database:
             parsed.set(drivername="postgresql+psycopg"),
             poolclass=QueuePool,
             pool_pre_ping=True,
-            # Prepared statements are session state, which a pooler in transaction mode breaks.
-            connect_args={"prepare_threshold": None, "connect_timeout": 10},
+            connect_args={k: v for k, v in _POSTGRESQL.items() if k not in parsed.query},
         )
     except ModuleNotFoundError as error:
         raise MissingExtraError(
@@ -124,7 +155,7 @@ def open_database(url: str) -> Database:
 def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         parsed = None
     if parsed is None or parsed.get_backend_name() not in ("sqlite", "postgresql"):
         raise UsageError(
@@ -143,7 +174,7 @@ def _open_sqlite(url: str) -> Engine:
     engine = create_engine(
         url,
         poolclass=NullPool if ":memory:" in url else QueuePool,
-        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -152,11 +183,24 @@ def _open_sqlite(url: str) -> Engine:
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode=WAL")
+    _write_ahead(connection)
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA temp_store=MEMORY")
     connection.execute("PRAGMA cache_size=-16000")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Use the write-ahead log; who asks while another turns it on is refused, not kept waiting."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -172,45 +216,3 @@ def _set_durable(connection: Connection, durable: bool) -> None:
     if record.get("durable", True) is not durable:
         raw.cursor().execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
         record["durable"] = durable
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except OperationalError as error:
-        raise _operational(error) from error
-    except DatabaseError as error:
-        if isinstance(error.orig, sqlite3.DatabaseError) and _is_corrupt(str(error.orig)):
-            raise _corrupt(error) from error
-        raise
-
-
-def _is_corrupt(text: str) -> bool:
-    return "malformed" in text or "not a database" in text
-
-
-def _corrupt(error: DatabaseError) -> CorruptHomeError:
-    return CorruptHomeError(
-        f"the state database cannot be read: {error.orig}",
-        hint="restore galley.db from a backup; the warehouse's files were not touched",
-    )
-
-
-def _operational(error: OperationalError) -> Exception:
-    text = str(error.orig)
-    if _is_corrupt(text):
-        return _corrupt(error)
-    if any(part in text for part in ("disk is full", "disk I/O", "readonly", "unable to open")):
-        return StorageError(
-            f"the state database cannot be written: {text}; the change was not made",
-            hint="free some space or mend the permissions, then run the same command again",
-        )
-    if "locked" in text:
-        return UnavailableError(
-            f"another command kept the state database locked for {_BUSY_SECONDS:.0f} s",
-            hint="run the same command again",
-        )
-    if "no such table" in text or "no such column" in text:
-        return error
-    return UnavailableError(f"the state database does not answer: {text.strip()}")

@@ -7,18 +7,25 @@ is imported only then. A test proves that both ways lead to the same schema.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select
+from sqlalchemy import Column, Connection, MetaData, String, Table, func, insert, inspect, select
 
 from galley.db.base import metadata
 from galley.db.engine import Database
-from galley.errors import HomeVersionError
+from galley.errors import HomeVersionError, UsageError
+from galley.version import VERSION
 
 HEADS = ("governance_0001", "lake_0001", "runs_0001")
 """The newest revision of every domain's branch."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+_OURS = re.compile(r"(governance|lake|runs)_\d{4}")
+
+_LOCK = 0x6A11E7
+"""The number of PostgreSQL's advisory lock under which the schema changes."""
 
 _stamps = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 
@@ -26,24 +33,32 @@ _stamps = Table("alembic_version", MetaData(), Column("version_num", String(32),
 def prepare(database: Database) -> None:
     """Create or migrate the schema; do nothing when it is up to date.
 
+    Of several processes that do so at the same moment one does, and the others find it done.
+
     Raises:
         HomeVersionError: the database was made by a newer version of Galley.
+        UsageError: the database belongs to another application.
+        StorageError: this user may not make tables there.
     """
     with database.read() as connection:
         stamped = _stamped(connection)
     if stamped == set(HEADS):
         return
-    if stamped is None:
-        _create(database)
-        return
-    if _known(stamped):
-        _migrate(database)
-        return
-    raise HomeVersionError(
-        f"this home was made by a newer version of Galley (its schema is at "
-        f"{', '.join(sorted(stamped - set(HEADS)))})",
-        hint="upgrade with `pip install --upgrade galley-dataops`; nothing was changed",
-    )
+    if stamped is not None:
+        _refuse_unknown(database, stamped)
+    with database.write() as connection:
+        _wait_for_others(connection)
+        stamped = _stamped(connection)
+        if stamped is None:
+            _create(database, connection)
+        elif stamped != set(HEADS):
+            _refuse_unknown(database, stamped)
+            _migrate(connection)
+
+
+def revisions(connection: Connection) -> frozenset[str]:
+    """The revisions that a database is at; none where nothing was made yet."""
+    return frozenset(_stamped(connection) or ())
 
 
 def _stamped(connection: Connection) -> set[str] | None:
@@ -52,26 +67,49 @@ def _stamped(connection: Connection) -> set[str] | None:
     return set(connection.execute(select(_stamps.c.version_num)).scalars())
 
 
-def _create(database: Database) -> None:
-    with database.write() as connection:
-        if _stamped(connection) is not None:
-            return
-        metadata.create_all(connection)
-        _stamps.create(connection)
-        connection.execute(insert(_stamps), [{"version_num": head} for head in HEADS])
+def _wait_for_others(connection: Connection) -> None:
+    """On SQLite nobody else is writing by now; elsewhere a lock that ends with the transaction."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
 
-def _known(revisions: set[str]) -> bool:
+def _create(database: Database, connection: Connection) -> None:
+    there = set(inspect(connection).get_table_names()) & set(metadata.tables)
+    if there:
+        named = ", ".join(sorted(there)[:3])
+        raise UsageError(
+            f"the database {database.place} has tables that Galley did not make: {named}",
+            hint="choose an empty database, or a schema of its own: add "
+            "?options=-csearch_path%3Dgalley to GALLEY_DATABASE",
+        )
+    metadata.create_all(connection)
+    _stamps.create(connection)
+    connection.execute(insert(_stamps), [{"version_num": head} for head in HEADS])
+
+
+def _refuse_unknown(database: Database, stamped: set[str]) -> None:
     files = {path.stem for path in (MIGRATIONS / "versions").glob("*.py")}
-    return revisions <= files
+    unknown = stamped - files
+    if not unknown:
+        return
+    named = ", ".join(sorted(unknown))
+    if not any(_OURS.fullmatch(revision) for revision in stamped):
+        raise UsageError(
+            f"the database {database.place} belongs to another application (alembic at {named})",
+            hint="choose a database of Galley's own in GALLEY_DATABASE; nothing was changed",
+        )
+    raise HomeVersionError(
+        f"this home was made by a newer version of Galley than {VERSION}: the schema of "
+        f"{database.place} is at {named}",
+        hint="upgrade with `pip install --upgrade galley-dataops`; nothing was changed",
+    )
 
 
-def _migrate(database: Database) -> None:
+def _migrate(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with database.write() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "heads")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "heads")

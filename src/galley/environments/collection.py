@@ -7,15 +7,17 @@ each thing only if it still holds. Dying in between is harmless: what is left is
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, select
 
 from galley import faults
-from galley.environments import expiry, retention
+from galley.environments import compaction, expiry, retention
+from galley.environments.compaction import Compacted
 from galley.environments.expiry import Stale
 from galley.environments.home import Home
 from galley.environments.retention import Expired
+from galley.errors import StorageError
 from galley.governance.audit import record
 from galley.governance.decide import demand
 from galley.governance.model import Action, Resource
@@ -23,7 +25,6 @@ from galley.lake import collect, sweeping
 from galley.lake.collect import Item, Policy
 from galley.lake.rows import NAMES, batches
 from galley.lake.sweeping import Sweep
-from galley.lake.warehouse import Warehouse
 from galley.project.model import Retention
 from galley.runs import findings
 from galley.runs.model import RunState
@@ -35,6 +36,9 @@ DAY = 24 * 3600 * SECOND
 MOST_VERSIONS = 10_000
 MOST_FOLDERS = 2_000
 """So much is done in one daily round; the next one goes on from there."""
+
+DAILY_BYTES = 1 << 28
+"""So many bytes of small files are put together in one."""
 
 BATCH = 1_000
 """Versions of one transaction: roots cannot be written meanwhile."""
@@ -76,6 +80,7 @@ class Outcome:
     commits: int = 0
     files: int = 0
     bytes: int = 0
+    compacted: tuple[Compacted, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -108,7 +113,7 @@ def survey(
         stale = expiry.find_stale(connection, project, now, kept, policy)
         versions = collect.plan(connection, project, now, policy, pins, limit=MOST_VERSIONS)
     going = collect.places((*versions.doom, *versions.unfinished))
-    warehouse = Warehouse(home.warehouse)
+    warehouse = home.store
     every = [one for one in warehouse.list_folders(project) if one > after]
     looked = every[:folders]
     wanted = sorted({*looked, *map(sweeping.folder_of, going)})
@@ -165,10 +170,24 @@ def collect_daily(home: Home, project: str, kept: Retention) -> Outcome | None:
     if after is None:
         return None
     found = survey(home, project, kept, after=after, folders=MOST_FOLDERS)
-    outcome = carry_out(home, found)
+    outcome = with_compaction(home, project, carry_out(home, found), most=DAILY_BYTES)
     with home.database.write() as connection:
         collect.end_turn(connection, project, found.folder)
     return outcome
+
+
+def with_compaction(
+    home: Home, project: str, done: Outcome, *, most: int = compaction.MOST_BYTES
+) -> Outcome:
+    """The outcome with the small files of environments put together too."""
+    made: list[Compacted] = []
+    try:
+        for one in compaction.find_scattered(home, project, most=most):
+            found = compaction.compact(home, project, one)
+            made += [found] if found else []
+    except StorageError as error:
+        done = replace(done, problems=(*done.problems, error.message))
+    return replace(done, compacted=tuple(made))
 
 
 def pins(connection: Connection) -> set[str]:
@@ -196,7 +215,7 @@ def writers(connection: Connection, ids: Collection[str]) -> dict[str, bool]:
 def _sweep(home: Home, project: str, folder: str, going: Collection[str] = ()) -> Sweep:
     return sweeping.sweep(
         home.database,
-        Warehouse(home.warehouse),
+        home.store,
         project,
         folder,
         writers,
@@ -290,7 +309,7 @@ def _remove_from(home: Home, project: str, planned: Sweep, swept: _Swept) -> Non
         return
     shown = {path for path, _ in planned.files}
     going = [file for file in present.files if file[0] in shown]
-    warehouse = Warehouse(home.warehouse)
+    warehouse = home.store
     try:
         for some in batches(going, FILES):
             warehouse.remove(path for path, _ in some)

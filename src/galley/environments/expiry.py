@@ -5,7 +5,7 @@ What stands behind a state that can still be read is kept with it, however old i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, func, or_, select
 from galley.lake import collect
 from galley.lake import tables as lake
 from galley.lake.marking import shown
-from galley.lake.rows import NAMES, batches
+from galley.lake.rows import NAMES, batches, insert_missing
 from galley.project.model import Retention
 from galley.runs import tables as runs
 from galley.runs.model import RunState
@@ -67,6 +67,7 @@ def remove_stale(
     still = set(_stale_runs(connection, project, now, kept, standing))
     gone = tuple(run for run in stale.runs if run in still)
     for some in batches(gone, NAMES):
+        _remember_writers(connection, project, some, now)
         for table in (runs.step_run, runs.attempt, runs.verdict, runs.override, runs.event):
             connection.execute(delete(table).where(table.c.run_id.in_(some)))
         connection.execute(delete(runs.run).where(runs.run.c.id.in_(some)))
@@ -76,6 +77,16 @@ def remove_stale(
         old = select(key).where(condition).limit(MOST_ROWS)
         counts[name] = connection.execute(delete(table).where(key.in_(old))).rowcount
     return Stale(gone, **counts)
+
+
+def _remember_writers(
+    connection: Connection, project: str, run_ids: Sequence[str], now: int
+) -> None:
+    """Their files may be in use long after: that they have ended must stay known."""
+    a = runs.attempt.c
+    ids = [*run_ids, *connection.scalars(select(a.id).where(a.run_id.in_(run_ids)))]
+    rows = [{"id": id, "project": project, "by": "", "until": now} for id in ids]
+    insert_missing(connection, lake.writer, rows)
 
 
 @dataclass(frozen=True, slots=True)

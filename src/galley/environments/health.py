@@ -7,23 +7,20 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
-from sqlalchemy import text
-
-from galley.db import schema
-from galley.environments import retention
+from galley.environments import retention, vitals
+from galley.environments.checking import FAIL, OK, WARN, Check
 from galley.environments.home import Home
 from galley.environments.reading import remedy
 from galley.errors import GalleyError
+from galley.ids import new_id
 from galley.lake import refs, trees
+from galley.lake.bucket import SCHEME
 from galley.lake.model import Version
-from galley.lake.presence import Damage, damage_of, moved_from
-from galley.lake.warehouse import Warehouse
+from galley.lake.presence import Damage, Size, damage_of, moved_from
+from galley.lake.warehouse import Warehouse, storage_errors
 from galley.project.model import Retention
 from galley.runs import processes, records
 from galley.runs.lockfile import EngineLock
@@ -46,32 +43,22 @@ MOST_DAMAGES = 20
 EARLIEST = 1_735_689_600.0
 """Seconds since 1970 at 2025-01-01: a clock before that is wrong."""
 
-OK, WARN, FAIL = "ok", "warn", "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at: ``state`` is ok, warn or fail."""
-
-    name: str
-    state: str
-    message: str
-    hint: str | None = None
-
 
 def examine(home: Home, project: str | None) -> tuple[Check, ...]:
     """Every check, in order; one that cannot even be made has failed."""
     checks: tuple[tuple[str, Callable[[], Iterator[Check]]], ...] = (
         ("python", _python),
         ("home", lambda: _home(home)),
-        ("database", lambda: _database(home)),
-        ("schema", lambda: _schema(home)),
+        ("database", lambda: vitals.database(home)),
+        ("schema", lambda: vitals.schema_of(home)),
         ("clock", _clock),
+        ("clocks", lambda: vitals.skew(home)),
         ("disk", lambda: _disk(home)),
         ("warehouse", lambda: _warehouse(home)),
         ("files", lambda: _files(home, project)),
-        ("engine", lambda: _engine(home)),
+        ("engine", lambda: vitals.engines(home)),
         ("processes", lambda: _processes(home)),
+        ("scratch", lambda: vitals.scratch(home)),
         ("refs", lambda: _refs(home, project)),
     )
     found: list[Check] = []
@@ -112,32 +99,6 @@ def _home(home: Home) -> Iterator[Check]:
     yield Check("home", OK, str(home.path))
 
 
-def _database(home: Home) -> Iterator[Check]:
-    if not home.database.is_sqlite:
-        with home.database.read() as connection:
-            version = connection.execute(text("SHOW server_version")).scalar()
-        yield Check("database", OK, f"PostgreSQL {version}")
-        return
-    with home.database.read() as connection:
-        problems = list(connection.execute(text("PRAGMA quick_check(5)")).scalars())
-    if problems == ["ok"]:
-        size = (home.path / "galley.db").stat().st_size
-        yield Check("database", OK, f"SQLite, {size / 1e6:.1f} MB, intact")
-    else:
-        hint = "restore galley.db from a backup; the warehouse's files were not touched"
-        yield Check("database", FAIL, "; ".join(map(str, problems)), hint)
-
-
-def _schema(home: Home) -> Iterator[Check]:
-    with home.database.read() as connection:
-        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars()
-        heads = set(found)
-    if heads == set(schema.HEADS):
-        yield Check("schema", OK, ", ".join(sorted(heads)))
-    else:
-        yield Check("schema", FAIL, f"at {', '.join(sorted(heads)) or 'nothing'}")
-
-
 def _clock() -> Iterator[Check]:
     wall, steady = time.time(), time.monotonic()
     time.sleep(0.05)
@@ -151,7 +112,8 @@ def _clock() -> Iterator[Check]:
 
 
 def _disk(home: Home) -> Iterator[Check]:
-    for name, folder in (("disk", home.warehouse), ("scratch", str(home.path / "scratch"))):
+    tables = str(home.path) if home.warehouse.startswith(SCHEME) else home.warehouse
+    for name, folder in (("disk", tables), ("scratch", str(home.path / "scratch"))):
         free = shutil.disk_usage(folder).free
         said = f"{free / 1e9:.1f} GB free at {folder}"
         if free < ROOM // 10:
@@ -163,20 +125,24 @@ def _disk(home: Home) -> Iterator[Check]:
 
 
 def _warehouse(home: Home) -> Iterator[Check]:
-    """How long it takes until a small file is safe on the disk."""
+    """How long it takes until a small file is safe, and whether it can be read and removed."""
+    store, name = home.store, f".doctor-{new_id()}"
+    path = store.absolute(f"{name}/{name}" if store.remote else name)
     started = time.perf_counter()
-    handle, path = tempfile.mkstemp(prefix=".doctor-", dir=home.warehouse)
-    try:
-        os.write(handle, b"\0" * 65_536)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-        Path(path).unlink(missing_ok=True)
-    passed = time.perf_counter() - started
-    said = f"64 kB written and synced in {passed * 1000:.1f} ms"
+    with storage_errors(f"trying {store.root}"):
+        try:
+            store.files.write(path, b"\0" * 65_536)
+            store.files.sync([path])
+            passed = time.perf_counter() - started
+            if store.remote:
+                store.files.read(path)
+                list(store.files.listing(store.absolute(name)))
+        finally:
+            store.files.remove([path])
+    said = f"64 kB written and safe in {passed * 1000:.1f} ms at {store.root}"
     if passed > SLOW:
-        hint = "every step waits for this: use a local disk"
-        yield Check("warehouse", WARN, said, hint)
+        nearer = "a store that is nearer" if store.remote else "a local disk"
+        yield Check("warehouse", WARN, said, f"every step waits for this: use {nearer}")
     else:
         yield Check("warehouse", OK, said)
 
@@ -186,13 +152,14 @@ def _files(home: Home, project: str | None) -> Iterator[Check]:
     if project is None:
         return
     versions, shown_by = _shown(home, project)
-    warehouse, looked_at = Warehouse(home.warehouse), set[str]()
+    warehouse, looked_at = home.store, set[str]()
+    sizes = _sizes(warehouse, project)
     found: list[Damage] = []
     seen = 0
     for version in versions:
         if len(looked_at) >= MOST_FILES:
             break
-        found += damage_of(warehouse, version, looked_at)
+        found += damage_of(warehouse, version, looked_at, sizes)
         seen += 1
     count = f"{len(looked_at):,} files of {seen:,} table versions looked at"
     rest = f"; {len(versions) - seen:,} further versions were not" if seen < len(versions) else ""
@@ -211,6 +178,22 @@ def _files(home: Home, project: str | None) -> Iterator[Check]:
         yield Check("files", FAIL, f"{damage}; shown by {who}", remedy(damage))
 
 
+def _sizes(warehouse: Warehouse, project: str) -> Size:
+    """Bytes by path; of an object store from one listing rather than object by object."""
+    if not warehouse.remote:
+        return warehouse.files.size
+    with storage_errors("listing the warehouse"):
+        folder = warehouse.absolute(project)
+        listed = {one.path: one.bytes for one in warehouse.files.listing(folder)}
+
+    def size(path: str) -> int:
+        if path not in listed:
+            raise FileNotFoundError(path)
+        return listed[path]
+
+    return size
+
+
 def _shown(home: Home, project: str) -> tuple[list[Version], dict[str, list[str]]]:
     """Each version that an environment, kitchen or tag shows, and who shows it by location."""
     versions: dict[str, Version] = {}
@@ -225,16 +208,6 @@ def _shown(home: Home, project: str) -> tuple[list[Version], dict[str, list[str]
                 versions.setdefault(version.location, version)
                 shown_by.setdefault(version.location, []).append(ref.name)
     return [one for one in versions.values() if one.location], shown_by
-
-
-def _engine(home: Home) -> Iterator[Check]:
-    with EngineLock(home.path) as lock:
-        free = lock.acquire()
-    if free:
-        yield Check("engine", OK, "none at work")
-    else:
-        holder = (home.path / "engine.lock").read_text("ascii", errors="replace").strip()
-        yield Check("engine", OK, f"process {holder or 'unknown'} works on this home's runs")
 
 
 def _processes(home: Home) -> Iterator[Check]:

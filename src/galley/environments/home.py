@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from galley.clock import Clock
 from galley.db.engine import Database
 from galley.governance.model import Actor
+from galley.lake.files import Access, no_access
+from galley.lake.warehouse import Warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +19,7 @@ class Home:
     """The state database, the warehouse and the acting person.
 
     ``path`` is the home's folder (database, code, logs); ``warehouse`` the absolute folder of the
-    tables' files.
+    tables' files, or ``s3://bucket/prefix``; ``access`` looks up what reaching that takes.
     """
 
     path: Path
@@ -24,6 +27,12 @@ class Home:
     warehouse: str
     actor: Actor
     clock: Clock
+    access: Callable[[], Access | None] = no_access
+
+    @property
+    def store(self) -> Warehouse:
+        """The warehouse, and how to reach it. Raises ``UnavailableError`` without its secrets."""
+        return Warehouse(self.warehouse, self.access())
 
     @property
     def origin(self) -> str:

@@ -66,7 +66,7 @@ def tables_at(
     tree = trees.tree(connection, commit)
     contents = keys.effective_contents(tree)
     overrides = _standing(connection, project, ref, list(tree), home.clock())
-    warehouse = Warehouse(home.warehouse)
+    warehouse = home.store
     return [
         table_facts(version, contents, overrides.get(name, ()), warehouse)
         for name, version in sorted(tree.items())
@@ -175,7 +175,7 @@ def table_history(
     """
     line = commits.walk(connection, head, FAR)
     changes = commits.changes_by_commit(connection, [commit.id for commit in line])
-    warehouse = Warehouse(home.warehouse)
+    warehouse = home.store
     found: list[Facts] = []
     for commit in line:
         for change in changes[commit.id]:
@@ -234,10 +234,8 @@ def ref_facts(connection: Connection, ref: Ref) -> Facts:
 
 def _whole(version: Version) -> bool:
     """Whether the version was made at once, from the inputs that it names."""
-    return version.view_sql is None and version.intent.kind not in (
-        IntentKind.WINDOW,
-        IntentKind.APPEND,
-    )
+    kind = version.made.get("compacted", version.intent.kind)
+    return version.view_sql is None and kind not in (IntentKind.WINDOW, IntentKind.APPEND)
 
 
 def _table_commit(commit: Commit, version: Version | None, warehouse: Warehouse) -> Facts:

@@ -107,7 +107,7 @@ def run_details(connection: Connection, home: Home, run: Run) -> Facts:
         "variables": variable_facts(request.variables, request.origins),
         "pins": run.pins,
         "attempts": [_attempt_facts(row, names, str(home.path / "logs")) for row in attempts],
-        "tables": _made_by(connection, Warehouse(home.warehouse), run),
+        "tables": _made_by(connection, home.store, run),
     }
 
 

@@ -116,12 +116,34 @@ def launch(connection: Connection, home: Home, wanted: Launch) -> Run:
     Raises:
         RefusedError: the actor may not run there.
     """
-    now = home.clock()
     manifest, request = wanted.manifest, wanted.request
     refuse_held(connection, manifest, request.ref, request.pipelines)
-    resource = Resource("ref", request.ref, manifest.project, wanted.ref.protected)
     context = {"activated": wanted.ref.kind is RefKind.ENVIRONMENT}
-    decision = demand(home.actor, Action.RUN, resource, context)
+    return queue_run(
+        connection, home, wanted, Action.RUN, context, detail={"definition": manifest.hash}
+    )
+
+
+def queue_run(
+    connection: Connection,
+    home: Home,
+    wanted: Launch,
+    action: Action,
+    context: Mapping[str, object] | None = None,
+    *,
+    before: str | None = None,
+    after: str | None = None,
+    detail: Mapping[str, object],
+) -> Run:
+    """Decide about ``action``, keep the definition, and queue the run, with its audit entry.
+
+    Raises:
+        RefusedError: the actor may not do that there.
+    """
+    now = home.clock()
+    manifest, request = wanted.manifest, wanted.request
+    resource = Resource("ref", request.ref, manifest.project, wanted.ref.protected)
+    decision = demand(home.actor, action, resource, context or {})
     keep_definition(connection, home, manifest, wanted.checkout, now)
     run = Run(
         id=new_id(),
@@ -142,11 +164,13 @@ def launch(connection: Connection, home: Home, wanted: Launch) -> Run:
     record(
         connection,
         actor=home.actor,
-        action=Action.RUN,
+        action=action,
         resource=resource,
         decision=decision,
         now=now,
-        detail={"run": run.id, "definition": manifest.hash},
+        before=before,
+        after=after,
+        detail={"run": run.id, **detail},
     )
     return run
 

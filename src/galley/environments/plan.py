@@ -18,9 +18,12 @@ from galley.errors import GalleyError
 from galley.lake import refs
 from galley.lake.model import Ref, Span, Version, WindowEntry, content_of
 from galley.project.model import Manifest, Materialize, Step
+from galley.runs import takenback
 from galley.runs.graph import selected_steps
 from galley.runs.live import Probe
-from galley.runs.planning import MOST_WINDOWS, Move, Scene, Setting, StepPlan, plan_step
+from galley.runs.planning import MOST_WINDOWS, Move, Setting, StepPlan, plan_step
+from galley.runs.scene import Scene
+from galley.runs.takenback import TakenBack
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,9 @@ def plan_launch(connection: Connection, home: Home, launch: Launch, probe: Probe
         read.project: refs.resolve(connection, read.project, read.ref, home.clock()).commit
         for read in manifest.reads
     }
-    scene = _Foreseen(connection, manifest.project, launch.ref.head, pins)
+    todo = selected_steps(manifest, request)
+    aside = takenback.bases(connection, manifest.project, launch.ref.head, todo)
+    scene = _Foreseen(connection, manifest.project, launch.ref.head, pins, aside=aside)
     setting = Setting(
         project=manifest.project,
         variables=request.variables,
@@ -96,10 +101,7 @@ def plan_launch(connection: Connection, home: Home, launch: Launch, probe: Probe
         since=request.since,
         forward_only=request.forward_only,
     )
-    steps = [
-        _plan(scene, step, setting, probe, str(launch.checkout.folder))
-        for step in selected_steps(manifest, request)
-    ]
+    steps = [_plan(scene, step, setting, probe, str(launch.checkout.folder)) for step in todo]
     return Plan(launch, launch.ref, tuple(steps))
 
 
@@ -107,9 +109,15 @@ class _Foreseen(Scene):
     """The ref as it would be once the steps planned so far have taken over what they reuse."""
 
     def __init__(
-        self, connection: Connection, project: str, head: str, pins: Mapping[str, str]
+        self,
+        connection: Connection,
+        project: str,
+        head: str,
+        pins: Mapping[str, str],
+        *,
+        aside: Mapping[str, TakenBack],
     ) -> None:
-        super().__init__(connection, project, head, pins)
+        super().__init__(connection, project, head, pins, aside=aside)
         self._taken: dict[str, Version] = {}
         self._windows: dict[str, dict[Span, WindowEntry]] = {}
 

@@ -28,9 +28,9 @@ from galley.project.model import Step, WindowUnit
 from galley.project.names import hint_for
 from galley.runs import messages
 from galley.runs.live import Site, memory_share, step_values, table_id
-from galley.runs.planning import Scene
 from galley.runs.pool import Pool
 from galley.runs.protocol import StepDone, StepTask, TaskFailed
+from galley.runs.scene import Scene
 
 TICK = 0.1
 """Seconds between two looks at whether the user gave up."""
@@ -110,6 +110,7 @@ def preview_task(
         memory=memory_share(site, slots),
         ref=launch.ref.name,
         preview=limit,
+        access=site.access(),
     )
 
 
@@ -126,7 +127,7 @@ def preview(pool: Pool, task: StepTask, interrupted: Callable[[], bool]) -> Prev
         messages.encode(task),
         code_dir=task.code_dir,
         log_name=f"previews/{task.step.name}",
-        secrets=tuple(task.secrets.values()),
+        secrets=task.hidden,
         timeout=task.step.limits.timeout,
         memory=task.step.limits.memory,
     )

@@ -12,12 +12,9 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from galley.environments.home import Checkout, Home
-from galley.environments.launch import Launch, Wish, keep_definition, with_variables
+from galley.environments.launch import Launch, Wish, queue_run, with_variables
 from galley.errors import ConflictError, RefusedError, UsageError, WindowError
-from galley.governance.audit import record
-from galley.governance.decide import demand
-from galley.governance.model import Action, Resource
-from galley.ids import new_id
+from galley.governance.model import Action
 from galley.lake import commits, refs
 from galley.lake.model import Ref, RefKind
 from galley.project import windows as calendar
@@ -25,7 +22,7 @@ from galley.project.codec import manifest_from_json
 from galley.project.model import Manifest, WindowUnit
 from galley.runs import records
 from galley.runs.finishing import refuse_held
-from galley.runs.model import Intention, Run, RunCause, RunRequest, RunState
+from galley.runs.model import Run, RunCause, RunRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,45 +112,21 @@ def promote(connection: Connection, home: Home, promotion: Promotion) -> Run:
     Raises:
         RefusedError: the actor may not promote there.
     """
-    now = home.clock()
     wanted = promotion.launch
-    resource = Resource("ref", promotion.target.name, wanted.manifest.project, protected=True)
-    decision = demand(home.actor, Action.PROMOTE, resource)
-    keep_definition(connection, home, wanted.manifest, wanted.checkout, now)
-    run = Run(
-        id=new_id(),
-        project=wanted.manifest.project,
-        pipeline=" ".join(wanted.request.pipelines),
-        ref=promotion.target.name,
-        state=RunState.QUEUED,
-        intention=Intention.GO,
-        cause=RunCause.PROMOTION,
-        definition=wanted.manifest.hash,
-        request=wanted.request,
-        actor=home.actor.name,
-        on_behalf_of=home.actor.on_behalf_of,
-        origin=home.origin,
-        created=now,
-    )
-    records.insert_run(connection, run)
-    record(
+    return queue_run(
         connection,
-        actor=home.actor,
-        action=Action.PROMOTE,
-        resource=resource,
-        decision=decision,
-        now=now,
+        home,
+        wanted,
+        Action.PROMOTE,
         before=promotion.present,
         after=wanted.manifest.hash,
         detail={
-            "run": run.id,
             "from": promotion.source.name if promotion.source else None,
             "git": wanted.checkout.git_commit,
             "since": wanted.request.since,
             "forward_only": wanted.request.forward_only,
         },
     )
-    return run
 
 
 def _check_windows(manifest: Manifest, since: str | None, *, forward_only: bool) -> None:

@@ -21,10 +21,10 @@ from galley.lake.handle import Table
 from galley.lake.model import PRODUCTION, Target, Version
 from galley.lake.names import nearest
 from galley.lake.presence import Damage, damage_of
-from galley.lake.warehouse import KEPT, Warehouse
+from galley.lake.warehouse import KEPT
 from galley.project import sql_analysis
 from galley.runs.live import Site
-from galley.runs.planning import Scene
+from galley.runs.scene import Scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +126,16 @@ class Reader:
         self.home = home
         self.project = project
         self.target = target
-        self._warehouse = Warehouse(site.warehouse)
+        self._warehouse = site.store
         self._mounted: set[str] = set()
         self._versions: dict[str, Version] = {}
         scratch = site.scratch / "queries"
         scratch.mkdir(parents=True, exist_ok=True)
         self.connection = reading.connect(
-            threads=site.threads, memory=site.memory, scratch=str(scratch)
+            threads=site.threads,
+            memory=site.memory,
+            scratch=str(scratch),
+            warehouse=self._warehouse,
         )
         outside = [str(path) for path in also_write]
         reading.lock(self.connection, read=[site.warehouse], write=[str(scratch), *outside])

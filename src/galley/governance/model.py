@@ -19,6 +19,7 @@ class Action(StrEnum):
     OVERRIDE = "override"
     TAG = "tag"
     COLLECT = "collect"
+    COMPACT = "compact"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from galley import clock, faults
-from galley.lake import copying, reading, schema, snapshots, upserting
-from galley.lake.datafiles import DataFile, read_footer
+from galley.lake import copying, outputs, reading, schema, snapshots, upserting
+from galley.lake.datafiles import DataFile
+from galley.lake.files import Files
 from galley.lake.metadata import Metadata
 from galley.lake.model import (
     Change,
@@ -25,7 +26,6 @@ from galley.lake.model import (
 from galley.lake.snapshots import Draft
 from galley.lake.types import Field
 from galley.lake.upserting import Connect
-from galley.lake.warehouse import remove, sync
 from galley.lake.writejob import INCREMENTAL, Part, WriteJob
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Assembly:
         """Make all durable and describe it."""
         faults.point("write.data")
         added, removed = self._combined()
-        sync(file.path for file in added)
+        self.job.warehouse.files.sync(file.path for file in added)
         faults.point("write.data.synced")
         unchanged = self._unchanged(added)
         if unchanged is not None:
@@ -113,20 +113,17 @@ class Assembly:
         fields = self.fields
         sql = upserting.rest_sql(stale, added, fields, keys)
         query = copying.describe(con, sql, {})
-        folder = self.job.warehouse.absolute(f"{self.job.folder}/data")
         rolling = sum(file.size for file in stale) > copying.FILE_BYTES
-        copied = copying.copy(con, query, fields, folder, self.stem, rolling=rolling)
-        remove(file.path for file in copied if not file.rows)
-        return tuple(read_footer(file.path, fields, file.nans) for file in copied if file.rows)
+        return outputs.write_files(self.job, con, query, fields, self.stem, rolling=rolling)
 
     def _unchanged(self, added: _Files) -> Change | None:
         base, job = self.base, self.job
         if job.materialize != "table" or base is None or base.rows_digest is None:
             return None
         same_schema = schema.columns_to_json(self.fields) == base.schema
-        if not same_schema or rows_digest(added) != base.rows_digest:
+        if not same_schema or rows_digest(job.warehouse.files, added) != base.rows_digest:
             return None
-        remove(file.path for file in added)
+        job.warehouse.files.remove(file.path for file in added)
         kept = replace(base, inputs=dict(job.inputs), step=job.step or base.step)
         return Change(job.table, kept, expected=base.content_id, guarded=True)
 
@@ -149,7 +146,7 @@ class Assembly:
         )
         faults.point("write.metadata")
         written = snapshots.write(draft)
-        sync(written.paths)
+        job.warehouse.files.sync(written.paths)
         faults.point("write.metadata.synced")
         files = self._all_files(added, removed)
         reading.remember(job.warehouse.absolute(written.location), files)
@@ -167,7 +164,9 @@ class Assembly:
             bytes=sum(file.size for file in files),
             intent=self._intent(added, removed),
             inputs=dict(job.inputs),
-            rows_digest=rows_digest(added) if job.materialize == "table" else None,
+            rows_digest=rows_digest(job.warehouse.files, added)
+            if job.materialize == "table"
+            else None,
             step=job.step or None,
         )
 
@@ -198,7 +197,10 @@ class Assembly:
             WindowEntry(
                 span=span,
                 key=keys.get(str(span), ""),
-                content_id=content_of(version.schema_fingerprint, tuple(files)),
+                # Of no two windows without rows is one the other: each may be taken back alone.
+                content_id=content_of(
+                    version.schema_fingerprint, tuple(files) or (self.job.attempt, str(span))
+                ),
                 files=tuple(files),
                 code=self.job.code,
             )
@@ -215,15 +217,10 @@ class Assembly:
         return cut or base.intent.kind is not IntentKind.REPLACE or bool(base.intent.spans)
 
 
-def rows_digest(files: Iterable[DataFile]) -> str | None:
+def rows_digest(files: Files, listed: Iterable[DataFile]) -> str | None:
     """What the files hold, whatever their names; ``None`` if they are too large to look at."""
-    every = list(files)
+    every = list(listed)
     if sum(file.size for file in every) > DIGEST_BYTES:
         return None
-    digests = sorted(_digest(file.path) for file in every)
+    digests = sorted(files.digest(file.path) for file in every)
     return hashlib.sha256("".join(digests).encode()).hexdigest()
-
-
-def _digest(path: str) -> str:
-    with open(path, "rb") as source:  # noqa: PTH123
-        return hashlib.file_digest(source, "sha256").hexdigest()

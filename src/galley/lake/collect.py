@@ -26,6 +26,8 @@ DAY = 24 * HOUR
 PRIVATE = ("run/", "attempt/")
 """Refs of runs: where they once stood is nothing that anybody returns to."""
 
+_VIEW = Format.VIEW.value
+
 REMEMBERED = 7 * DAY
 """Microseconds for which a removed version is known after the last commit that showed it is gone:
 who had found it before must be told."""
@@ -55,7 +57,6 @@ class Item:
     table: str
     table_id: str
     content_id: str
-    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,8 @@ def plan(
     starts = roots(conn, project, now, policy, pins, catalogue)
     reached = catalogue.reached(starts)
     rows = _condemned(conn, project)
-    fresh = [item for place, item in catalogue.items().items() if place not in {*reached, *rows}]
+    known = {*reached, *rows}
+    fresh = [item for place, item in catalogue.items().items() if place not in known]
     standing = [row for row in rows.values() if row.doomed is None]
     over = [row for row in standing if row.until <= now and row.location not in reached]
     unfinished = [row for row in rows.values() if row.doomed is not None and row.removed is None]
@@ -177,7 +179,8 @@ def condemn(
     """Condemn those of a plan's versions that are still reached by nothing; gives those."""
     rooting.exclude(conn)
     present, reached = _judged(conn, wanted.project, items, policy, pins, now)
-    found = tuple(one for one in items if one.location in present - reached)
+    loose = present - reached
+    found = tuple(one for one in items if one.location in loose)
     shared = {"project": wanted.project, "since": now, "until": now + policy.quarantine, "by": by}
     insert_missing(conn, t.condemned, [{**shared, **_row_of(item)} for item in found])
     return found
@@ -275,7 +278,7 @@ def read_catalogue(
         found.merged[row.id] = row.merged_from
         found.kinds[row.id] = row.kind
         found.created[row.id] = row.created
-    columns = (e.commit_id, e.table_key, e.table_id, e.content_id, e.location, e.format, e.version)
+    columns = (e.commit_id, e.table_key, e.table_id, e.content_id, e.location, e.format)
     entries = select(*columns).join(t.commit, and_(c.id == e.commit_id, c.project == project))
     for one in _of_tables(conn, entries, tables):
         found.entries.setdefault(one.commit_id, {})[one.table_key] = _written(one)
@@ -374,10 +377,9 @@ def _of_tables(
 
 
 def _written(row: Row[Any]) -> Item | None:
-    if not row.location or row.format == Format.VIEW.value:
+    if not row.location or row.format == _VIEW:
         return None
-    size = (row.version or {}).get("bytes") or 0
-    return Item(row.location, row.table_key, row.table_id, row.content_id, size)
+    return Item(row.location, row.table_key, row.table_id, row.content_id)
 
 
 def _condemned(conn: Connection, project: str) -> dict[str, Row[Any]]:
@@ -387,7 +389,7 @@ def _condemned(conn: Connection, project: str) -> dict[str, Row[Any]]:
 
 
 def _item_of(row: Row[Any]) -> Item:
-    return Item(row.location, row.table_key, row.table_id, row.content_id, row.bytes)
+    return Item(row.location, row.table_key, row.table_id, row.content_id)
 
 
 def _row_of(item: Item) -> dict[str, Any]:
@@ -396,7 +398,6 @@ def _row_of(item: Item) -> dict[str, Any]:
         "table_key": item.table,
         "table_id": item.table_id,
         "content_id": item.content_id,
-        "bytes": item.bytes,
     }
 
 

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 from galley.errors import DataTypeError, StepError
 from galley.lake import types
 from galley.lake.types import UNASSIGNED, Field, literal, quote
-from galley.lake.warehouse import errno_in, storage_error
+from galley.lake.warehouse import errno_in, storage_error, store_answer
 
 if TYPE_CHECKING:
     import duckdb
     from duckdb.sqltypes import DuckDBPyType
 
 FILE_BYTES = 256 * 2**20
-ROW_GROUP_ROWS = 122_880
 _BYTES_PER_VALUE = 4
 """A guess at what one compressed value takes, to tell large results beforehand."""
 WIDE = "decimal(38, 0)"
@@ -177,6 +176,8 @@ def translated(error: duckdb.Error, doing: str) -> Exception:
     import duckdb
 
     text = str(error)
+    if store_answer(text):
+        return storage_error(doing, None, text)
     if isinstance(error, duckdb.IOException):
         return storage_error(doing, errno_in(text), text.splitlines()[0])
     if isinstance(error, duckdb.OutOfMemoryException):

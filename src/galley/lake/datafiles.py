@@ -6,7 +6,6 @@ cut to 16 (``truncate(16)``, the default of Iceberg's writers).
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from uuid import UUID
 
 from galley.errors import DataTypeError
 from galley.lake import types
+from galley.lake.files import Files
 from galley.lake.types import Field, Type
 
 if TYPE_CHECKING:
@@ -70,16 +70,17 @@ class _Leaf:
     repeated: bool
 
 
-def read_footer(path: str, fields: tuple[Field, ...], nans: Mapping[str, int]) -> DataFile:
+def read_footer(
+    files: Files, path: str, fields: tuple[Field, ...], nans: Mapping[str, int]
+) -> DataFile:
     """Describe a file whose columns are ``fields`` in this order.
 
     ``nans`` counts NaN by top-level column. Raises ``DataTypeError`` for an infinite date.
     """
     import pyarrow.parquet as pq
 
-    with open(path, "rb") as source:  # noqa: PTH123
+    with files.ending(path) as (source, size):
         footer = pq.read_metadata(source)
-        size = os.fstat(source.fileno()).st_size
     groups = [footer.row_group(index) for index in range(footer.num_row_groups)]
     result = DataFile(
         path, footer.num_rows, size, splits=tuple(_offset(group.column(0)) for group in groups)

@@ -105,17 +105,28 @@ def changes_since(conn: Connection, base: str, head: str) -> dict[str, Change]:
     return {table: folded(changes) for table, changes in found.items()}
 
 
+def _compacts(change: Change) -> bool:
+    return _intent(change).kind is IntentKind.COMPACT
+
+
 def folded(changes: Sequence[Change]) -> Change:
-    """The changes of one table, oldest first, as one that does them all."""
-    if len(changes) == 1:
-        return changes[0]
+    """The changes of one table, oldest first, as one that does them all.
+
+    A compaction has other files of the same rows: a window that nobody wrote does not count as
+    written by it.
+    """
     windows: dict[str, WindowEntry] = {}
     reset = False
     for change in changes:
         if change.version is None or change.reset_windows:
             windows, reset = {}, True
         if change.version is not None:
-            windows.update((one.span.start, one) for one in change.windows)
+            known = windows if _compacts(change) else None
+            windows.update(
+                (one.span.start, one)
+                for one in change.windows
+                if known is None or one.span.start in known
+            )
     last = changes[-1].version
     if last is None:
         return replace(changes[0], version=None, windows=(), reset_windows=True)
@@ -133,21 +144,24 @@ _WHOLE = (IntentKind.REPLACE, IntentKind.DROP)
 def combine(intents: Sequence[Intent]) -> Intent:
     """Several intents in order as one; of mixed kinds the one that promises least.
 
-    A replace or a drop makes what came before it irrelevant, and what follows is part of it.
+    A replace or a drop makes what came before it irrelevant, and what follows is part of it. To
+    have compacted is nothing beside anything else, but for the names of the files.
     """
     whole = [at for at, one in enumerate(intents) if one.kind in _WHOLE]
     replaced = bool(whole) and intents[whole[-1]].kind is IntentKind.REPLACE
     intents = intents[whole[-1] :] if whole else intents
-    kinds = {intent.kind for intent in intents}
+    kinds = {intent.kind for intent in intents} - {IntentKind.COMPACT}
     files = _united(intent.files for intent in intents)
     removed = _united(intent.removed for intent in intents)
     spans: tuple[Span, ...] = _united(intent.spans for intent in intents)
     if intents[-1].kind is IntentKind.DROP:
         return Intent(IntentKind.DROP)
-    if whole and not replaced:
+    if not kinds:
+        kind = IntentKind.COMPACT
+    elif whole and not replaced:
         kind = IntentKind.REPLACE
     elif kinds <= {IntentKind.APPEND} or kinds <= {IntentKind.WINDOW}:
-        kind = intents[-1].kind
+        kind = kinds.pop()
     elif kinds <= {IntentKind.MERGE, IntentKind.APPEND, IntentKind.WINDOW}:
         kind = IntentKind.MERGE
     else:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from galley.errors import StorageError
-from galley.lake.localio import local_io
+from galley.lake.localio import file_io
 from galley.lake.metadata import read_metadata
 from galley.lake.warehouse import Warehouse, storage_errors
 
@@ -28,9 +28,9 @@ def footprint(warehouse: Warehouse, location: str) -> frozenset[str]:
     if not location.endswith(METADATA):
         return frozenset((location,))
     with storage_errors(f"reading {location}"):
-        raw = read_metadata(warehouse.absolute(location)).raw
+        raw = read_metadata(warehouse, location).raw
         lists = [snapshot["manifest-list"] for snapshot in raw["snapshots"]]
-        named = frozenset(lists).union(*map(_listed, lists))
+        named = frozenset(lists).union(*(_listed(warehouse, path) for path in lists))
     outside = next((path for path in named if warehouse.relative(path) == path), None)
     if outside is not None:
         raise StorageError(
@@ -41,17 +41,17 @@ def footprint(warehouse: Warehouse, location: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=4096)
-def _listed(path: str) -> frozenset[str]:
+def _listed(warehouse: Warehouse, path: str) -> frozenset[str]:
     """The manifests of a manifest list, and the files that these name."""
     from pyiceberg.manifest import read_manifest_list
 
-    every = list(read_manifest_list(local_io().new_input(path)))
+    every = list(read_manifest_list(file_io(warehouse).new_input(path)))
     paths = frozenset(manifest.manifest_path for manifest in every)
-    return paths.union(*map(_named, every))
+    return paths.union(*(_named(warehouse, manifest) for manifest in every))
 
 
 @lru_cache(maxsize=16384)
-def _named(manifest: ManifestFile) -> frozenset[str]:
+def _named(warehouse: Warehouse, manifest: ManifestFile) -> frozenset[str]:
     """The files that a manifest names; manifests never change and are equal by path."""
-    entries = manifest.fetch_manifest_entry(local_io())
+    entries = manifest.fetch_manifest_entry(file_io(warehouse))
     return frozenset(entry.data_file.file_path for entry in entries)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from galley.lake import avro
 from galley.lake.datafiles import DataFile
+from galley.lake.files import Files
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import ManifestEntry, ManifestFile
@@ -105,7 +106,12 @@ def listed(manifest: ManifestFile) -> Row:
 
 
 def write_manifest(
-    path: str, snapshot: Snapshot, schema: Json, spec: Json, entries: Sequence[Entry]
+    files: Files,
+    path: str,
+    snapshot: Snapshot,
+    schema: Json,
+    spec: Json,
+    entries: Sequence[Entry],
 ) -> Row:
     """Write a manifest of at least one entry; returns its row for the list.
 
@@ -121,7 +127,7 @@ def write_manifest(
         "content": "data",
     }
     records = [_entry(one, partition) for one in entries]
-    length = _write(path, partition.schema, partition.encode, metadata, records)
+    length = _write(files, path, partition.schema, partition.encode, metadata, records)
     numbers = [
         one.sequence for one in entries if one.status != DELETED and one.sequence is not None
     ]
@@ -141,7 +147,7 @@ def write_manifest(
     }
 
 
-def write_list(path: str, snapshot: Snapshot, rows: Sequence[Row]) -> None:
+def write_list(files: Files, path: str, snapshot: Snapshot, rows: Sequence[Row]) -> None:
     """Write the list of a snapshot's manifests."""
     metadata = {
         "snapshot-id": str(snapshot.id),
@@ -149,10 +155,11 @@ def write_list(path: str, snapshot: Snapshot, rows: Sequence[Row]) -> None:
         "sequence-number": str(snapshot.sequence),
         "format-version": "2",
     }
-    _write(path, _LIST, _ENCODE_LIST, metadata, rows)
+    _write(files, path, _LIST, _ENCODE_LIST, metadata, rows)
 
 
 def _write(
+    files: Files,
     path: str,
     schema: Json,
     encode: avro.Encode,
@@ -161,8 +168,7 @@ def _write(
 ) -> int:
     mark = hashlib.sha256(path.encode()).digest()[: avro.MARK_BYTES]
     whole = avro.container(schema, encode, metadata, records, mark)
-    with open(path, "wb") as target:  # noqa: PTH123
-        target.write(whole)
+    files.write(path, whole)
     return len(whole)
 
 

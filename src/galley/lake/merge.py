@@ -98,6 +98,8 @@ def _decide(
     mine = source.version
     if mine == base and not source.windows:
         return MergeOutcome.KEEP, "the source did not change it"
+    if mine is not None and mine.intent.kind is IntentKind.COMPACT:
+        return MergeOutcome.KEEP, "the source only compacted it"
     if target is None or _content(target.version) == _content(base):
         return MergeOutcome.TAKE, "only the source changed it"
     theirs = target.version

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from galley.lake import types
 from galley.lake.datafiles import DataFile
-from galley.lake.localio import local_io
+from galley.lake.localio import file_io
 from galley.lake.schema import Dropped
 from galley.lake.types import Field
+from galley.lake.warehouse import Warehouse
 from galley.lake.windowing import WindowColumn
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Metadata:
     """One Iceberg metadata file, read; ``raw`` is its JSON."""
 
     raw: Json
+    warehouse: Warehouse
 
     @property
     def last_column_id(self) -> int:
@@ -65,10 +67,9 @@ class Metadata:
 
 
 @lru_cache(maxsize=64)
-def read_metadata(path: str) -> Metadata:
-    """Read a metadata file (they never change, so they are remembered)."""
-    with open(path, "rb") as source:  # noqa: PTH123
-        return Metadata(json.load(source))
+def read_metadata(warehouse: Warehouse, location: str) -> Metadata:
+    """Read a metadata file of the warehouse (they never change, so they are remembered)."""
+    return Metadata(json.loads(warehouse.files.read(warehouse.absolute(location))), warehouse)
 
 
 def files(metadata: Metadata) -> tuple[DataFile, ...]:
@@ -77,7 +78,7 @@ def files(metadata: Metadata) -> tuple[DataFile, ...]:
         file
         for manifest in manifests(metadata)
         if not _deletes(manifest)
-        for file in files_of(manifest)
+        for file in files_of(metadata.warehouse, manifest)
     )
 
 
@@ -93,13 +94,15 @@ def manifests(metadata: Metadata) -> list[ManifestFile]:
     snapshot = metadata.snapshot
     if snapshot is None:
         return []
-    return list(read_manifest_list(local_io().new_input(snapshot["manifest-list"])))
+    listed = file_io(metadata.warehouse).new_input(snapshot["manifest-list"])
+    return list(read_manifest_list(listed))
 
 
 @lru_cache(maxsize=1024)
-def files_of(manifest: ManifestFile) -> tuple[DataFile, ...]:
+def files_of(warehouse: Warehouse, manifest: ManifestFile) -> tuple[DataFile, ...]:
     """A manifest's live files; manifests never change and are equal by path."""
-    return tuple(_data_file(entry) for entry in manifest.fetch_manifest_entry(local_io()))
+    io = file_io(warehouse)
+    return tuple(_data_file(entry) for entry in manifest.fetch_manifest_entry(io))
 
 
 def _deletes(manifest: ManifestFile) -> bool:

@@ -86,9 +86,11 @@ def windows_shown(conn: Connection, commit: str, names: Collection[str]) -> list
 def same_rows(conn: Connection, windows: Iterable[MadeWindow]) -> set[str]:
     """Every content id that any ledger has for the files of these windows, theirs included."""
     wanted: dict[tuple[str, str], set[frozenset[str]]] = {}
-    for window in windows:
-        wanted.setdefault((window.table_id, window.start), set()).add(window.files)
     found: set[str] = set()
+    for window in windows:
+        found.add(window.content_id)
+        if window.files:
+            wanted.setdefault((window.table_id, window.start), set()).add(window.files)
     ids = sorted({table_id for table_id, _ in wanted})
     w = t.window.c
     for some in batches(sorted({start for _, start in wanted}), NAMES):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,10 @@ from galley.lake.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import ManifestFile
+
+
+Size = Callable[[str], int]
+"""The bytes of a file; raises ``FileNotFoundError``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +32,17 @@ class Damage:
         return f"table {self.version.table} ({version}): the {self.what} {self.path} {self.problem}"
 
 
-def damage_of(warehouse: Warehouse, version: Version, looked_at: set[str]) -> Iterator[Damage]:
+def damage_of(
+    warehouse: Warehouse, version: Version, looked_at: set[str], size: Size | None = None
+) -> Iterator[Damage]:
     """What is wrong with a version's files: metadata, manifests and data, by existence and size.
 
     ``looked_at`` are the absolute paths that were looked at before, and grows: versions share
-    files, and each is looked at once. No data file is opened.
+    files, and each is looked at once. No data file is opened. ``size`` tells the bytes of a path.
     """
     if not version.location:
         return
-    look = _Look(warehouse, version, looked_at)
+    look = _Look(warehouse, version, looked_at, size or warehouse.files.size)
     place = warehouse.absolute(version.location)
     if version.format is Format.FILE:
         yield from look.at("file", place, version.bytes)
@@ -53,7 +58,7 @@ def moved_from(warehouse: Warehouse, version: Version) -> str | None:
     if version.format is not Format.ICEBERG:
         return None
     try:
-        found = metadata.read_metadata(warehouse.absolute(version.location))
+        found = metadata.read_metadata(warehouse, version.location)
     except (OSError, ValueError):
         return None
     return _moved_from(found, warehouse, version)
@@ -70,6 +75,7 @@ class _Look:
     warehouse: Warehouse
     version: Version
     looked_at: set[str]
+    size: Size
 
     def at_all(self, place: str) -> Iterator[Damage]:
         """Follow the metadata down to the data; what hangs on a broken link is not looked at."""
@@ -80,7 +86,7 @@ class _Look:
         if missing:
             return
         try:
-            found = metadata.read_metadata(place)
+            found = metadata.read_metadata(self.warehouse, self.version.location)
             snapshot = found.snapshot
         except (OSError, ValueError, LookupError) as error:
             yield self._unreadable("metadata file", place, error)
@@ -96,7 +102,7 @@ class _Look:
             return
         self.looked_at.add(path)
         try:
-            found = os.stat(path.removeprefix("file://")).st_size  # noqa: PTH116
+            found = self.size(path.removeprefix("file://"))
         except FileNotFoundError:
             yield self._damage(what, path, "is gone")
         except OSError as error:
@@ -133,7 +139,7 @@ class _Look:
         if missing:
             return
         try:
-            files = metadata.files_of(manifest)
+            files = metadata.files_of(self.warehouse, manifest)
         except Exception as error:  # noqa: BLE001 -- as above
             yield self._unreadable("manifest", path, error)
             return

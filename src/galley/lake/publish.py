@@ -16,9 +16,9 @@ from galley.errors import InternalError, MergeConflictError
 from galley.lake.commits import find_publish, get_commit, write_commit
 from galley.lake.deltas import changes_since
 from galley.lake.merge import MergeOutcome, MergePlan, TableMerge, plan_merge
-from galley.lake.model import Change, Commit, CommitKind, Ref
+from galley.lake.model import Change, Commit, CommitKind, IntentKind, Ref
 from galley.lake.refs import find_ref, get_ref, lock_ref, move_ref
-from galley.lake.trees import checkpoint, lookup, needs_checkpoint
+from galley.lake.trees import checkpoint, ledgers, lookup, needs_checkpoint
 from galley.lake.withdrawals import admit, refuse_held
 
 
@@ -35,16 +35,6 @@ class Proposal:
     base: str
     merge: MergePlan
     made: Mapping[str, Change] = field(repr=False)
-
-    @property
-    def fast_forward(self) -> bool:
-        """Whether the versions that were tested can be published as they are."""
-        return self.merge.clean
-
-    @property
-    def moved(self) -> bool:
-        """Whether the target has moved since the work began."""
-        return self.target.head != self.base
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +78,7 @@ def plan_publish(
     if tables is not None:
         made = {name: change for name, change in made.items() if name in set(tables)}
     theirs = changes_since(conn, fork_point, target.head)
+    made = _over_compaction(conn, source_head, target.head, made, theirs)
     base = lookup(conn, fork_point, made)
     return Proposal(
         project=project,
@@ -97,6 +88,37 @@ def plan_publish(
         merge=plan_merge(base, made, theirs),
         made=made,
     )
+
+
+def _over_compaction(
+    conn: Connection,
+    source: str,
+    head: str,
+    made: Mapping[str, Change],
+    theirs: Mapping[str, Change],
+) -> dict[str, Change]:
+    """The changes with the ledger rows that go back to the files the source's versions have.
+
+    Where the target only compacted a table that the source changed, the source's version is taken
+    and the compaction is lost: what the ledger says of the files has to be lost with it.
+    """
+    found = dict(made)
+    for name, change in made.items():
+        other = theirs.get(name)
+        if other is None or other.version is None or change.version is None:
+            continue
+        if other.version.intent.kind is not IntentKind.COMPACT or change.reset_windows:
+            continue
+        table = change.version.table_id
+        mine, now = ledgers(conn, source, [table])[table], ledgers(conn, head, [table])[table]
+        known = {window.span for window in change.windows}
+        back = (
+            window
+            for span, window in mine.items()
+            if span not in known and (span not in now or now[span].files != window.files)
+        )
+        found[name] = replace(change, windows=(*change.windows, *back))
+    return found
 
 
 def prepare(

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 from galley.errors import StorageError, TableNotFoundError
 from galley.lake import metadata, schema, spare, types
+from galley.lake.bucket import SCHEME
 from galley.lake.datafiles import DataFile, decode_bound, exact_bound
+from galley.lake.files import Access
 from galley.lake.model import Format, IntentKind, Span, Version, content_of
+from galley.lake.objectfs import file_system
 from galley.lake.types import Field, literal, quote
-from galley.lake.warehouse import Warehouse, errno_in, storage_error, storage_errors
+from galley.lake.warehouse import Warehouse, errno_in, storage_error, storage_errors, store_answer
 
 if TYPE_CHECKING:
     import duckdb
@@ -49,7 +52,7 @@ def described_files(warehouse: Warehouse, version: Version) -> tuple[DataFile, .
     """The files of a version as its manifests describe them."""
     if version.format is not Format.ICEBERG:
         return ()
-    return _described(warehouse.absolute(version.location))
+    return _described(warehouse, version.location)
 
 
 def data_files(warehouse: Warehouse, version: Version) -> tuple[FileInfo, ...]:
@@ -83,15 +86,20 @@ def _lists_all(version: Version) -> bool:
     return content_of(version.schema_fingerprint, intent.files) == version.content_id
 
 
-def connect(*, threads: int, memory: int, scratch: str | None) -> duckdb.DuckDBPyConnection:
+def connect(
+    *, threads: int, memory: int, scratch: str | None, warehouse: Warehouse | None = None
+) -> duckdb.DuckDBPyConnection:
     """A fresh in-memory database: UTC, no extensions by themselves, no Python variables.
 
-    ``memory`` is in bytes; ``scratch`` is where it may spill to.
+    ``memory`` is in bytes; ``scratch`` is where it may spill to. Only with ``warehouse`` it can
+    open files of one in an object store.
     """
     con = spare.take()
     con.execute(f"SET threads = {threads}")
     con.execute(f"SET memory_limit = '{max(memory // 2**20, 64)}MiB'")
     con.execute(f"SET temp_directory = {literal(scratch or '')}")
+    if warehouse is not None and warehouse.objects is not None:
+        con.register_filesystem(file_system(warehouse.objects))
     return con
 
 
@@ -156,7 +164,7 @@ def _mount_table(
     source = version_sql(warehouse, version)
     if _needs_arrow(warehouse, version):
         source = quote(f"galley:{version.content_id}")
-        con.register(source.strip('"'), _arrow(warehouse.absolute(version.location)))
+        con.register(source.strip('"'), _arrow(warehouse, version))
     try:
         _create(con, key, project, f"SELECT * FROM {source}")
     except duckdb.IOException as error:
@@ -168,19 +176,38 @@ def _mount_table(
             f"reading table {key!r}: a file is damaged: {str(error).splitlines()[0]}",
             hint="restore the file from a backup, or make the table again with --rebuild",
         ) from error
+    except duckdb.Error as error:
+        if store_answer(str(error)):
+            raise storage_error(f"reading table {key!r}", None, str(error)) from error
+        raise
 
 
 def _needs_arrow(warehouse: Warehouse, version: Version) -> bool:
     """Whether files that other engines wrote take rows away, which ``read_parquet`` cannot see."""
     if _lists_all(version):
         return False
-    return metadata.has_deletes(metadata.read_metadata(warehouse.absolute(version.location)))
+    return metadata.has_deletes(metadata.read_metadata(warehouse, version.location))
 
 
-def _arrow(path: str) -> pa.Table:
+def _arrow(warehouse: Warehouse, version: Version) -> pa.Table:
     from pyiceberg.table import StaticTable
 
-    return StaticTable.from_metadata(path).scan().to_arrow()
+    path = warehouse.absolute(version.location)
+    return StaticTable.from_metadata(path, _properties(warehouse.access)).scan().to_arrow()
+
+
+def _properties(access: Access | None) -> dict[str, str]:
+    """What pyiceberg's own reader is told about an object store."""
+    if access is None:
+        return {}
+    told = {
+        "s3.endpoint": access.endpoint,
+        "s3.region": access.region,
+        "s3.access-key-id": access.key,
+        "s3.secret-access-key": access.secret,
+        "s3.session-token": access.token,
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def version_sql(warehouse: Warehouse, version: Version) -> str:
@@ -196,7 +223,11 @@ def lock(con: duckdb.DuckDBPyConnection, *, read: Iterable[str], write: Iterable
     files: list[str] = []
     folders: list[str] = []
     for path in (*read, *write):
-        (folders if Path(path).is_dir() else files).append(path)
+        stored = path.startswith(SCHEME)  # where only the reader knows what is a folder
+        if stored or Path(path).is_dir():
+            folders.append(path)
+        if stored or not Path(path).is_dir():
+            files.append(path)
     for setting, values in (("allowed_paths", files), ("allowed_directories", folders)):
         listed = ", ".join(literal(value) for value in values)
         con.execute(f"SET {setting} = [{listed}]")
@@ -251,9 +282,10 @@ def remember(path: str, files: tuple[DataFile, ...]) -> None:
         _recent.pop(next(iter(_recent)))
 
 
-def _described(path: str) -> tuple[DataFile, ...]:
+def _described(warehouse: Warehouse, location: str) -> tuple[DataFile, ...]:
+    path = warehouse.absolute(location)
     if path not in _recent:
-        remember(path, metadata.files(metadata.read_metadata(path)))
+        remember(path, metadata.files(metadata.read_metadata(warehouse, location)))
     return _recent[path]
 
 

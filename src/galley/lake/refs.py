@@ -165,11 +165,6 @@ def list_refs(conn: Connection, project: str, kinds: Collection[RefKind] = LASTI
     return sorted((_ref_of(row) for row in conn.execute(wanted)), key=lambda ref: ref.name)
 
 
-def head_of(conn: Connection, project: str, name: str) -> Commit:
-    """The commit that a ref points to. Raises RefNotFoundError."""
-    return get_commit(conn, get_ref(conn, project, name).head)
-
-
 def move_ref(
     conn: Connection, ref: Ref, new_commit: str | Commit, *, who: str, why: str, now: int
 ) -> Ref:

@@ -27,7 +27,7 @@ from galley.lake.model import (
 from galley.lake.schema import FieldIds
 from galley.lake.snapshots import Draft
 from galley.lake.types import Field
-from galley.lake.warehouse import Warehouse, storage_errors, sync
+from galley.lake.warehouse import Warehouse, storage_errors
 from galley.lake.windowing import WindowColumn
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def replay(
     with storage_errors(f"replaying a write of {source.table!r}"):
         faults.point("replay.metadata")
         written = snapshots.write(draft)
-        sync(written.paths)
+        warehouse.files.sync(written.paths)
     gone = {file.path for file in removed}
     files = tuple(file for file in sides.target.files if file.path not in gone) + added
     # The next replay onto this table is likely to be onto this very version.
@@ -94,6 +94,8 @@ def replay(
         guarded=True,
         windows=tuple(
             replace(one, content_id=content_of(version.schema_fingerprint, one.files))
+            if one.files
+            else one
             for one in windows
         ),
     )
@@ -121,7 +123,7 @@ class _Side:
     def read(warehouse: Warehouse, version: Version) -> _Side:
         return _Side(
             version,
-            metadata.read_metadata(warehouse.absolute(version.location)),
+            metadata.read_metadata(warehouse, version.location),
             schema.columns_of(version),
             reading.described_files(warehouse, version),
         )
@@ -180,15 +182,16 @@ def _removed(
         return ()
     spans = tuple(one.span for one in windows)
 
+    def connect() -> duckdb.DuckDBPyConnection:
+        return reading.connect(
+            threads=1, memory=_CHECK_MEMORY, scratch=None, warehouse=sides.warehouse
+        )
+
     return tuple(
         file
         for file in sides.target.files
-        if upserting.lies_in(file, window, spans, sides.target.version.table, _connect)
+        if upserting.lies_in(file, window, spans, sides.target.version.table, connect)
     )
-
-
-def _connect() -> duckdb.DuckDBPyConnection:
-    return reading.connect(threads=1, memory=_CHECK_MEMORY, scratch=None)
 
 
 def _joined(first: Mapping[str, int], second: Mapping[str, int]) -> schema.Dropped:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from galley.ids import digest
 from galley.lake import manifests, metadata, types
 from galley.lake.datafiles import DataFile
-from galley.lake.localio import local_io
+from galley.lake.localio import file_io
 from galley.lake.manifests import Entry, Row, Snapshot
 from galley.lake.metadata import DROPPED, WINDOW, Json, Metadata
 from galley.lake.schema import Dropped, highest_id
 from galley.lake.types import Field
-from galley.lake.warehouse import Warehouse, make_folder
+from galley.lake.warehouse import Warehouse
 from galley.lake.windowing import WindowColumn
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class _Writer:
         self.draft = draft
         self.base = draft.base
         self.keeps = draft.base is not None and not draft.replaces
+        self.files = draft.warehouse.files
         self.folder = draft.warehouse.absolute(f"{draft.folder}/metadata")
         self.snapshot = Snapshot(
             id=int(digest(draft.attempt, draft.table_id)[:15], 16) or 1,
@@ -86,14 +87,14 @@ class _Writer:
         self.counts = {"added": 0, "removed": 0, "added_rows": 0, "removed_rows": 0}
 
     def write(self) -> Written:
-        make_folder(self.folder)
+        self.files.make_folder(self.folder)
         listed = self._manifests()
         snapshot = self._snapshot(self._list(listed), listed)
         location = f"{self.draft.folder}/metadata/{self.draft.attempt}.metadata.json"
         path = self.draft.warehouse.absolute(location)
-        with open(path, "wb") as target:  # noqa: PTH123
-            self.paths.append(path)
-            target.write(json.dumps(self._metadata(snapshot), separators=(",", ":")).encode())
+        self.paths.append(path)
+        content = json.dumps(self._metadata(snapshot), separators=(",", ":")).encode()
+        self.files.write(path, content)
         return Written(location, tuple(self.paths))
 
     def _schemas(self) -> tuple[list[Json], int]:
@@ -155,11 +156,14 @@ class _Writer:
     def _touches(self, manifest: ManifestFile) -> bool:
         """Whether the snapshot takes out one of the manifest's files."""
         removed = self.draft.removed
-        return bool(removed) and any(file.path in removed for file in metadata.files_of(manifest))
+        return bool(removed) and any(
+            file.path in removed for file in metadata.files_of(self.draft.warehouse, manifest)
+        )
 
     def _rewritten(self, some: list[ManifestFile]) -> Row:
         """One manifest of what others of the same partition spec list."""
-        live = [entry for one in some for entry in one.fetch_manifest_entry(local_io())]
+        io = file_io(self.draft.warehouse)
+        live = [entry for one in some for entry in one.fetch_manifest_entry(io)]
         entries = []
         for entry in live:
             if entry.data_file.file_path in self.draft.removed:
@@ -174,7 +178,9 @@ class _Writer:
     def _manifest(self, entries: list[Entry], spec: Json) -> Row:
         path = f"{self.folder}/{self.draft.attempt}-m{len(self.paths)}.avro"
         self.paths.append(path)
-        return manifests.write_manifest(path, self.snapshot, self._schema(), spec, entries)
+        return manifests.write_manifest(
+            self.files, path, self.snapshot, self._schema(), spec, entries
+        )
 
     def _schema(self) -> Json:
         return next(one for one in self.schemas if one["schema-id"] == self.schema_id)
@@ -182,7 +188,7 @@ class _Writer:
     def _list(self, listed: list[Row]) -> str:
         path = f"{self.folder}/snap-{self.draft.attempt}.avro"
         self.paths.append(path)
-        manifests.write_list(path, self.snapshot, listed)
+        manifests.write_list(self.files, path, self.snapshot, listed)
         return path
 
     def _parent(self) -> int | None:

@@ -62,7 +62,7 @@ def sweep(
     if not _OURS.search(folder):
         return Sweep(folder, problem=f"{folder} is no table's folder")
     try:
-        listed = warehouse.list_files(folder)
+        listed = [*warehouse.list_files(folder), *warehouse.list_unfinished(folder)]
         with database.read() as conn:
             usable = _usable(conn, project, folder) - set(going)
             ids = {one for path, _ in listed for one in ids_in(path)}

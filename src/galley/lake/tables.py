@@ -155,7 +155,6 @@ condemned = Table(
     Column("table_key", String(256), nullable=False),
     Column("table_id", String(32), nullable=False),
     Column("content_id", String(64), nullable=False),
-    Column("bytes", BigInteger, nullable=False),
     Column("since", Instant, nullable=False),
     Column("until", Instant, nullable=False),
     Column("by", String(128), nullable=False),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from galley.errors import StorageError
 from galley.lake.datafiles import DataFile
@@ -25,7 +24,7 @@ def verify(warehouse: Warehouse, attempt: str, changes: Iterable[Change]) -> Non
         if version is None or version.format is Format.VIEW:
             continue
         if _name(version.location).startswith(attempt):
-            _there(warehouse.absolute(version.location), version)
+            _there(warehouse, warehouse.absolute(version.location), version)
         if version.format is Format.ICEBERG:
             _verify_table(warehouse, attempt, version)
 
@@ -39,31 +38,32 @@ def _verify_table(warehouse: Warehouse, attempt: str, version: Version) -> None:
         ) from error
     for file in files:
         if _name(file.path).startswith(attempt):
-            _verify_file(file, version)
+            _verify_file(warehouse, file, version)
     told = sum(file.rows for file in files)
     if version.rows is not None and version.rows != told:
         raise _refused(version, f"it is said to have {version.rows} rows, its files have {told}")
 
 
-def _verify_file(file: DataFile, version: Version) -> None:
+def _verify_file(warehouse: Warehouse, file: DataFile, version: Version) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    size = _there(file.path, version)
+    size = _there(warehouse, file.path, version)
     if size != file.size:
         raise _refused(version, f"{_name(file.path)} has {size:,} bytes and not {file.size:,}")
     try:
-        rows = pq.read_metadata(file.path).num_rows
+        with warehouse.files.ending(file.path) as (source, _):
+            rows = pq.read_metadata(source).num_rows
     except (OSError, pa.ArrowException) as error:
         raise _refused(version, f"{_name(file.path)} is no Parquet file: {error}") from error
     if rows != file.rows:
         raise _refused(version, f"{_name(file.path)} has {rows:,} rows and not {file.rows:,}")
 
 
-def _there(path: str, version: Version) -> int:
+def _there(warehouse: Warehouse, path: str, version: Version) -> int:
     """The size of a file in bytes."""
     try:
-        return Path(path).stat().st_size
+        return warehouse.files.size(path)
     except OSError as error:
         said = f"{_name(path)} is not in the warehouse"
         raise _refused(version, said) from error

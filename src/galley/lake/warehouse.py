@@ -10,11 +10,13 @@ import errno
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from galley.errors import StorageError
+from galley.lake.bucket import SCHEME
+from galley.lake.files import Access, Files, LocalFiles
+from galley.lake.objects import ObjectFiles, open_objects
 
 KEPT = "; nothing was published"
 """How a message about a write ends."""
@@ -36,11 +38,54 @@ _TEXTS = {
 }
 
 
+_STORE_REASONS = {
+    errno.EACCES: (
+        "the object store refuses",
+        "check the key, and that it may list, read, write and delete below the warehouse",
+    ),
+    errno.ENOENT: ("an object is gone", "look at what else cleans up the bucket"),
+    errno.ENXIO: ("there is no such bucket", "create it, or correct `warehouse:`"),
+    errno.EXDEV: ("the bucket is in another region", "correct the connection's `region:`"),
+    errno.EHOSTUNREACH: (
+        "the object store does not answer",
+        "check the connection's `endpoint:` and the network, then run again",
+    ),
+    errno.EBUSY: (
+        "the object store asks to slow down",
+        "run again later, or with fewer steps side by side (GALLEY_SLOTS)",
+    ),
+    errno.EINVAL: ("the object store cannot be used", "check the warehouse's connection"),
+    errno.EFBIG: ("the file would be too large for the store", "cut the table into windows"),
+    errno.EIO: ("the object store failed", "run again; if it stays, ask who runs the store"),
+}
+_STORE = re.compile(rf"\[Errno (\d+)\] ([^\n]*): '({SCHEME}[^'\n]*)'")
+_LOCAL = LocalFiles()
+
+
 @dataclass(frozen=True, slots=True)
 class Warehouse:
-    """The folder that holds all tables' files. ``root`` is an absolute path."""
+    """Where all tables' files stand: ``root`` is an absolute folder, or ``s3://bucket/prefix``.
+
+    ``access`` says how to reach an object store; without it the environment does.
+    """
 
     root: str
+    access: Access | None = field(default=None, repr=False)
+
+    @property
+    def remote(self) -> bool:
+        """Whether the files stand in an object store."""
+        return self.root.startswith(SCHEME)
+
+    @property
+    def files(self) -> Files:
+        """The files themselves."""
+        return self.objects or _LOCAL
+
+    @property
+    def objects(self) -> ObjectFiles | None:
+        """The files of a warehouse in an object store."""
+        return open_objects(self.root, self.access) if self.remote else None
 
     def absolute(self, relative: str) -> str:
         """The absolute path of a file of the warehouse."""
@@ -57,55 +102,35 @@ class Warehouse:
 
     def list_folders(self, project: str) -> list[str]:
         """The folders of a project's tables, relative, sorted; none if there is nothing."""
-        try:
-            with os.scandir(self.absolute(project)) as entries:
-                return sorted(f"{project}/{entry.name}" for entry in entries if entry.is_dir())
-        except FileNotFoundError:
-            return []
+        if not self.remote:
+            return _local_folders(self.absolute(project), project)
+        depth = project.count("/") + 1
+        begun = (path for path, _ in self.list_unfinished(project))
+        paths = (*(path for path, _ in self.list_files(project)), *begun)
+        parts = (path.split("/") for path in paths)
+        return sorted({"/".join(part[: depth + 1]) for part in parts if len(part) > depth + 1})
 
     def list_files(self, prefix: str) -> list[tuple[str, int]]:
         """Every file below a folder, by its relative path, with its bytes; sorted.
 
         Files that vanish while this looks are left out. Raises OSError where it may not look.
         """
-        found = []
-        for root, _, names in os.walk(self.absolute(prefix), onerror=_raise_unless_gone):
-            for name in names:
-                with suppress(FileNotFoundError):
-                    path = Path(root, name)
-                    found.append((self.relative(str(path)), path.stat().st_size))
-        return sorted(found)
+        found = self.files.listing(self.absolute(prefix))
+        return sorted((self.relative(one.path), one.bytes) for one in found)
+
+    def list_unfinished(self, prefix: str) -> list[tuple[str, int]]:
+        """Files below a folder that somebody began to upload and has not ended."""
+        found = self.files.unfinished(self.absolute(prefix))
+        return sorted((self.relative(one.path), one.bytes) for one in found)
 
     def remove(self, paths: Iterable[str]) -> None:
-        """Remove files by their relative paths; one that is not there is fine."""
-        remove(self.absolute(path) for path in paths)
-
-
-def sync(paths: Iterable[str]) -> None:
-    """Make files, and the folders that name them, survive a power cut."""
-    files = list(paths)
-    for path in files:
-        _sync(path, os.O_RDONLY)
-    for folder in sorted({Path(path).parent for path in files}):
-        _sync(str(folder), os.O_RDONLY | os.O_DIRECTORY)
-
-
-def make_folder(path: str) -> None:
-    """Create a folder and its parents, durably."""
-    missing: list[Path] = []
-    folder = Path(path)
-    while not folder.is_dir():
-        missing.append(folder)
-        folder = folder.parent
-    for folder in reversed(missing):
-        folder.mkdir(exist_ok=True)
-        _sync(str(folder.parent), os.O_RDONLY | os.O_DIRECTORY)
-
-
-def remove(paths: Iterable[str]) -> None:
-    """Remove files; one that is not there is fine."""
-    for path in paths:
-        Path(path).unlink(missing_ok=True)
+        """Remove files by their relative paths, begun ones too; one that is not there is fine."""
+        absolute = {self.absolute(path) for path in paths}
+        self.files.remove(absolute)
+        for folder in {path.rpartition("/")[0] for path in absolute}:
+            for begun in self.files.unfinished(folder):
+                if begun.path in absolute:
+                    self.files.abandon(begun.path)
 
 
 @contextmanager
@@ -119,26 +144,37 @@ def storage_errors(doing: str) -> Iterator[None]:
 
 def storage_error(doing: str, number: int | None, text: str) -> StorageError:
     """The error for a failed file operation, with what can be done about it."""
-    reason, hint = _REASONS.get(number or 0, (text, "look at the disk and its permissions"))
+    answer = store_answer(text)
+    if answer:
+        reason, hint = answer
+    else:
+        reason, hint = _REASONS.get(number or 0, (text, "look at the disk and its permissions"))
     return StorageError(f"{doing}: {reason}{KEPT}", hint=hint, details={"os": text})
+
+
+def store_answer(text: str) -> tuple[str, str] | None:
+    """What an object store answered, and what can be done, if a text tells of that."""
+    stored = _STORE.search(text)
+    if stored is None:
+        return None
+    reason, hint = _STORE_REASONS.get(int(stored[1]), _STORE_REASONS[errno.EIO])
+    return f"{reason} ({stored[2]}, at {stored[3]})", hint
 
 
 def errno_in(text: str) -> int | None:
     """The error number whose text an engine's message contains."""
+    stored = _STORE.search(text)
+    if stored:
+        return int(stored[1])
     for pattern, number in _TEXTS.items():
         if re.search(pattern, text):
             return number
     return None
 
 
-def _raise_unless_gone(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):
-        raise error
-
-
-def _sync(path: str, flags: int) -> None:
-    handle = os.open(path, flags)
+def _local_folders(path: str, prefix: str) -> list[str]:
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        with os.scandir(path) as entries:
+            return sorted(f"{prefix}/{entry.name}" for entry in entries if entry.is_dir())
+    except FileNotFoundError:
+        return []

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from galley.errors import SchemaChangeError, StepError
-from galley.lake import copying, metadata, reading, schema, upserting
+from galley.lake import copying, metadata, outputs, reading, schema, upserting
 from galley.lake.assembling import Assembly
 from galley.lake.batches import Stream
-from galley.lake.datafiles import DataFile, read_footer
+from galley.lake.datafiles import DataFile
 from galley.lake.metadata import Metadata
 from galley.lake.model import Change, Format, Span
 from galley.lake.schema import FieldIds
 from galley.lake.types import Field
-from galley.lake.warehouse import make_folder, remove, storage_errors
+from galley.lake.warehouse import storage_errors
 from galley.lake.writejob import Part, WriteJob
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class TableWrite:
         self._base: Metadata | None = None
         if base is not None:
             with storage_errors(f"reading table {job.table!r}"):
-                self._base = metadata.read_metadata(job.warehouse.absolute(base.location))
+                self._base = metadata.read_metadata(job.warehouse, base.location)
         self._known = schema.columns_of(base)
         self._fields: tuple[Field, ...] | None = None
         self._parts: list[Part] = []
@@ -118,12 +117,9 @@ class TableWrite:
 
     def abort(self) -> None:
         """Remove whatever this attempt wrote, finished or not."""
-        folder = Path(self.job.warehouse.absolute(self.job.folder))
         self._close()
-        mine = self.job.attempt
-        for pattern in (f"*/{mine}-*", f"*/{mine}.metadata.json", f"*/snap-{mine}.avro"):
-            for path in folder.glob(pattern):
-                path.unlink(missing_ok=True)
+        folder = self.job.warehouse.absolute(self.job.folder)
+        self.job.warehouse.files.remove_attempt(folder, self.job.attempt)
 
     def _close(self) -> None:
         if self._streaming is not None:
@@ -132,7 +128,9 @@ class TableWrite:
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
         job = self.job
-        return reading.connect(threads=job.threads, memory=job.memory, scratch=job.scratch)
+        return reading.connect(
+            threads=job.threads, memory=job.memory, scratch=job.scratch, warehouse=job.warehouse
+        )
 
     def _write(
         self,
@@ -175,15 +173,10 @@ class TableWrite:
         if self.job.replaces:
             arrived = {field.id for field in fields}
             fields += tuple(field for field in table if field.id not in arrived)
-        folder = self.job.warehouse.absolute(f"{self.job.folder}/data")
         stem = f"{self.job.attempt}-{self._calls}"
         self._calls += 1
         with storage_errors(f"writing table {self.job.table!r}"):
-            make_folder(folder)
-            copied = copying.copy(con, query, fields, folder, stem, rolling=rolling)
-            empty = [file.path for file in copied if not file.rows]
-            remove(empty)
-            files = tuple(read_footer(file.path, fields, file.nans) for file in copied if file.rows)
+            files = outputs.write_files(self.job, con, query, fields, stem, rolling=rolling)
         self._fields = table
         return files
 

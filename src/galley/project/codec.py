@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import cast
 
 from galley.codec import from_plain, to_plain
-from galley.project.model import Json, Manifest, Step
+from galley.project.model import Manifest
 
 
 def manifest_to_json(manifest: Manifest) -> str:
@@ -17,8 +16,3 @@ def manifest_to_json(manifest: Manifest) -> str:
 def manifest_from_json(text: str) -> Manifest:
     """The manifest that ``manifest_to_json`` wrote."""
     return from_plain(Manifest, json.loads(text))
-
-
-def step_to_dict(step: Step) -> dict[str, Json]:
-    """A step as plain values."""
-    return cast("dict[str, Json]", to_plain(step))

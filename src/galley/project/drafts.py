@@ -152,11 +152,6 @@ def note_column(
         )
 
 
-def with_tests(step: Step, tests: tuple[TestSpec, ...]) -> Step:
-    """The step with its tests."""
-    return replace(step, tests=tests)
-
-
 def _placement(shape: StepShape, document: Document, setting: Setting) -> Placement:
     pool = shape.pool or setting.defaults.pool
     if pool is not None and pool not in setting.pools:

@@ -8,9 +8,9 @@ from pathlib import Path
 from galley.errors import NotFoundError
 
 PROJECT_FILE = "galley.yaml"
-_LAKE = re.compile(
-    r"""^lake:[ \t]*(?P<value>'[^']*'|"[^"]*"|[^#\n]*?)[ \t]*(\#.*)?$""", re.MULTILINE
-)
+_VALUE = r"""[ \t]*(?P<value>'[^']*'|"[^"]*"|[^#\n]*?)[ \t]*(\#.*)?$"""
+_LAKE = re.compile(f"^lake:{_VALUE}", re.MULTILINE)
+_WAREHOUSE = re.compile(f"^warehouse:{_VALUE}", re.MULTILINE)
 _NAME = re.compile(r"^name:[ \t]*['\"]?(?P<name>[\w-]+)['\"]?[ \t]*(#.*)?$", re.MULTILINE)
 
 
@@ -28,12 +28,12 @@ def find_project(start: Path) -> Path:
 
 def lake_setting(folder: Path) -> str | None:
     """What ``lake:`` says in galley.yaml, or ``None``; compilation checks the file itself."""
-    try:
-        text = (folder / PROJECT_FILE).read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        return None
-    match = _LAKE.search(text)
-    return (match["value"].strip("'\"") or None) if match else None
+    return _setting(folder, _LAKE)
+
+
+def warehouse_setting(folder: Path) -> str | None:
+    """What ``warehouse:`` says in galley.yaml, or ``None``; compilation checks the file itself."""
+    return _setting(folder, _WAREHOUSE)
 
 
 def declared_name(folder: Path) -> str | None:
@@ -44,3 +44,12 @@ def declared_name(folder: Path) -> str | None:
         return None
     match = _NAME.search(text)
     return match["name"].lower() if match else None
+
+
+def _setting(folder: Path, pattern: re.Pattern[str]) -> str | None:
+    try:
+        text = (folder / PROJECT_FILE).read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    match = pattern.search(text)
+    return (match["value"].strip("'\"") or None) if match else None

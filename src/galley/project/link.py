@@ -195,9 +195,8 @@ class Graph:
         for name in step.connections:
             connection = self.settings.connections.get(name)
             if connection is not None:
-                secrets.update(
-                    one for one in self.settings.secrets if f"${{{one}}}" in connection.url
-                )
+                said = " ".join((connection.url, *connection.options.values()))
+                secrets.update(one for one in self.settings.secrets if f"${{{one}}}" in said)
         draft.step = replace(step, secrets=tuple(sorted(secrets)))
 
     def check_test(self, test: TestSpec) -> None:

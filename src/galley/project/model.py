@@ -241,11 +241,16 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How to reach an outside system; values may hold ``${secret}`` place-holders only."""
+    """How to reach an outside system; values may hold ``${secret}`` place-holders only.
+
+    An object store (kind ``s3``) has its endpoint as ``url``, empty for Amazon's own, and
+    ``region``, ``key``, ``secret`` and ``token`` among its ``options``.
+    """
 
     name: str
     kind: str
     url: str
+    options: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from galley.errors import DefinitionError, Where
+from galley.project import stores
 from galley.project.document import Document, mapping, read_yaml
 from galley.project.files import Files
 from galley.project.find import PROJECT_FILE
@@ -14,6 +15,7 @@ from galley.project.model import Connection, Environment, Json, Read, Retention,
 from galley.project.names import BUILT_IN, WANTS, check_name, hint_for
 from galley.project.problems import Problems
 from galley.project.shapes import DefaultsShape, PipelineShape, ProjectShape, read
+from galley.project.stores import Declared
 
 PRODUCTION = "production"
 SERVER_KEYS = ("triggers", "conditions", "alerts", "goal")
@@ -39,6 +41,7 @@ class Settings:
     reads: tuple[Read, ...] = ()
     pools: dict[str, int] = field(default_factory=dict)
     retention: Retention = field(default_factory=Retention)
+    warehouse: Declared | None = None
 
 
 @dataclass(slots=True)
@@ -66,6 +69,8 @@ def read_settings(files: Files, problems: Problems) -> Settings:
     settings.environments = _environments(shape, document, problems)
     settings.secrets = _secrets(shape, document, problems)
     settings.connections = _connections(shape, document, problems)
+    with problems.noted():
+        settings.warehouse = stores.warehouse(shape, settings.connections, document)
     settings.reads = _reads(shape, document, problems)
     settings.pools = _pools(shape, document, problems)
     settings.retention = _retention(shape, document, problems)
@@ -166,6 +171,10 @@ def _connections(
         where = document.where("connections", name)
         with problems.noted():
             check_name(name, "connection", where)
+            if one.kind == stores.KIND:
+                found[name] = stores.connection(name, one, shape.secrets, document)
+                continue
+            stores.check_absent(name, one, document)
             check_address(one.url, shape.secrets, document.where("connections", name, "url"))
         kind = one.kind or urlsplit(one.url).scheme
         kind = "postgres" if kind in ("postgresql", "postgres") else kind

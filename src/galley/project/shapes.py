@@ -135,10 +135,15 @@ class EnvironmentShape(Shape):
 
 
 class ConnectionShape(Shape):
-    """How to reach an outside system."""
+    """How to reach an outside system; the keys below ``kind`` are an object store's."""
 
-    url: str
+    url: str = ""
     kind: str | None = None
+    endpoint: str | None = None
+    region: str | None = None
+    key: str | None = None
+    secret: str | None = None
+    token: str | None = None
 
 
 class ReadShape(Shape):
@@ -191,6 +196,8 @@ class ProjectShape(Shape):
     reads: dict[str, ReadShape] = Field(default_factory=dict)
     pools: dict[str, Count] = Field(default_factory=dict)
     lake: str | None = None
+    warehouse: str | None = None
+    warehouse_connection: str | None = None
     defaults: DefaultsShape = DefaultsShape()
     retention: RetentionShape = RetentionShape()
 

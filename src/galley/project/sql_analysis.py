@@ -20,7 +20,6 @@ from galley.project.sqltext import Token, code_digest, statements, tokens
 if TYPE_CHECKING:
     from sqlglot import exp
 
-BEGINNINGS = frozenset({"select", "with", "from", "values", "pivot", "unpivot", "("})
 OTHER_STATEMENTS = frozenset(
     """alter analyze attach begin call checkpoint comment commit copy create deallocate delete
     describe desc detach drop execute explain export force grant import insert install load merge

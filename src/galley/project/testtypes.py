@@ -15,7 +15,6 @@ from galley.project.shapes import Duration, Many, Shape
 
 Number = int | float
 Bound = int | float | str
-_COMPARISONS = ("=", "!=", "<", "<=", ">", ">=")
 
 
 class Params(Shape):

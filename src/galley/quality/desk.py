@@ -17,7 +17,7 @@ from galley.lake import reading
 from galley.lake.model import Format, Version
 from galley.lake.reading import FileInfo
 from galley.lake.types import quote
-from galley.lake.warehouse import Warehouse
+from galley.lake.warehouse import Warehouse, store_answer
 from galley.quality.literals import CheckError, parameters
 from galley.quality.verdicts import plain
 from galley.runs.protocol import TestTask
@@ -89,7 +89,7 @@ class Desk:
 def desk(task: TestTask) -> Iterator[Desk]:
     """A desk on the task's versions, closed at the end."""
     with _connection(task) as con:
-        warehouse = Warehouse(task.warehouse)
+        warehouse = task.store
         broken = _mount(con, warehouse, task)
         yield Desk(con, warehouse, task.versions, known_values(task), broken)
 
@@ -101,11 +101,13 @@ def _connection(task: TestTask) -> Iterator[duckdb.DuckDBPyConnection]:
     Tests in Python, whose code gets hold of the connection, have one of their own.
     """
     fresh = any(test.type == "python" for test in task.tests)
-    key = (os.getpid(), task.warehouse, task.threads, task.memory)
+    key = (os.getpid(), task.store, task.threads, task.memory)
     con = None if fresh else _kept.pop(key, None)
     if con is None:
         Path(task.scratch).mkdir(parents=True, exist_ok=True)
-        con = reading.connect(threads=task.threads, memory=task.memory, scratch=task.scratch)
+        con = reading.connect(
+            threads=task.threads, memory=task.memory, scratch=task.scratch, warehouse=task.store
+        )
         reading.lock(con, read=(task.warehouse,), write=(task.scratch,))
     try:
         yield con
@@ -119,7 +121,7 @@ def _connection(task: TestTask) -> Iterator[duckdb.DuckDBPyConnection]:
         _kept[key] = con
 
 
-_kept: dict[tuple[int, str, int, int], duckdb.DuckDBPyConnection] = {}
+_kept: dict[tuple[int, Warehouse, int, int], duckdb.DuckDBPyConnection] = {}
 
 
 def _empty(con: duckdb.DuckDBPyConnection) -> None:
@@ -185,6 +187,9 @@ def trimmed(text: str) -> tuple[str]:
 
     A misspelt column is followed by the nearest one there is.
     """
+    answer = store_answer(text)
+    if answer:
+        return (answer[0],)
     message = _KIND.sub("", text.split("\n\nLINE ")[0].split("\nLINE ")[0]).strip()
     first, _, rest = message.partition("\nCandidate bindings: ")
     unknown = _UNKNOWN.search(first)

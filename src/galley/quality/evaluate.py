@@ -9,7 +9,6 @@ from typing import Any
 
 from galley.clock import to_datetime
 from galley.errors import GalleyError
-from galley.lake.warehouse import Warehouse
 from galley.project.model import TestSpec
 from galley.quality.checks.catalogue import CATALOGUE
 from galley.quality.desk import Desk, desk
@@ -63,7 +62,7 @@ def _small(task: TestTask, table: str) -> tuple[Metric, ...] | None:
     version = task.versions.get(table)
     if version is None:
         return None
-    return measure_small(Warehouse(task.warehouse), version, table)
+    return measure_small(task.store, version, table)
 
 
 def evaluate(task: TestTask, at: Desk) -> tuple[Verdict, ...]:

@@ -41,16 +41,16 @@ def read(warehouse: Warehouse, version: Version, columns: Iterable[str]) -> Colu
         return None
     if version.rows is None or version.rows * len(version.schema) > MOST_VALUES:
         return None
-    return _values(warehouse.absolute(files[0]), names) if files else {}
+    return _values(warehouse, files[0], names) if files else {}
 
 
-def _values(path: str, names: list[str]) -> Columns | None:
+def _values(warehouse: Warehouse, path: str, names: list[str]) -> Columns | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with open(path, "rb") as source:  # noqa: PTH123
-            table = pq.ParquetFile(source).read(columns=names, use_threads=False)
+        source = pa.BufferReader(warehouse.files.read(warehouse.absolute(path)))
+        table = pq.ParquetFile(source).read(columns=names, use_threads=False)
         return {name: table.column(name).to_pylist() for name in names}
     except (OSError, KeyError, ValueError, OverflowError, pa.ArrowException):
         # Damaged, gone, or with instants that Python has no word for.

@@ -6,11 +6,10 @@ from dataclasses import replace
 
 from galley import codec
 from galley.ids import new_id
-from galley.lake import commits, field_ids, refs
+from galley.lake import field_ids
 from galley.lake.merge import TableMerge
 from galley.lake.model import (
     Change,
-    CommitKind,
     FieldKey,
     Intent,
     IntentKind,
@@ -19,8 +18,8 @@ from galley.lake.model import (
 )
 from galley.lake.replay import replay as replay_files
 from galley.lake.schema import FieldIds
-from galley.lake.warehouse import Warehouse
 from galley.project.model import Step
+from galley.runs.attempts import commit_changes
 from galley.runs.findings import Result
 from galley.runs.live import LiveRun, Site
 from galley.runs.planning import StepPlan
@@ -68,7 +67,7 @@ def _replayed(
     windows: tuple[WindowEntry, ...],
 ) -> Change:
     return replay_files(
-        Warehouse(site.warehouse),
+        site.store,
         project=live.project,
         target=target,
         source=source,
@@ -84,7 +83,7 @@ def replay(site: Site, live: LiveRun, merge: TableMerge) -> Change:
     if merge.source is None or merge.target is None:
         raise AssertionError(f"{merge.table}: a replay needs both sides")
     return replay_files(
-        Warehouse(site.warehouse),
+        site.store,
         project=live.project,
         target=merge.target,
         source=merge.source,
@@ -132,21 +131,8 @@ def _commit(site: Site, live: LiveRun, step: Step, plan: StepPlan, change: Chang
     now = site.clock()
     message = f"take over {len(change.windows)} windows of {step.name}"
     with site.database.write() as connection:
-        ref = refs.get_ref(connection, live.project, live.run.ref_name)
-        commit = commits.write_commit(
-            connection,
-            project=live.project,
-            parent=commits.get_commit(connection, ref.head),
-            kind=CommitKind.STEP,
-            author=live.run.actor,
-            message=message,
-            now=now,
-            changes=[change],
-            run_id=live.run.id,
-            code_version=live.run.definition,
-            takes=[result.location for result in plan.adopted],
-        )
-        refs.move_ref(connection, ref, commit.id, who=live.run.actor, why=message, now=now)
+        takes = [result.location for result in plan.adopted]
+        commit_changes(connection, live, [change], message, now, takes=takes)
 
 
 def _field_ids(site: Site) -> FieldIds:

@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from galley import codec, faults
-from galley.ids import new_id
-from galley.lake import commits, refs
+from galley.ids import digest, new_id
+from galley.lake import commits, refs, withdrawals
 from galley.lake.model import Change, Commit, CommitKind, Version
 from galley.project.model import Materialize, Retry, Step
 from galley.runs import findings, keys, queue, records
@@ -22,9 +22,10 @@ from galley.runs.cutting import cut_of
 from galley.runs.leases import Hold
 from galley.runs.live import LiveRun, Site, memory_share, step_values, table_id
 from galley.runs.model import Reason, StepRun, StepState
-from galley.runs.planning import Scene, StepPlan
+from galley.runs.planning import StepPlan
 from galley.runs.pool import Post
 from galley.runs.protocol import StepDone, StepTask, TaskFailed
+from galley.runs.scene import Scene
 
 MOST_LOSSES = 3
 """How often a step may lose its worker before it is poisoned."""
@@ -131,7 +132,7 @@ def task_for(
         warehouse=site.warehouse,
         scratch=str(site.scratch / attempt.id),
         inputs={n: v for n, v in versions.items() if n in step.inputs or n not in step.outputs},
-        bases={name: versions[name] for name in step.outputs if name in versions},
+        bases=_bases(scene, {name: versions[name] for name in step.outputs if name in versions}),
         table_ids={name: table_id(live.project, name) for name in step.outputs},
         variables=step_values(live.setting.values(step), step),
         now=live.setting.now,
@@ -147,7 +148,18 @@ def task_for(
         threads=site.threads,
         memory=memory_share(site, slots),
         ref=live.run.request.ref,
+        access=site.access(),
     )
+
+
+def _bases(scene: Scene, present: Mapping[str, Version]) -> dict[str, Version]:
+    """What the attempt writes onto; without its digest, what was taken back is never kept."""
+    contents = {version.content_id for version in present.values()}
+    gone = withdrawals.withdrawn(scene.connection, scene.project, contents)
+    return {
+        name: replace(version, rows_digest=None) if version.content_id in gone else version
+        for name, version in present.items()
+    }
 
 
 def _replaces(live: LiveRun, plan: StepPlan) -> bool:
@@ -183,7 +195,7 @@ def take_over(
         body={"why": plan.why, "reused_from": plan.from_run},
     )
     if moved and changes:
-        _commit(connection, live, step, changes, f"reuse {step.name}", now)
+        commit_changes(connection, live, changes, f"reuse {step.name}", now)
     return moved
 
 
@@ -234,9 +246,10 @@ def finish(
         drop_attempt(connection, live, attempt, "lost", now)
         return None
     changes = tuple(_stamped(live, step, attempt, change, probe) for change in done.changes)
+    changes = _renewed(connection, live, attempt, changes)
     faults.point("finish.before_commit")
     if changes:
-        _commit(connection, live, step, changes, f"{step.name}", now)
+        commit_changes(connection, live, changes, step.name, now)
     if _reusable(live, step, attempt, done, probe):
         kept = _results(live, step, attempt, changes)
         findings.save_results(connection, live.project, kept, now)
@@ -320,14 +333,19 @@ def _step_of(live: LiveRun, step_run: StepRun) -> Step:
     return step
 
 
-def _commit(
+def commit_changes(
     connection: Connection,
     live: LiveRun,
-    step: Step,
     changes: Sequence[Change],
     message: str,
     now: int,
+    *,
+    takes: Sequence[str] = (),
 ) -> Commit:
+    """One commit on the run's ref: what a step made or took over.
+
+    ``takes`` are versions (by location) whose files the changes go on with.
+    """
     # Steps of one run end at several engines at once: they commit one after the other.
     ref = refs.lock_ref(connection, live.project, live.run.ref_name)
     commit = commits.write_commit(
@@ -341,6 +359,7 @@ def _commit(
         changes=changes,
         run_id=live.run.id,
         code_version=live.run.definition,
+        takes=takes,
     )
     refs.move_ref(connection, ref, commit, who=live.run.actor, why=message, now=now)
     return commit
@@ -366,6 +385,28 @@ def _stamped(
     return replace(
         change, version=replace(change.version, step=step.name, inputs=inputs, made=made)
     )
+
+
+def _renewed(
+    connection: Connection, live: LiveRun, attempt: Attempt, changes: tuple[Change, ...]
+) -> tuple[Change, ...]:
+    """The changes with a new identity where the same was made before and taken back since.
+
+    Views and files are known by what they hold. Made anew after that, they are another version.
+    """
+    versions = [change.version for change in changes if change.version is not None]
+    contents = {version.content_id for version in versions}
+    gone = withdrawals.withdrawn(connection, live.project, contents)
+    return tuple(
+        change
+        if (version := change.version) is None or version.content_id not in gone
+        else replace(change, version=_another(version, attempt))
+        for change in changes
+    )
+
+
+def _another(version: Version, attempt: Attempt) -> Version:
+    return replace(version, content_id=digest("anew", version.content_id, attempt.id))
 
 
 def _reusable(

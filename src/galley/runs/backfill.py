@@ -13,7 +13,7 @@ Nothing here looks at every child but when a part of the backfill is over: see `
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection
@@ -22,13 +22,15 @@ from sqlalchemy.exc import DBAPIError
 from galley.errors import RefNotFoundError, UnavailableError
 from galley.lake import refs
 from galley.lake.model import Ref, RefKind
-from galley.runs import batching, children, finishing, queue, records
+from galley.runs import batching, children, finishing, queue, records, takenback
 from galley.runs.attempts import reused_changes
 from galley.runs.batching import Batch, Parts
+from galley.runs.graph import selected_steps
 from galley.runs.live import LiveRun, Site, load_live, prime_probes, with_probes
 from galley.runs.model import Intention, Part, Reason, Run, RunState
-from galley.runs.planning import Move, Scene, plan_step
+from galley.runs.planning import Move, plan_step
 from galley.runs.reasons import end_of_run
+from galley.runs.scene import Scene
 from galley.runs.starting import pins_of, root_pins
 
 
@@ -48,7 +50,7 @@ def start_backfill(site: Site, run: Run, engine: str, now: int) -> None:
         head, base = _begins(connection, run)
         parts = batching.parts_of(live)
         pins = pins_of(connection, live.manifest, now)
-        scene = Scene(connection, live.project, head, pins)
+        scene = _scene(connection, live, head, pins)
         first = _stale_tables(scene, site, live, parts)
         wanted = [] if first else _windows(scene, site, live, parts)
     with site.database.write() as connection:
@@ -79,6 +81,13 @@ def advance(site: Site, parents: Iterable[Run], now: int) -> None:
                 _pass_on(connection, parent, now)
         if over and parent.intention is not Intention.PAUSE:
             _go_on(site, parent, now)
+
+
+def _scene(connection: Connection, live: LiveRun, head: str, pins: Mapping[str, str]) -> Scene:
+    """The target as the children's steps will find it."""
+    steps = selected_steps(live.manifest, live.run.request)
+    aside = takenback.bases(connection, live.project, head, steps)
+    return Scene(connection, live.project, head, pins, aside=aside)
 
 
 def _begins(connection: Connection, run: Run) -> tuple[str, str]:
@@ -180,7 +189,7 @@ def _after_first(site: Site, parent: Run, now: int) -> None:
     with site.database.read() as connection:
         head = refs.get_ref(connection, parent.project, _made_on(parent)).head
         pins = parent.pins or pins_of(connection, live.manifest, now)
-        wanted = _windows(Scene(connection, live.project, head, pins), site, live, parts)
+        wanted = _windows(_scene(connection, live, head, pins), site, live, parts)
     with site.database.write() as connection:
         if _still(connection, parent):
             records.set_run(connection, parent.id, part=Part.WINDOWS.value)

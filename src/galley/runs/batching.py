@@ -13,7 +13,8 @@ from galley.runs.coverage import in_order
 from galley.runs.graph import selected_steps
 from galley.runs.live import LiveRun, Site, with_probes
 from galley.runs.model import Part, Run, RunRequest, RunState
-from galley.runs.planning import Scene, plan_step
+from galley.runs.planning import plan_step
+from galley.runs.scene import Scene
 
 
 @dataclass(frozen=True, slots=True)

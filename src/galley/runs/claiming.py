@@ -21,9 +21,10 @@ from galley.runs.claims import Taker
 from galley.runs.jobs import Jobs
 from galley.runs.live import LiveRun, Site, with_probes
 from galley.runs.model import Reason, StepRun, StepState
-from galley.runs.planning import Move, Scene, StepPlan, plan_step
+from galley.runs.planning import Move, StepPlan, plan_step
 from galley.runs.pool import Opening
 from galley.runs.reasons import of_the_home, reason_of
+from galley.runs.scene import Scene
 
 Afterwards = Callable[[], None]
 Find = Callable[[Connection, str], LiveRun]
@@ -149,7 +150,7 @@ class Claimer:
         task = attempts.task_for(self.site, live, attempt, scene, share.among, secrets)
         if not attempts.begin(connection, live, attempt, scene, self.site.clock()):
             return _nothing
-        return lambda: self.jobs.submit_step(live, attempt, task, tuple(secrets.values()))
+        return lambda: self.jobs.submit_step(live, attempt, task)
 
     def _reuse(
         self,

@@ -13,7 +13,6 @@ from galley import faults
 from galley.errors import InputDataError, StaleRefError, StorageError, UnavailableError
 from galley.lake import field_ids, verifying
 from galley.lake.model import Span
-from galley.lake.warehouse import Warehouse
 from galley.runs import attempts, messages, queue, records, sessions, testing
 from galley.runs.attempts import Attempt
 from galley.runs.jobs import Job, Jobs, cut_short
@@ -146,7 +145,7 @@ class Dispatcher:
         if attempt.post is not None:
             # Nothing is taken on the word of a process that is not our own.
             try:
-                verifying.verify(Warehouse(self.site.warehouse), attempt.id, done.changes)
+                verifying.verify(self.site.store, attempt.id, done.changes)
             except StorageError as error:
                 unproved = TaskFailed("failed", Reason.STORAGE.value, "StorageError", error.message)
                 self._failed(Job(live, attempt.step_run, attempt), unproved)

@@ -7,67 +7,37 @@ rebuilt from there by the next engine at any moment.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from galley.errors import UnavailableError
 from galley.ids import new_id
 from galley.runs import (
     backfill,
-    children,
     finishing,
+    jumps,
     leases,
     queue,
     reaping,
     records,
     recovery,
     sessions,
-    starting,
 )
+from galley.runs.admission import Admission
 from galley.runs.claiming import Claimer
 from galley.runs.dispatch import Dispatcher
 from galley.runs.jobs import Jobs
-from galley.runs.live import LiveRun, Site, load_live, prime_probes
-from galley.runs.model import ACTIVE, Intention, Reason, Run, RunState
+from galley.runs.live import LiveRun, Site, load_live
+from galley.runs.model import ACTIVE, Intention, Run, RunState
 from galley.runs.publishing import Publisher
+from galley.runs.timers import Timer, Timers
 from galley.runs.workforce import Workforce
 
 LOOK = 100_000
-QUIET = 500_000
-"""Microseconds: how often the engine looks for new runs and wishes, and how often it does where
-nobody has changed the database (steps wait to be tried again).
-"""
-
-_GOING = (RunState.RUNNING, Intention.GO)
+"""Microseconds: how often the engine looks for new runs and wishes."""
 
 REAP = 2_000_000
 """Microseconds: how often, at most, it looks for what others have left."""
-
-
-@dataclass(slots=True)
-class _Timer:
-    """When something was done last, and what the database's mark was then."""
-
-    at: int = 0
-    mark: int | None = None
-
-    def due(self, now: int, mark: int | None, every: int) -> bool:
-        """Whether it is time again; if so the time counts from now."""
-        quiet = mark is not None and mark == self.mark
-        if 0 <= now - self.at < (QUIET if quiet else every):
-            return False
-        self.at, self.mark = now, mark
-        return True
-
-
-@dataclass(slots=True)
-class _Timers:
-    beat: _Timer = field(default_factory=_Timer)
-    look: _Timer = field(default_factory=_Timer)
-    claim: _Timer = field(default_factory=_Timer)
-    reap: _Timer = field(default_factory=_Timer)
 
 
 class Engine:
@@ -92,7 +62,8 @@ class Engine:
         self.publisher = Publisher(self.site, self.id)
         self.claimer = Claimer(self.site, self.jobs, self.id, self._find, self._origin)
         self.dispatcher = Dispatcher(self.site, self.jobs, self.id, self.live.get)
-        self._timers = _Timers()
+        self.admission = Admission(self.site, self.id, self._origin)
+        self._timers = Timers()
         self._changed: set[str] = set()
 
     def open(self) -> None:
@@ -103,6 +74,7 @@ class Engine:
         """
         now = self.site.clock()
         with self.site.database.write() as connection:
+            jumps.settle(connection, now, self.site.lease)
             sessions.open_session(connection, sessions.this_process(self.id, self.slots, now))
             reaping.forsake_dead(connection, self.site, now)
         taken = [] if self.site.shared else recovery.take_over(self.site, self.id)
@@ -112,12 +84,20 @@ class Engine:
             self._settle(live.run.id)
 
     def close(self) -> None:
-        """Stop working; runs that are not finished go on at the next engine."""
+        """Stop working; runs that are not finished go on at the next engine.
+
+        Where a shared database does not answer nothing is handed over: the others take this
+        engine's work when its leases are over.
+        """
         self.pool.close()
-        # What never reached a worker of another host; all else there goes on at another engine.
-        unsent = [event for event in self.pool.poll(0) if event.kind == "returned"]
-        self.dispatcher.handle(unsent)
-        recovery.hand_over(self.site, self.id)
+        try:
+            # What never reached a worker of another host; all else there goes on elsewhere.
+            unsent = [event for event in self.pool.poll(0) if event.kind == "returned"]
+            self.dispatcher.handle(unsent)
+            recovery.hand_over(self.site, self.id)
+        except UnavailableError:
+            if not self.site.shared:
+                raise
 
     def reopen(self) -> None:
         """Begin anew after the database did not answer.
@@ -161,8 +141,10 @@ class Engine:
         now = self.site.clock()
         if not self._timers.look.due(now, self.site.database.mark(), LOOK):
             return
-        self._timers.claim = _Timer()
-        parents = self._start_queued(now)
+        self._timers.claim = Timer()
+        parents, started = self.admission.start_queued(self.live, now)
+        self.live |= started
+        self._changed |= started.keys()
         with self.site.database.read() as connection:
             current = {
                 run.id: run
@@ -194,43 +176,6 @@ class Engine:
             found = load_live(connection, self.site, records.get_run(connection, run_id))
             self.live[run_id] = found
         return self.live[run_id]
-
-    def _start_queued(self, now: int) -> list[Run]:
-        """Start what need not wait; returns the backfills under way."""
-        with self.site.database.read() as connection:
-            parents = children.backfills(connection, self._origin)
-            going = [p for p in parents if (p.state, p.intention) == _GOING]
-            queued = records.waiting(connection, self._origin)
-            queued += children.startable(connection, going)
-            states = records.states(connection, [r.request.after for r in queued])
-        for run in queued:
-            before = states.get(run.request.after or "")
-            if run.intention is Intention.CANCEL:
-                starting.end_queued(self.site, run, RunState.CANCELLED, Reason.CANCELLED, now)
-            elif before is not None and before is not RunState.SUCCEEDED:
-                if before.terminal:
-                    starting.give_up(self.site, run, now)
-            elif not any(finishing.must_wait(run, live) for live in self.live.values()):
-                self._start(run, now)
-        return parents
-
-    def _start(self, run: Run, now: int) -> None:
-        try:
-            if run.is_backfill:
-                backfill.start_backfill(self.site, run, self.id, now)
-                return
-            with self.site.database.write() as connection:
-                live = starting.start_run(connection, self.site, run, self.id, now)
-            if live is None:
-                return
-            prime_probes(live, self.site)
-        except (UnavailableError, DBAPIError):
-            raise
-        except Exception as error:  # noqa: BLE001 - kept with the run
-            starting.refuse(self.site, run, error, now)
-            return
-        self.live[run.id] = live
-        self._changed.add(run.id)
 
     def _heed(self, live: LiveRun, found: Run, now: int) -> None:
         """Do what was asked of a run: pause, go on, stop."""
@@ -279,9 +224,14 @@ class Engine:
             self.publisher.tests_done(live, answer)
 
     def _beat(self) -> None:
-        now = self.site.clock()
-        if not self._timers.beat.due(now, None, self.site.lease // 4):
+        if not self._timers.beat.due(self.site.clock(), None, self.site.lease // 4):
             return
+        right = self.site.sync()
+        now = self.site.clock()
+        if not right:
+            # Leases that others took by the old time say nothing until all have beaten again.
+            self._timers.reap.rest(now, self.site.lease)
+            self._settle_clock(now)
         with self.site.database.write(durable=False) as connection:
             heard = self.pool.heard()
             leases.extend(connection, [self.id], now + self.site.lease)
@@ -293,6 +243,10 @@ class Engine:
         self.jobs.keep_only(held)
         # Whoever finished a run's last step may have died before it saw to the run itself.
         self._changed.update(self.live)
+
+    def _settle_clock(self, now: int) -> None:
+        with self.site.database.write(durable=False) as connection:
+            jumps.settle(connection, now, self.site.lease)
 
     def _reap(self) -> None:
         """Take over what nobody holds any more."""

@@ -11,14 +11,11 @@ from galley.runs.engine import Engine
 from galley.runs.live import Site
 from galley.runs.lockfile import EngineLock, home_gone
 from galley.runs.model import Intention, Run
+from galley.runs.patience import LONGEST, Patience, silent
 from galley.runs.pool import Pool
 
 POLL = 0.1
 """Seconds between two looks at a run that another engine works on."""
-
-PATIENCE = 300.0
-RETRY = 0.5
-"""Seconds: how long a shared database may be away, and how often it is tried."""
 
 
 def follow(
@@ -29,16 +26,19 @@ def follow(
     slots: int,
     watch: Callable[[], None],
     interrupted: Callable[[], bool],
+    tell: Callable[[str], None] | None = None,
 ) -> Run:
     """Wait until a run has ended, working on the home's runs if nobody else does.
 
     ``watch`` is called again and again to show progress. When ``interrupted`` becomes true the run
-    is asked to stop, and the wait goes on until it has.
+    is asked to stop, and the wait goes on until it has. A shared database that goes away is waited
+    for, which ``tell`` is told.
 
     Raises:
-        UnavailableError: the home was deleted meanwhile.
+        UnavailableError: the home was deleted meanwhile, or the database does not come back.
     """
     asked = False
+    patience = Patience(tell or silent, interrupted, LONGEST if site.shared else 0.0)
     engine = Engine(site, pool, slots)
     lock = EngineLock(site.home)
 
@@ -47,23 +47,26 @@ def follow(
         if lock.lost:
             raise home_gone(site.home)
         if interrupted() and not asked:
-            asked = True
             ask_to_stop(site, run_id)
+            asked = True
         if run_id in engine.live:
             return False
         with site.database.read() as connection:
             return records.get_run(connection, run_id).state.terminal
 
+    def found() -> Run:
+        watch()
+        with site.database.read() as connection:
+            return records.get_run(connection, run_id)
+
     with lock:
-        while not ended():
+        while not patience.until(ended):
             if site.shared or lock.acquire():
-                _work(engine, ended, watch)
+                _work(engine, ended, watch, patience)
             else:
                 watch()
                 time.sleep(POLL)
-    watch()
-    with site.database.read() as connection:
-        return records.get_run(connection, run_id)
+    return patience.until(found)
 
 
 def ask_to_stop(site: Site, run_id: str) -> None:
@@ -73,8 +76,10 @@ def ask_to_stop(site: Site, run_id: str) -> None:
             records.set_intention(connection, run_id, Intention.CANCEL, site.clock())
 
 
-def _work(engine: Engine, ended: Callable[[], bool], watch: Callable[[], None]) -> None:
-    engine.open()
+def _work(
+    engine: Engine, ended: Callable[[], bool], watch: Callable[[], None], patience: Patience
+) -> None:
+    patience.until(engine.open)
     try:
         while True:
             try:
@@ -83,23 +88,6 @@ def _work(engine: Engine, ended: Callable[[], bool], watch: Callable[[], None]) 
             except UnavailableError:
                 if not engine.site.shared:
                     raise
-                outlast(engine)
+                patience.until(engine.reopen)
     finally:
         engine.close()
-
-
-def outlast(engine: Engine, patience: float = PATIENCE) -> None:
-    """Wait until the database answers again, and begin anew.
-
-    Raises:
-        UnavailableError: it has not for ``patience`` seconds; the runs go on at the next command.
-    """
-    end = time.monotonic() + patience
-    while True:
-        try:
-            engine.reopen()
-            return
-        except UnavailableError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(RETRY)

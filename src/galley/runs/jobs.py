@@ -6,7 +6,7 @@ A task that cannot be handed over ends like one that a worker failed at: the eng
 from __future__ import annotations
 
 import traceback
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -98,9 +98,7 @@ class Jobs:
         found, self._stillborn = self._stillborn, []
         return found
 
-    def submit_step(
-        self, live: LiveRun, attempt: Attempt, task: StepTask, secrets: Sequence[str]
-    ) -> None:
+    def submit_step(self, live: LiveRun, attempt: Attempt, task: StepTask) -> None:
         """Hand an attempt to a worker."""
         job = Job(live, attempt.step_run, attempt)
         with self._handing_over(job):
@@ -111,7 +109,7 @@ class Jobs:
                 messages.encode(task),
                 code_dir=task.code_dir,
                 log_name=attempt.log_name,
-                secrets=tuple(secrets),
+                secrets=task.hidden,
                 timeout=limits.timeout,
                 memory=limits.memory,
                 post=attempt.post,
@@ -127,7 +125,7 @@ class Jobs:
                 messages.encode(task),
                 code_dir=task.code_dir,
                 log_name=log_name,
-                secrets=(),
+                secrets=task.hidden,
                 timeout=TEST_TIMEOUT,
                 memory=None,
             )

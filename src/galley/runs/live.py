@@ -16,6 +16,8 @@ from galley.db.engine import Database
 from galley.errors import InputDataError
 from galley.ids import digest
 from galley.lake import refs
+from galley.lake.files import Access, no_access
+from galley.lake.warehouse import Warehouse
 from galley.project import snapshot
 from galley.project.codec import manifest_from_json
 from galley.project.model import Manifest, Step
@@ -23,7 +25,8 @@ from galley.runs import queue, records
 from galley.runs.graph import Node, RunGraph, build_graph
 from galley.runs.leases import LEASE, Hold
 from galley.runs.model import Run, RunCause, StepState
-from galley.runs.planning import Scene, Setting
+from galley.runs.planning import Setting
+from galley.runs.scene import Scene
 
 Probe = Callable[[Step, str], str | None]
 """Looks at what a load step would read and says what it is now (see ``runner.probe``)."""
@@ -32,13 +35,19 @@ SecretLookup = Callable[[Manifest, tuple[str, ...], Path], dict[str, str]]
 """The values of the named secrets for a project folder."""
 
 
+def right() -> bool:
+    """A clock that goes by itself."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """Where the engine works: the home's database and folders, and what is passed in.
 
-    ``origin`` names the home to those who share its database; ``labels`` are those of its workers
-    (``None``: they take everything). ``lease`` is for how many microseconds a claim stands
-    without a heartbeat.
+    ``access`` looks up what it takes to reach a warehouse in an object store. ``origin`` names the
+    home to those who share its database; ``labels`` are those of its workers (``None``: they take
+    everything). ``lease`` is for how many microseconds a claim stands without a heartbeat.
+    ``sync`` sets the clock by whom it goes, and says whether it was right.
     """
 
     database: Database
@@ -49,9 +58,16 @@ class Site:
     secrets: SecretLookup
     threads: int
     memory: int
+    access: Callable[[], Access | None] = no_access
     origin: str = ""
     labels: tuple[str, ...] | None = None
     lease: int = LEASE
+    sync: Callable[[], bool] = right
+
+    @property
+    def store(self) -> Warehouse:
+        """The warehouse, and how to reach it. Raises ``UnavailableError`` without its secrets."""
+        return Warehouse(self.warehouse, self.access())
 
     @property
     def shared(self) -> bool:
@@ -104,7 +120,7 @@ class LiveRun:
     def scene(self, connection: Connection) -> Scene:
         """The tables as this run's steps see them now."""
         head = refs.get_ref(connection, self.project, self.run.ref_name).head
-        return Scene(connection, self.project, head, self.run.pins)
+        return Scene(connection, self.project, head, self.run.pins, base=self.run.base)
 
 
 def load_live(connection: Connection, site: Site, run: Run) -> LiveRun:

@@ -11,17 +11,16 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection
-
 from galley import codec
 from galley.errors import WindowError
 from galley.ids import digest
-from galley.lake import trees
+from galley.lake import trees, withdrawals
 from galley.lake.model import Span, Version, WindowEntry
 from galley.project import windows as calendar
 from galley.project.model import Materialize, Step, WindowSpec, WindowUnit
-from galley.runs import cutting, findings, keys
+from galley.runs import cutting, findings, keys, takenback
 from galley.runs.coverage import Coverage, in_order
+from galley.runs.scene import Scene
 
 MOST_WINDOWS = 31
 """How many windows a plain run makes at once before it asks."""
@@ -106,63 +105,6 @@ class Setting:
         return self.variables.get(step.pipeline, {})
 
 
-class Scene:
-    """The tables as a step of a run sees them: its ref's head, other projects at their pins.
-
-    ``pending`` are tables that will be made anew: all of it (``None``) or the given windows.
-    """
-
-    def __init__(
-        self, connection: Connection, project: str, head: str, pins: Mapping[str, str]
-    ) -> None:
-        self.connection = connection
-        self.project = project
-        self.head = head
-        self.pins = pins
-        self.pending: dict[str, tuple[Span, ...] | None] = {}
-        # What a commit shows never changes.
-        self._seen: dict[str, Version | None] = {}
-
-    def versions(self, tables: Collection[str]) -> dict[str, Version]:
-        """The present versions of the named tables and of all that their views read."""
-        found: dict[str, Version] = {}
-        asked: set[str] = set()
-        wanted = set(tables)
-        while wanted:
-            asked |= wanted
-            found |= self._remembered(wanted)
-            views = [version for version in found.values() if version.view_sql]
-            wanted = {name for view in views for name in view.inputs} - asked
-        return found
-
-    def ledger(self, table_id: str) -> dict[Span, WindowEntry]:
-        """The windows a table has."""
-        return trees.ledger(self.connection, self.head, table_id)
-
-    def contents(self, versions: Mapping[str, Version]) -> dict[str, str]:
-        """The content of each version; pending tables have one that matches nothing."""
-        found = keys.effective_contents(versions)
-        return found | {name: f"pending {name}" for name in self.pending}
-
-    def _remembered(self, names: Collection[str]) -> dict[str, Version]:
-        new = [name for name in names if name not in self._seen]
-        if new:
-            self._seen |= {**dict.fromkeys(new), **self._look_up(new)}
-        known = {name: self._seen[name] for name in names}
-        return {name: version for name, version in known.items() if version is not None}
-
-    def _look_up(self, names: Collection[str]) -> dict[str, Version]:
-        own = [name for name in names if "." not in name]
-        found = trees.lookup(self.connection, self.head, own) if own else {}
-        for name in names:
-            other, dot, table = name.partition(".")
-            if dot and other in self.pins:
-                version = trees.lookup(self.connection, self.pins[other], [table]).get(table)
-                if version is not None:
-                    found[name] = version
-        return found
-
-
 def plan_step(scene: Scene, step: Step, setting: Setting) -> StepPlan:
     """Decide what to do for ``step``.
 
@@ -240,6 +182,9 @@ def _why_run(
     read: Mapping[str, str],
     setting: Setting,
 ) -> str:
+    gone = takenback.why(scene.connection, scene.project, scene.base, step.outputs)
+    if gone is not None:
+        return f"its earlier result was {gone}"
     pending = [name for name in step.inputs if name in scene.pending]
     if pending:
         return f"{_names(pending)} will be made anew"
@@ -299,8 +244,10 @@ def _plan_windows(
     span_keys = _span_keys(scene, step, window, setting, identity, versions, wanted)
     anew = recut or asked
     reusable = keys.unusable(step, setting.probes.get(step.name)) is None
-    stale, kept = _sort_out(step, wanted, span_keys, ledger, anew)
-    accepted = _accepted(step, window, setting, own, [ledger[s] for s in stale if s in ledger])
+    gone = _gone(scene, [ledger[span] for span in wanted if span in ledger])
+    stale, kept = _sort_out(step, wanted, span_keys, ledger, anew, gone)
+    staler = [ledger[span] for span in stale if span in ledger and span not in gone]
+    accepted = _accepted(step, window, setting, own, staler)
     staying = {entry.span for entry in accepted}
     stale = tuple(span for span in stale if span not in staying)
     wanted_keys = [span_keys[str(span)] for span in stale]
@@ -316,7 +263,7 @@ def _plan_windows(
         move=Move.RUN if stale else Move.REUSE,
         why=f"{_windows(len(stale))} to be made anew: the table was cut otherwise before"
         if recut
-        else _why_windows(scene, step, stale, kept, accepted, adopted, ledger, anew),
+        else _why_windows(scene, step, stale, kept, accepted, adopted, ledger, anew, gone),
         key=digest("windows", *(span_keys[str(span)] for span in wanted)),
         reusable=reusable,
         identity=identity,
@@ -421,18 +368,26 @@ def _inputs_cut_alike(
     return found
 
 
+def _gone(scene: Scene, entries: Collection[WindowEntry]) -> dict[Span, withdrawals.Withdrawal]:
+    """Those of the windows that were taken back."""
+    contents = {entry.content_id for entry in entries}
+    found = withdrawals.withdrawn(scene.connection, scene.project, contents)
+    return {one.span: found[one.content_id] for one in entries if one.content_id in found}
+
+
 def _sort_out(
     step: Step,
     wanted: tuple[Span, ...],
     span_keys: Mapping[str, str],
     ledger: Mapping[Span, WindowEntry],
     rebuild: bool,
+    gone: Collection[Span],
 ) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
     """Which windows must be made, and which are there. Rows once appended are never redone."""
     kept = []
     for span in wanted:
         entry = ledger.get(span)
-        if entry is None or rebuild:
+        if entry is None or rebuild or span in gone:
             continue
         if step.materialize is Materialize.APPEND or entry.key == span_keys[str(span)]:
             kept.append(span)
@@ -524,14 +479,19 @@ def _why_windows(
     adopted: tuple[findings.Result, ...],
     ledger: Mapping[Span, WindowEntry],
     rebuild: bool,
+    gone: Mapping[Span, withdrawals.Withdrawal],
 ) -> str:
     said = []
     missing = [span for span in stale if span not in ledger]
     other = len(stale) - len(missing)
     if missing:
         said.append(f"{_windows(len(missing))} missing ({_range(missing)})")
-    if other:
-        said.append(f"{_windows(other)} {_why_stale(scene, step, stale, ledger, rebuild)}")
+    back = {str(span): gone[span] for span in stale if span in gone}
+    if back:
+        said.append(f"{_windows(len(back))} {takenback.words(back)}")
+    if other := other - len(back):
+        left = tuple(span for span in stale if span not in gone)
+        said.append(f"{_windows(other)} {_why_stale(scene, step, left, ledger, rebuild)}")
     if adopted:
         said.append(f"{_windows(len(adopted))} made before with the same code and inputs")
     if kept:

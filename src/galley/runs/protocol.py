@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from galley.lake.files import Access
 from galley.lake.model import Change, FieldKey, Span, Version
+from galley.lake.warehouse import Warehouse
 from galley.project.model import Connection, Step, TestSpec
 from galley.runs.verdict import Metric, Verdict
 
@@ -48,6 +50,17 @@ class StepTask:
     memory: int = 1 << 30
     ref: str = ""
     preview: int = 0
+    access: Access | None = field(default=None, repr=False)
+
+    @property
+    def store(self) -> Warehouse:
+        """The warehouse, and how to reach it."""
+        return Warehouse(self.warehouse, self.access)
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The values that must never be shown."""
+        return (*self.secrets.values(), *(self.access.secrets if self.access else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,17 @@ class TestTask:
     threads: int = 1
     memory: int = 1 << 30
     timezone: str = "UTC"
+    access: Access | None = field(default=None, repr=False)
+
+    @property
+    def store(self) -> Warehouse:
+        """The warehouse, and how to reach it."""
+        return Warehouse(self.warehouse, self.access)
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The values that must never be shown."""
+        return self.access.secrets if self.access else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,9 @@ from galley.runs.finishing import end_run, refuse_held
 from galley.runs.graph import tested_tables
 from galley.runs.live import LiveRun, Site
 from galley.runs.model import Intention, Reason, Run, RunState, StepType
-from galley.runs.planning import Scene
 from galley.runs.protocol import TaskFailed, TestDone, TestTask
 from galley.runs.reasons import end_of_run, of_the_home
+from galley.runs.scene import Scene
 from galley.runs.testing import TestWork
 from galley.runs.verdict import Verdict
 
@@ -359,8 +359,16 @@ def _check_inputs(connection: Connection, live: LiveRun, plan: PublishPlan) -> N
                 raise SupersededError(
                     f"{version.table} was made from a version of {table} that "
                     f"{gone[content].by} has taken back ({gone[content].reason})",
-                    hint=f"run again with `galley run {live.run.pipeline} --in {live.run.ref}`",
+                    hint=_remedy(live, table),
                 )
+
+
+def _remedy(live: LiveRun, table: str) -> str:
+    """How to get another version of a table that was taken back."""
+    makers = [step.pipeline for step in live.manifest.steps.values() if table in step.outputs]
+    maker = (makers or [live.run.pipeline])[0]
+    again = "" if maker in live.run.request.pipelines else f", then {live.run.pipeline}"
+    return f"make {table} anew with `galley run {maker} --in {live.run.ref}`{again}"
 
 
 def _beneath(version: Version) -> dict[str, str]:

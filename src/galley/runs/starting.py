@@ -12,7 +12,8 @@ from galley.ids import new_id
 from galley.lake import refs, rooting
 from galley.lake.model import RefKind
 from galley.project.model import Manifest, Step
-from galley.runs import children, claims, finishing, groups, queue, records
+from galley.runs import children, claims, finishing, groups, queue, records, takenback
+from galley.runs.attempts import commit_changes
 from galley.runs.live import LiveRun, Site, load_live
 from galley.runs.model import Reason, Run, RunState, StepRun, StepState
 from galley.runs.reasons import end_of_run
@@ -54,7 +55,18 @@ def start_run(
     steps = _step_runs(live)
     claims.set_limits(connection, _limits(live), now)
     queue.add_steps(connection, steps, run.created)
+    _set_aside(connection, live, base, now)
     return live
+
+
+def _set_aside(connection: Connection, live: LiveRun, base: str, now: int) -> None:
+    """Begin without what was taken back: such tables are on the run's ref as they were earlier."""
+    steps = [node.step for node in live.graph.nodes.values() if node.step is not None]
+    aside = takenback.bases(connection, live.project, base, steps)
+    if aside:
+        changes = takenback.earlier(connection, aside)
+        message = f"set aside what was taken back of {', '.join(sorted(aside))}"
+        commit_changes(connection, live, changes, message, now)
 
 
 def _fork(connection: Connection, run: Run, now: int) -> tuple[str, int]:

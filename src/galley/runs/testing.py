@@ -16,8 +16,8 @@ from galley.runs import findings, queue, records
 from galley.runs.graph import Node
 from galley.runs.live import LiveRun, Site, memory_share
 from galley.runs.model import Reason, StepRun, StepState
-from galley.runs.planning import Scene
 from galley.runs.protocol import TestTask
+from galley.runs.scene import Scene
 from galley.runs.verdict import Outcome, Verdict
 
 _VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
@@ -138,6 +138,7 @@ def task_for(site: Site, live: LiveRun, node: Node, work: TestWork, slots: int) 
         timezone=window.timezone if window else "UTC",
         threads=site.threads,
         memory=memory_share(site, slots),
+        access=site.access(),
     )
 
 

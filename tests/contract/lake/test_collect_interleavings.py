@@ -184,7 +184,7 @@ class Life(RuleBasedStateMachine):
                 assert not shown & self.doomed
 
     def _commit(self, at: int, made: Change, takes: tuple[str, ...] = ()) -> Any:
-        made_here: list[str] = []
+        found: list[str] = []
         with self._refusable():
             ref = self.shop.ref(self._pick(at))
             commit = write_commit(
@@ -199,8 +199,8 @@ class Life(RuleBasedStateMachine):
                 takes=takes,
             )
             move_ref(self.conn, ref, commit.id, who="ana", why="x", now=self.shop.now)
-            made_here.append(commit.id)
-        return multiple(*made_here)
+            found.append(commit.id)
+        return multiple(*found)
 
     def _pick(self, at: int) -> str:
         names = [name for name in self.refs() if not name.startswith("tag/")]

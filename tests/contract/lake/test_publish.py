@@ -25,6 +25,8 @@ from galley.lake.trees import ledger, tree
 from galley.lake.withdrawals import clear, held, hold_pipelines, holds, release, withdraw, withdrawn
 from tests.lake_cast import SHOP, Shop, change, day, version, window, windows
 
+pytestmark = pytest.mark.through_pooler
+
 
 def propose(shop: Shop, run: Ref, tables: list[str] | None = None) -> Proposal:
     assert run.fork_point is not None
@@ -63,7 +65,7 @@ def test_the_pointer_that_was_tested_is_the_pointer_that_is_published(shop: Shop
     shop.step(run, change("flights", "f1"))
     tested = tree(shop.conn, shop.ref(run.name).head)
     proposal = propose(shop, run)
-    assert (proposal.fast_forward, proposal.moved) == (True, False)
+    assert (proposal.merge.clean, proposal.target.head) == (True, proposal.base)
     shop.finish(run)
     assert tree(shop.conn, shop.ref().head) == tested
 
@@ -72,7 +74,7 @@ def test_a_target_that_moved_elsewhere_keeps_both(shop: Shop) -> None:
     run = shop.start()
     shop.step(run, change("flights", "f1"))
     shop.publish(change("planes", "p1"))
-    assert propose(shop, run).moved
+    assert propose(shop, run).target.head != run.fork_point
     shop.finish(run)
     assert contents(shop) == {"flights": "f1", "planes": "p1"}
 
@@ -159,7 +161,7 @@ def test_different_windows_of_one_table_are_replayed(shop: Shop) -> None:
     shop.publish(windows("flights", "c", 3))
     proposal = propose(shop, run)
     (table,) = proposal.merge.tables
-    assert (table.outcome, proposal.fast_forward) == (MergeOutcome.REPLAY, False)
+    assert (table.outcome, proposal.merge.clean) == (MergeOutcome.REPLAY, False)
     assert table.windows == (window(day(2), "b"),)
     with pytest.raises(InternalError, match="was not replayed"):
         prepare(proposal, run_id="r", message="m")

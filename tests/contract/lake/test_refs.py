@@ -16,13 +16,13 @@ from galley.errors import (
     UsageError,
 )
 from galley.lake import tables as t
+from galley.lake.commits import get_commit
 from galley.lake.model import RefKind
 from galley.lake.refs import (
     create_ref,
     delete_ref,
     ensure_project,
     find_ref,
-    head_of,
     list_refs,
     move_ref,
     resolve,
@@ -32,13 +32,15 @@ from galley.lake.refs import (
 )
 from tests.lake_cast import SHOP, Shop, change
 
+pytestmark = pytest.mark.through_pooler
+
 
 def test_a_project_begins_with_an_empty_protected_production(shop: Shop) -> None:
     production = shop.ref()
     ensure_project(shop.conn, SHOP, actor="ben", now=shop.tick())
     assert shop.ref() == production
     assert (production.protected, production.owner) == (True, "ana")
-    assert head_of(shop.conn, SHOP, "production").depth == 0
+    assert get_commit(shop.conn, production.head).depth == 0
 
 
 def test_a_project_made_by_two_at_once_is_made_once(database: Database) -> None:

@@ -35,7 +35,7 @@ def publish_replayed(shop: Shop, own: Change, replayed: Change, meanwhile: Chang
         fork_point=run.fork_point,
         target_ref="production",
     )
-    assert not proposal.fast_forward
+    assert not proposal.merge.clean
     made = {replayed.table: replace(replayed, expected=None)}
     plan = prepare(proposal, run_id=run.name, message="replayed", replayed=made)
     return apply_publish(shop.conn, plan, actor="ana", now=shop.tick())

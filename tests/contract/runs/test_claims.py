@@ -11,6 +11,8 @@ from galley.runs.groups import Group
 from galley.runs.model import Intention, StepRun, StepState
 from tests.queue_cast import claim, steps
 
+pytestmark = pytest.mark.through_pooler
+
 POOL = Group((), ("shop/pool/db",))
 GPU = Group(("gpu",), ())
 

@@ -60,7 +60,7 @@ def test_withdrawn_and_collected_results_are_never_found(conn: Connection) -> No
     here = tables.result.c.content_id == "worn"
     conn.execute(update(tables.result).where(here).values(location="b.json"))
     named = {"project": "shop", "location": "b.json", "table_key": "b", "table_id": "b"}
-    since = {"bytes": 1, "since": 1, "until": 2}
+    since = {"since": 1, "until": 2}
     conn.execute(insert(condemned).values(**named, **since, content_id="worn", by="ana"))
     assert set(findings.find_results(conn, "shop", ["a", "b", "c"])) == {"b", "c"}
     conn.execute(update(condemned).values(doomed=3))

@@ -11,6 +11,8 @@ from galley.runs import leases, queue, records, tables
 from galley.runs.model import Intention, Reason, RunState, StepState
 from tests.queue_cast import LEASE, a_run, claim, steps
 
+pytestmark = pytest.mark.through_pooler
+
 
 def states(conn: Connection, run: str = "r") -> list[str]:
     return [step.state.value for step in queue.steps_of(conn, run)]

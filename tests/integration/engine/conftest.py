@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,10 +22,37 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmPool]:
     pool.end()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test runs on SQLite; those marked ``both_databases``, or all, on PostgreSQL too."""
+    if "works_url" in metafunc.fixturenames:
+        marked = metafunc.definition.get_closest_marker("both_databases")
+        wanted: list[Any] = ["sqlite"]
+        if marked or metafunc.config.getoption("--all-databases"):
+            wanted.append(pytest.param("postgres", marks=pytest.mark.postgres))
+        metafunc.parametrize("works_url", wanted, indirect=True)
+
+
 @pytest.fixture
-def works(tmp_path: Path, warm: WarmPool) -> Iterator[Works]:
-    """A project without steps; whatever a test does to it must leave nothing half done."""
-    found = Works(tmp_path, warm)
+def works_url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str | None:
+    """The state database's URL, ``None`` for SQLite in the home."""
+    if request.param == "sqlite":
+        return None
+    url: str = request.getfixturevalue("pg_url")
+    monkeypatch.setenv("GALLEY_DATABASE", url)
+    return url
+
+
+@pytest.fixture
+def works(
+    request: pytest.FixtureRequest, tmp_path: Path, warm: WarmPool, works_url: str | None
+) -> Iterator[Works]:
+    """A project without steps; whatever a test does to it must leave nothing half done.
+
+    With the parameter ``store`` its tables stand in an object store.
+    """
+    found = Works(tmp_path, warm, url=works_url)
+    if getattr(request, "param", "folder") == "store":
+        found.store = request.getfixturevalue("store")
     yield found
     assert violations(found.home) == []
     found.home.database.close()

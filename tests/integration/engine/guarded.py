@@ -1,4 +1,4 @@
-"""Three races, each of which one guard decides. Every function fails if its guard is missing.
+"""Four races, each of which one guard decides. Every function fails if its guard is missing.
 
 They need no worker: what an attempt would have made is made up. ``python -m`` runs one by name.
 """
@@ -8,15 +8,18 @@ from __future__ import annotations
 import sys
 import tempfile
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from galley.environments.home import Home
-from galley.errors import StaleRefError, WithdrawnError
-from galley.lake import refs
+from galley.errors import CollectedError, StaleRefError, WithdrawnError
+from galley.lake import collect, refs
+from galley.lake.collect import Policy
 from galley.lake.model import PRODUCTION, Change
 from galley.lake.publish import PublishPlan, apply_publish, plan_publish, prepare
+from galley.lake.refs import delete_ref
 from galley.lake.trees import tree
 from galley.lake.withdrawals import withdraw
 from galley.runs import attempts, claims, findings, recovery
@@ -78,6 +81,33 @@ def what_was_withdrawn_is_asked_for(root: Path) -> None:
         raise AssertionError("published again")
 
 
+def what_is_collected_is_asked_for(root: Path) -> None:
+    """A version was doomed between being found and being taken over: its files are going."""
+    with Works(root, _pool()).home.database.write() as conn:
+        shop = Shop(conn)
+        lost = shop.start()
+        shop.step(lost, change("one", "left"))
+        delete_ref(conn, shop.ref(lost.name), who="ana", why="expired", now=shop.tick())
+        policy = Policy(quarantine=1)
+        for act in (_condemn, collect.doom):
+            now = shop.tick()
+            plan = collect.plan(conn, "shop", now, policy, _no_pins)
+            act(conn, plan, plan.condemn or plan.doom, policy=policy, pins=_no_pins, now=now)
+        try:
+            shop.publish(change("one", "left"))
+        except CollectedError:
+            return
+        raise AssertionError("published without files")
+
+
+def _no_pins(_: Connection) -> tuple[str, ...]:
+    """No run is under way."""
+    return ()
+
+
+_condemn = partial(collect.condemn, by="ana")
+
+
 def _pool() -> WarmPool:
     """Workers that are never started."""
     return WarmPool(NO_WORKERS)
@@ -129,7 +159,12 @@ def _proposed(shop: Shop, table: str) -> PublishPlan:
 
 RACES = {
     one.__name__: one
-    for one in (a_zombie_finishes, two_publish_at_once, what_was_withdrawn_is_asked_for)
+    for one in (
+        a_zombie_finishes,
+        two_publish_at_once,
+        what_was_withdrawn_is_asked_for,
+        what_is_collected_is_asked_for,
+    )
 }
 
 if __name__ == "__main__":

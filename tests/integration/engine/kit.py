@@ -21,7 +21,6 @@ from galley.lake import rollback as lake_rollback
 from galley.lake.model import PRODUCTION, Commit, Version
 from galley.lake.reading import connect, mount
 from galley.lake.trees import tree
-from galley.lake.warehouse import Warehouse
 from galley.project.compile import compile_project
 from galley.project.model import Manifest
 from galley.runs import findings, queue, records
@@ -32,8 +31,13 @@ from galley.runs.lockfile import EngineLock
 from galley.runs.model import Intention, Run, RunState, StepRun
 from galley.runs.pool import Pool
 from galley.runs.verdict import Verdict
+from tests.s3_cast import Store
 
 KITCHEN = "kitchen/ana"
+EVERYWHERE = pytest.mark.parametrize(
+    "works", ["folder", pytest.param("store", marks=pytest.mark.s3)], indirect=True
+)
+"""The test runs once with the tables in the home and once with them in an object store."""
 SLOTS = 2
 Row = tuple[Any, ...]
 
@@ -63,6 +67,7 @@ class Works:
     name: str = "works"
     user: str = "ana"
     url: str | None = None
+    store: Store | None = None
     runs: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -73,11 +78,17 @@ class Works:
     def folder(self) -> Path:
         return self.root / "project"
 
+    @property
+    def place(self) -> bootstrap.Place | None:
+        """Where the tables stand, if not in the home."""
+        store = self.store
+        return bootstrap.Place(store.root, lambda: store.access) if store else None
+
     @cached_property
     def home(self) -> Home:
         if self.url:
             os.environ["GALLEY_DATABASE"] = self.url
-        opened = bootstrap.open_home(self.root / "home")
+        opened = bootstrap.open_home(self.root / "home", self.place)
         return replace(opened, actor=replace(opened.actor, name=self.user))
 
     @cached_property
@@ -241,9 +252,10 @@ class Works:
         return self.query(f"SELECT * FROM {table} ORDER BY ALL", ref)
 
     def query(self, sql: str, ref: str = KITCHEN) -> list[Row]:
-        with connect(threads=1, memory=1 << 28, scratch=None) as con:
+        warehouse = self.home.store
+        with connect(threads=1, memory=1 << 28, scratch=None, warehouse=warehouse) as con:
             versions = {n: v for n, v in self.tables(ref).items() if v.format.value != "file"}
-            mount(con, Warehouse(self.home.warehouse), versions, project=self.name)
+            mount(con, warehouse, versions, project=self.name)
             return con.execute(sql).fetchall()
 
     def _noted(self, run: Run) -> Run:

@@ -1,6 +1,6 @@
 """Backfills as a whole: published at once or batch by batch, cancelled, resumed, counted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
@@ -41,8 +41,8 @@ def days(works: Works) -> Works:
     return works
 
 
-def cut(works: Works, sql: str, tests: list[dict[str, object]] | None = None) -> None:
-    works.sql("daily", sql, materialize="window", window=WINDOW, tests=tests or [])
+def cut(works: Works, sql: str, tests: Sequence[Mapping[str, object]] | None = None) -> None:
+    works.sql("daily", sql, materialize="window", window=WINDOW, tests=list(tests or ()))
 
 
 def backfill(works: Works, *, atomic: bool = False) -> Run:

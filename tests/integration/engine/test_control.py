@@ -7,6 +7,8 @@ import pytest
 from galley.runs.model import Intention, Reason, Run, RunState, StepState
 from tests.integration.engine.kit import Works, once
 
+pytestmark = pytest.mark.both_databases
+
 STEP = """
 @step(stable=True, {options})
 def one(*, context):

@@ -31,6 +31,12 @@ GUARDS = {
         "                withdrawn.c.content_id.is_(None),\n",
         "",
     ),
+    "the door of collection": (
+        "what_is_collected_is_asked_for",
+        "lake/rooting.py",
+        "                raise collected(row.table_key, row.doomed)\n            revived",
+        "                pass\n            revived",
+    ),
     "the withdrawn check of a publish": (
         "what_was_withdrawn_is_asked_for",
         "lake/publish.py",

@@ -112,6 +112,17 @@ def test_the_others_take_over_at_every_point(works: Works, point: str) -> None:
     assert plant.shown() == 2
 
 
+@pytest.mark.kill
+def test_one_that_takes_over_may_die_as_well(wide: Works) -> None:
+    run = wide.launch()
+    first = Command(wide, run, "attempt.before_submit:kill:2")
+    assert first.wait() == -signal.SIGKILL
+    second = Command(wide, run, "reap.before_requeue:kill:1")
+    assert second.wait() == -signal.SIGKILL
+    assert Command(wide, run).wait() == 0
+    assert wide.get(run).state is RunState.SUCCEEDED
+
+
 def test_two_runs_of_one_pipeline_wait_for_each_other(wide: Works) -> None:
     runs = [wide.launch(), wide.launch()]
     commands = [Command(wide, run) for run in runs]

@@ -1,5 +1,6 @@
 """What is promised of tables and tests whatever people do in between: one test per old defect."""
 
+import errno
 from typing import Any
 
 import pytest
@@ -7,14 +8,13 @@ from pyiceberg.table import StaticTable
 from sqlalchemy import select, update
 
 from galley.environments import resume
-from galley.errors import InternalError
+from galley.errors import InternalError, UnavailableError
 from galley.lake import refs, withdrawals
 from galley.lake.model import PRODUCTION
 from galley.lake.trees import ledger
-from galley.lake.warehouse import Warehouse
 from galley.runs import tables
 from galley.runs.model import Intention, Reason, Run, RunState
-from tests.integration.engine.kit import KITCHEN, Row, Works, at, once
+from tests.integration.engine.kit import EVERYWHERE, KITCHEN, Row, Works, at, once
 
 GOOD = "id,amount\n1,5\n2,6\n"
 BAD = "id,amount\n1,5\n2,-6\n"
@@ -62,14 +62,16 @@ def files(works: Works, ref: str) -> set[str]:
 
 def elsewhere(works: Works, table: str, ref: str) -> list[Row]:
     """What pyiceberg reads, sorted."""
-    location = Warehouse(works.home.warehouse).absolute(works.tables(ref)[table].location)
-    found = StaticTable.from_metadata(location).scan().to_arrow().to_pylist()
+    location = works.home.store.absolute(works.tables(ref)[table].location)
+    told = works.store.iceberg if works.store else {}
+    found = StaticTable.from_metadata(location, told).scan().to_arrow().to_pylist()
     return sorted(tuple(row.values()) for row in found)
 
 
 # What is published
 
 
+@EVERYWHERE
 @pytest.mark.parametrize("materialize", ["table", "merge", "append"])
 def test_a_fixed_and_resumed_table_holds_only_its_new_rows(works: Works, materialize: str) -> None:
     def step(amount: str) -> None:
@@ -93,6 +95,7 @@ def test_a_fixed_and_resumed_table_holds_only_its_new_rows(works: Works, materia
     assert elsewhere(works, "tested", KITCHEN) == works.rows("tested")
 
 
+@EVERYWHERE
 @pytest.mark.parametrize("windowed", [False, True])
 def test_rolling_one_table_back_shows_its_earlier_rows(days: Works, windowed: bool) -> None:
     table = "daily" if windowed else "whole"
@@ -109,6 +112,7 @@ def test_rolling_one_table_back_shows_its_earlier_rows(days: Works, windowed: bo
     assert days.rows("raw", PRODUCTION) == after
 
 
+@EVERYWHERE
 def test_a_window_rolled_back_alone_can_be_made_again_beside_the_others(days: Works) -> None:
     days.run(window="2024-03-01")
     days.run(window="2024-03-02")
@@ -152,6 +156,7 @@ def test_a_table_over_a_view_over_what_was_taken_back_is_not_published(
     assert days.rows("counted", PRODUCTION) == [(3,)]
 
 
+@EVERYWHERE
 @pytest.mark.parametrize("promoted", [False, True])
 def test_a_rebuilt_window_is_adopted(days: Works, promoted: bool) -> None:
     days.run()
@@ -256,6 +261,31 @@ def test_tests_of_merged_versions_that_cannot_be_evaluated_say_why(
     assert "in 5 tries, at last because of this: " in (failed.message or "")
     assert f"galley resume {failed.id}" in (failed.message or "")
     assert len(days.rows("daily")) == 1
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["the disk", "the database"])
+def test_whose_trouble_it_is_as_windows_are_taken_over(
+    days: Works, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    """A full disk ends the step; a database that does not answer leaves it to the next engine."""
+    for pipeline in ("src", "p"):
+        assert days.run(pipeline, "kitchen/ben").state is RunState.SUCCEEDED
+    run = days.launch()
+    locked = UnavailableError("the state database does not answer")
+
+    def fail() -> None:
+        raise OSError(errno.ENOSPC, "planted") if full else locked
+
+    assert at(monkeypatch, "replay.metadata", fail) == []
+    if full:
+        ended = days.follow(run)
+        assert (ended.state, ended.reason) == (RunState.FAILED, Reason.STORAGE)
+        return
+    with pytest.raises(UnavailableError):
+        days.drive(run)
+    days.recover()
+    assert days.get(run).state is RunState.SUCCEEDED
+    assert ids(days) == [1, 2, 3]
 
 
 def stop(works: Works, run: str) -> None:

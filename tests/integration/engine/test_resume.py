@@ -17,6 +17,8 @@ from galley.runs.lockfile import EngineLock
 from galley.runs.model import Intention, Run, RunCause, RunState
 from tests.integration.engine.kit import SLOTS, WarmPool, Works, once, refusal
 
+pytestmark = pytest.mark.both_databases
+
 HOUR = 3600 * 1_000_000
 BAD = "id,day\n1,2024-03-01\n2,2024-03-02\n-3,2024-03-03\n"
 GOOD = BAD.replace("-3", "3")

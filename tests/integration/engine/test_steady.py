@@ -6,16 +6,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from galley import bootstrap
 from galley.lake import trees
 from galley.lake.model import PRODUCTION
-from galley.lake.warehouse import Warehouse
 from galley.runs.model import RunState
-from tests.integration.engine.kit import KITCHEN, SLOTS, Works
+from tests.integration.engine.kit import EVERYWHERE, KITCHEN, SLOTS, Works
+
+pytestmark = pytest.mark.both_databases
 
 CANARY = "c4n4ry-5up3r-s3cr3t"
 ROWS = "id,day\n1,2024-03-01\n2,2024-03-02\n"
@@ -48,6 +48,7 @@ def all_kinds(works: Works) -> Works:
     return works
 
 
+@EVERYWHERE
 def test_a_run_without_changes_makes_nothing(all_kinds: Works) -> None:
     first = all_kinds.run()
     assert first.state is RunState.SUCCEEDED, first.message
@@ -77,13 +78,15 @@ def test_look_ups_stay_short_however_often_is_published(
     assert works.rows("raw", ref)[-1][0] == 9
 
 
+@EVERYWHERE
 def test_a_file_is_an_output_like_any_other(all_kinds: Works) -> None:
     all_kinds.run()
     version = all_kinds.tables()["report"]
-    path = Warehouse(all_kinds.home.warehouse).absolute(version.location)
-    assert Path(path).read_text() == "2"
+    store = all_kinds.home.store
+    assert store.files.read(store.absolute(version.location)) == b"2"
 
 
+@EVERYWHERE
 def test_what_reads_a_view_is_made_again_when_the_views_inputs_change(all_kinds: Works) -> None:
     all_kinds.run()
     all_kinds.load("raw", ROWS + "3,2024-03-02\n")

@@ -7,7 +7,7 @@ from galley.lake.trees import ledger, lookup
 from galley.runs.model import Intention, Reason, Run, RunCause, RunState, StepState
 from galley.runs.records import list_runs
 from tests.integration.engine.driver import Command
-from tests.integration.engine.kit import Works, once
+from tests.integration.engine.kit import EVERYWHERE, Works, once
 
 HEAD = "id,day\n"
 SELECT = "SELECT id, day FROM raw WHERE day >= $start AND day < $end"
@@ -32,6 +32,7 @@ def made(works: Works, ref: str = "kitchen/ana") -> list[str]:
     return [str(day) for _, day in works.rows("daily", ref)]
 
 
+@EVERYWHERE
 def test_two_windows_of_one_table_side_by_side_lose_no_row(days: Works) -> None:
     days.run(window="2024-03-01")
     runs = [days.launch(window=f"2024-03-0{day}") for day in (2, 3, 4)]
@@ -82,6 +83,7 @@ def test_the_engine_dies_while_it_replays_a_window(days: Works) -> None:
     assert made(days) == ["2024-03-01", "2024-03-02", "2024-03-03"]
 
 
+@EVERYWHERE
 def test_a_backfill_makes_every_window_once(days: Works) -> None:
     parent = days.run(batch=3, cause=RunCause.BACKFILL, window="2024-03-01..2024-03-09")
     assert parent.state is RunState.SUCCEEDED, parent.message
@@ -102,6 +104,7 @@ def test_a_cancelled_backfill_goes_on_when_asked_again(days: Works) -> None:
     assert len(made(days)) == 8
 
 
+@EVERYWHERE
 def test_what_a_rollback_took_back_returns_by_no_window(days: Works) -> None:
     assert days.promote().state is RunState.SUCCEEDED
     bad = set(files(days))

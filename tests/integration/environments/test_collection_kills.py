@@ -1,6 +1,5 @@
 """kill -9 at every point of a collection: what is kept is untouched, and the rest goes next."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,8 +10,6 @@ import pytest
 from galley.lake.model import RefKind
 from tests.collect_cast import Store, forget_caches
 from tests.lake_cast import day
-
-ROOT = Path(__file__).parents[3]
 
 POINTS = {
     "collect.before_condemn": 1,
@@ -48,13 +45,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def collect(store: Store, fault: str = "") -> int:
     """A collection in a process of its own; its exit status."""
-    environ = {
-        **os.environ,
-        "GALLEY_FAULTS": fault,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
-    }
     command = [sys.executable, "-m", "tests.collect_cast", str(store.folder), str(store.now)]
-    return subprocess.run(command, env=environ, cwd=ROOT, check=False).returncode
+    return subprocess.run(command, env=store.environ(fault), check=False).returncode
 
 
 @pytest.mark.parametrize(("point", "nth"), POINTS.items())

@@ -11,9 +11,11 @@ import pytest
 from pyiceberg.table import StaticTable
 
 from galley.lake import reading
+from galley.lake.metadata import Metadata, read_metadata
 from galley.lake.model import Change, FieldKey, Span, Version
 from galley.lake.warehouse import Warehouse
 from galley.lake.writing import TableWrite, WriteJob
+from tests.s3_cast import Store
 
 
 class Counter:
@@ -41,6 +43,7 @@ class Kitchen:
     con: duckdb.DuckDBPyConnection
     counter: Counter = field(default_factory=Counter)
     attempts: int = 0
+    told: dict[str, str] = field(default_factory=dict)
 
     def begin(
         self, base: Version | None = None, materialize: str = "table", **job: Any
@@ -77,15 +80,29 @@ class Kitchen:
     ) -> list[tuple[Any, ...]]:
         """Rows of a version, by way of a mounted view."""
         assert version is not None
-        with reading.connect(threads=1, memory=1 << 28, scratch=None) as con:
+        with self.connect() as con:
             reading.mount(con, self.warehouse, {"t": version}, project="flights")
             rows = con.sql(sql).to_arrow_table()
             columns = [column.to_pylist() for column in rows.columns]
             return list(zip(*columns, strict=True))
 
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A connection that can read the warehouse."""
+        return reading.connect(threads=1, memory=1 << 28, scratch=None, warehouse=self.warehouse)
+
+    def names(self, ending: str) -> list[str]:
+        """The names of the warehouse's files that end so."""
+        listed = self.warehouse.files.listing(self.warehouse.absolute("flights"))
+        return sorted(one.path.rpartition("/")[2] for one in listed if one.path.endswith(ending))
+
     def iceberg(self, version: Version | None) -> pa.Table:
         """Rows of a version as plain pyiceberg sees them."""
-        return StaticTable.from_metadata(self.path(version)).scan().to_arrow()
+        return StaticTable.from_metadata(self.path(version), self.told).scan().to_arrow()
+
+    def metadata(self, version: Version | None) -> Metadata:
+        """The metadata of a version."""
+        assert version is not None
+        return read_metadata(self.warehouse, version.location)
 
     def path(self, version: Version | None) -> str:
         """The metadata file."""
@@ -99,12 +116,17 @@ def plain_planner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLARS_ICEBERG_PLANNER", "pyiceberg")
 
 
-@pytest.fixture
-def kitchen(tmp_path: Path) -> Iterator[Kitchen]:
-    """A warehouse with a connection."""
+@pytest.fixture(params=["folder", pytest.param("store", marks=pytest.mark.s3)])
+def kitchen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kitchen]:
+    """A warehouse with a connection: the test runs once on a folder and once on a bucket."""
     (tmp_path / "scratch").mkdir()
-    con = reading.connect(threads=2, memory=1 << 30, scratch=str(tmp_path / "scratch"))
-    yield Kitchen(Warehouse(str(tmp_path / "warehouse")), con)
+    warehouse, told = Warehouse(str(tmp_path / "warehouse")), {}
+    if request.param == "store":
+        store: Store = request.getfixturevalue("store")
+        warehouse, told = store.warehouse, store.iceberg
+    scratch = str(tmp_path / "scratch")
+    con = reading.connect(threads=2, memory=1 << 30, scratch=scratch, warehouse=warehouse)
+    yield Kitchen(warehouse, con, told=told)
     con.close()
 
 

@@ -90,7 +90,7 @@ def test_every_kind_of_window(kitchen, version_of, unit, span, inside, outside):
 def test_windows_are_iceberg_partitions(kitchen, version_of, column, transform):
     sql = day(DAYS[0], type_=column)
     version = version_of(kitchen.write(sql, span=DAYS[0], **BY_DAY))
-    raw = metadata.read_metadata(kitchen.path(version)).raw
+    raw = kitchen.metadata(version).raw
     assert raw["partition-specs"][0]["fields"][0]["transform"] == transform
     (file,) = reading.described_files(kitchen.warehouse, version)
     assert file.partition == (18262,)
@@ -133,7 +133,7 @@ def test_appended_rows_stay(kitchen, version_of):
         version = version_of(kitchen.write(sql, version, "append"))
     assert kitchen.read(version) == [(number,) for number in range(14)]
     assert sorted(kitchen.iceberg(version)["a"].to_pylist()) == list(range(14))
-    raw = metadata.read_metadata(kitchen.path(version)).raw
+    raw = kitchen.metadata(version).raw
     assert len(raw["snapshots"]) == snapshots.KEPT_SNAPSHOTS
 
 
@@ -141,7 +141,7 @@ def test_many_manifests_are_merged(kitchen, version_of):
     version = None
     for number in range(snapshots.MERGE_MANIFESTS + 3):
         version = version_of(kitchen.write(f"SELECT {number} AS a", version, "append"))
-    found = metadata.manifests(metadata.read_metadata(kitchen.path(version)))
+    found = metadata.manifests(kitchen.metadata(version))
     assert len(found) < snapshots.MERGE_MANIFESTS
     assert version is not None
     assert version.rows == len(kitchen.iceberg(version)) == snapshots.MERGE_MANIFESTS + 3

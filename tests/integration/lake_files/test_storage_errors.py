@@ -66,6 +66,7 @@ def test_a_killed_write_leaves_only_files_of_its_attempt(tmp_path, point):
     assert all(path.name.startswith("att") for path in files(tmp_path / "w"))
 
 
+@pytest.mark.parametrize("kitchen", ["folder"], indirect=True)
 @pytest.mark.parametrize("target", ["data", "metadata"])
 def test_a_folder_that_is_a_file_is_a_storage_error(kitchen, target):
     folder = Path(kitchen.warehouse.root) / "flights" / "t-abcdefgh"

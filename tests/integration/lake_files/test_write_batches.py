@@ -99,7 +99,7 @@ def test_no_batch_at_all(kitchen):
 @pytest.fixture
 def flights(kitchen, version_of):
     version = version_of(kitchen.write("SELECT i AS id, i * 2 AS delay FROM range(10) r(i)"))
-    con = reading.connect(threads=1, memory=1 << 28, scratch=None)
+    con = kitchen.connect()
     reading.mount(con, kitchen.warehouse, {"flights": version}, project="p")
     yield Table(con, "flights")
     con.close()

@@ -2,14 +2,12 @@
 
 import datetime as dt
 import decimal
-from pathlib import Path
 
 import polars as pl
 import pytest
 
 from galley.errors import DataTypeError, StepError
 from galley.lake import reading
-from galley.lake.metadata import read_metadata
 from galley.lake.model import Format, IntentKind, Version
 
 ALL_TYPES = """
@@ -31,7 +29,7 @@ def test_all_types_are_read_equally_by_three_engines(kitchen, version_of):
     arrow = kitchen.iceberg(version)
     names = [column["name"] for column in version.schema]
     assert arrow.schema.names == names
-    polars = pl.scan_iceberg(kitchen.path(version)).collect()
+    polars = pl.scan_iceberg(kitchen.path(version), storage_options=kitchen.told).collect()
     assert polars.columns == names
     for name in ("a5", "b3", "c1", "c2", "d1", "e1", "e2"):
         index = names.index(name)
@@ -135,7 +133,7 @@ def test_equal_rows_keep_the_version(kitchen, version_of):
     first = version_of(kitchen.write("SELECT * FROM range(10) t(a)"))
     change = kitchen.write("SELECT * FROM range(10) t(a)", first)
     assert change.version == first
-    assert len(list(Path(kitchen.warehouse.root).rglob("*.parquet"))) == 1
+    assert len(kitchen.names(".parquet")) == 1
     assert version_of(kitchen.write("SELECT * FROM range(11) t(a)", first)) != first
 
 
@@ -153,7 +151,7 @@ def test_only_the_last_snapshot_of_a_replaced_table_is_kept(kitchen, version_of)
     version: Version | None = None
     for number in range(3):
         version = version_of(kitchen.write(f"SELECT {number} AS a", version))
-    metadata = read_metadata(kitchen.path(version)).raw
+    metadata = kitchen.metadata(version).raw
     assert len(metadata["snapshots"]) == 1
     assert metadata["last-sequence-number"] == 3
 
@@ -182,14 +180,14 @@ def test_an_aborted_write_leaves_nothing(kitchen):
     write.write_query(kitchen.con, "SELECT 1 AS a", {})
     write.finish()
     write.abort()
-    assert not [path for path in Path(kitchen.warehouse.root).rglob("*") if path.is_file()]
+    assert kitchen.names("") == []
 
 
 def test_a_view_reads_the_tables_mounted_with_it(kitchen, version_of):
     table = version_of(kitchen.write("SELECT 1 AS a"))
     view = Version("v", "v", Format.VIEW, "c", "", "", view_sql="SELECT a + 1 AS b FROM t")
     outer = Version("u", "u", Format.VIEW, "c", "", "", view_sql="SELECT b + 1 AS c FROM flights.v")
-    with reading.connect(threads=1, memory=1 << 28, scratch=None) as con:
+    with kitchen.connect() as con:
         versions = {"u": outer, "v": view, "t": table, "air.t": table}
         reading.mount(con, kitchen.warehouse, versions, project="flights")
         assert con.execute("SELECT c, a FROM u, air.t").fetchall() == [(3, 1)]
@@ -198,7 +196,7 @@ def test_a_view_reads_the_tables_mounted_with_it(kitchen, version_of):
 def test_a_locked_connection_reads_only_what_it_may(kitchen, version_of, tmp_path):
     table = version_of(kitchen.write("SELECT 1 AS a"))
     (tmp_path / "secret.csv").write_text("a\n1\n")
-    with reading.connect(threads=1, memory=1 << 28, scratch=None) as con:
+    with kitchen.connect() as con:
         reading.mount(con, kitchen.warehouse, {"t": table}, project="flights")
         reading.lock(con, read=reading.file_paths(kitchen.warehouse, table), write=())
         assert con.execute("FROM t").fetchall() == [(1,)]

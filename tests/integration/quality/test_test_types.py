@@ -1,5 +1,6 @@
 """Every type of test on real Parquet tables: each outcome it can have, with its evidence."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,13 @@ AIRLINES = "SELECT * FROM (VALUES ('UA', 'United'), ('AA', 'American')) t(carrie
 NOTHING = f"SELECT * FROM ({FLIGHTS}) WHERE false"
 
 
-@pytest.fixture(scope="module")
-def stand(tmp_path_factory: pytest.TempPathFactory) -> Stand:
-    made = Stand(tmp_path_factory.mktemp("types"), variables={"longest": 60})
+@pytest.fixture(scope="module", params=["folder", pytest.param("store", marks=pytest.mark.s3)])
+def stand(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Stand:
+    """Three tables: every test runs once on a folder and once on an object store."""
+    store = None
+    if request.param == "store":
+        store = replace(request.getfixturevalue("s3_bucket"), prefix="types")
+    made = Stand(tmp_path_factory.mktemp("types"), store, variables={"longest": 60})
     made.make("flights", FLIGHTS)
     made.make("airlines", AIRLINES)
     made.make("nothing", NOTHING)

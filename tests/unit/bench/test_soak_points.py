@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-KILLERS = ("bench/soak.py", "tests/integration/engine/test_kill_points.py")
+ENVIRONMENTS = "tests/integration/environments"
+ENGINES = "tests/integration/engine/test_many_engines.py"
+RUNS = (("bench/soak.py", ENGINES), ("tests/integration/engine/test_kill_points.py", ENGINES))
+UPKEEP = (f"{ENVIRONMENTS}/test_collection_kills.py", f"{ENVIRONMENTS}/test_compaction.py")
+OF_UPKEEP = ("collect.", "compact.")
+"""The beginnings of the points that no run comes to."""
 
 
 def points_in_the_code() -> set[str]:
@@ -17,10 +22,22 @@ def points_in_the_code() -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("killer", KILLERS)
-def test_every_point_is_killed_at(killer: str) -> None:
-    tree = ast.parse((ROOT / killer).read_text())
-    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
-    named = {text.partition(":")[0] for text in texts if isinstance(text, str)}
-    assert len(points_in_the_code()) > 20
-    assert points_in_the_code() <= named
+def named_in(*killers: str) -> set[str]:
+    trees = [ast.parse((ROOT / killer).read_text()) for killer in killers]
+    texts = [
+        node.value for one in trees for node in ast.walk(one) if isinstance(node, ast.Constant)
+    ]
+    return {text.partition(":")[0] for text in texts if isinstance(text, str)}
+
+
+@pytest.mark.parametrize("killers", RUNS)
+def test_every_point_of_runs_is_killed_at(killers: tuple[str, ...]) -> None:
+    points = {point for point in points_in_the_code() if not point.startswith(OF_UPKEEP)}
+    assert len(points) > 20
+    assert points <= named_in(*killers)
+
+
+def test_every_point_of_upkeep_is_killed_at() -> None:
+    points = {point for point in points_in_the_code() if point.startswith(OF_UPKEEP)}
+    assert len(points) > 10
+    assert points <= named_in(*UPKEEP)

@@ -24,6 +24,7 @@ from pyiceberg.utils.schema_conversion import AvroSchemaConversion
 
 from galley.lake import avro, manifests
 from galley.lake.datafiles import DataFile
+from galley.lake.files import LocalFiles
 from galley.lake.localio import local_io
 from galley.lake.manifests import Snapshot
 
@@ -40,6 +41,7 @@ PARTITIONS = {
     ("month", "date"): INT,
 }
 NAMES = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=8)
+FILES = LocalFiles()
 SNAPSHOT = Snapshot(id=2**59 + 7, parent=None, sequence=3)
 
 
@@ -74,7 +76,7 @@ def files(values: st.SearchStrategy[Any] | None) -> st.SearchStrategy[list[DataF
 
 def read(row: dict[str, Any], folder: Path) -> tuple[ManifestFile, list[ManifestEntry]]:
     """The manifest and its entries by way of a list."""
-    manifests.write_list(str(folder / "list.avro"), SNAPSHOT, [row])
+    manifests.write_list(FILES, str(folder / "list.avro"), SNAPSHOT, [row])
     (found,) = read_manifest_list(local_io().new_input(str(folder / "list.avro")))
     return found, found.fetch_manifest_entry(local_io(), discard_deleted=False)
 
@@ -110,7 +112,7 @@ def test_pyiceberg_reads_what_was_written(
     schema, spec = of(data.draw(NAMES), cut[1] if cut else "long", cut[0] if cut else None)
     some = data.draw(files(PARTITIONS[cut] if cut else None))
     entries = [manifests.added(file, SNAPSHOT.id) for file in some]
-    row = manifests.write_manifest(str(folder / "m.avro"), SNAPSHOT, schema, spec, entries)
+    row = manifests.write_manifest(FILES, str(folder / "m.avro"), SNAPSHOT, schema, spec, entries)
     manifest, found = read(row, folder)
     assert [shown(one) for one in found] == [said(file) for file in some]
     assert {one.status for one in found} == {ManifestEntryStatus.ADDED}
@@ -133,9 +135,9 @@ def test_entries_are_carried_on_unchanged(
     first = [manifests.added(file, 11) for file in data.draw(files(INT))]
     before = Snapshot(id=11, parent=None, sequence=2)
     path = str(folder / "m.avro")
-    _, old = read(manifests.write_manifest(path, before, schema, spec, first), folder)
+    _, old = read(manifests.write_manifest(FILES, path, before, schema, spec, first), folder)
     kept = [manifests.deleted(e, 12) if gone else manifests.existing(e) for e in old]
-    row = manifests.write_manifest(str(folder / "n.avro"), SNAPSHOT, schema, spec, kept)
+    row = manifests.write_manifest(FILES, str(folder / "n.avro"), SNAPSHOT, schema, spec, kept)
     manifest, new = read(row, folder)
     assert [shown(one) for one in new] == [shown(one) for one in old]
     status = ManifestEntryStatus.DELETED if gone else ManifestEntryStatus.EXISTING

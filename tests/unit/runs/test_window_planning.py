@@ -24,7 +24,8 @@ from galley.project.model import (
     WindowSpec,
     WindowUnit,
 )
-from galley.runs.planning import MOST_WINDOWS, Move, Scene, Setting, StepPlan, plan_step
+from galley.runs.planning import MOST_WINDOWS, Move, Setting, StepPlan, plan_step
+from galley.runs.scene import Scene
 from tests.lake_cast import SHOP, Shop, change, day, version
 
 NOW = from_datetime(to_datetime(0).replace(year=2026, month=1, day=10, hour=12))

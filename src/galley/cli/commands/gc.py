@@ -10,10 +10,11 @@ from galley.cli import options, screen, words
 from galley.cli.lazy import app_of
 from galley.cli.session import open_session
 from galley.clock import iso
-from galley.environments import collection
+from galley.environments import collection, compaction
 
 if TYPE_CHECKING:
     from galley.environments.collection import Outcome, Survey
+    from galley.environments.home import Home
     from galley.lake.collect import Item
     from galley.lake.model import Ref
 
@@ -22,6 +23,9 @@ LISTED = 8
 
 def gc(
     plan: Annotated[bool, typer.Option("--plan", help="Only show what would be removed.")] = False,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Put small files of environments together too.")
+    ] = False,
     project: options.Project = None,
     as_json: options.Json = False,
 ) -> None:
@@ -34,10 +38,14 @@ def gc(
     session.ensure()
     found = collection.survey(session.home, session.project, session.manifest.retention)
     done = None if plan else collection.carry_out(session.home, found)
+    if compact and done is not None:
+        done = collection.with_compaction(session.home, session.project, done)
+    tables = _compaction(session.home, session.project, done, compact=compact)
+    facts = {**_facts(found, done), "compact": tables}
     if as_json:
-        screen.print_json(_facts(found, done))
+        screen.print_json(facts)
     else:
-        _print(found, done)
+        _print(facts, applied=done is not None)
     if done is not None and done.problems:
         raise typer.Exit(5)
 
@@ -89,9 +97,22 @@ def _problems(found: Survey) -> list[str]:
     return [sweep.problem for sweep in found.sweeps if sweep.problem is not None]
 
 
-def _print(found: Survey, done: Outcome | None) -> None:
-    facts = _facts(found, done)
-    verb = "removed" if done else "would be removed"
+def _compaction(
+    home: Home, project: str, done: Outcome | None, *, compact: bool
+) -> list[dict[str, Any]]:
+    """The tables that were compacted, or would be."""
+    if done is not None:
+        return [{"ref": one.ref, "table": one.table, "files": one.before} for one in done.compacted]
+    if not compact:
+        return []
+    return [
+        {"ref": one.ref, "table": one.version.table, "files": one.files}
+        for one in compaction.find_scattered(home, project)
+    ]
+
+
+def _print(facts: dict[str, Any], *, applied: bool) -> None:
+    verb = "removed" if applied else "would be removed"
     records, versions, files = facts["records"], facts["versions"], facts["files"]
     refs = ", ".join(one["ref"] for one in facts["refs"][:LISTED])
     logs = facts["logs"]
@@ -104,7 +125,7 @@ def _print(found: Survey, done: Outcome | None) -> None:
             "old logs",
             f"{words.plural(logs['folders'], 'folder')}, {words.size(logs['bytes'])}, {verb}",
         ),
-        ("versions", _versions(versions, done=done is not None)),
+        ("versions", _versions(versions, done=applied)),
         (
             "files",
             f"{files['remove']:,}, {words.size(files['remove_bytes'])}, {verb}; "
@@ -119,6 +140,9 @@ def _print(found: Survey, done: Outcome | None) -> None:
                 f"{count} that this home did not write, such as {files['unknown'][0]}; kept",
             )
         )
+    for one in facts["compact"]:
+        done = "put together" if applied else "would be put together"
+        rows.append(("small files", f"{one['files']} of {one['table']} in {one['ref']} {done}"))
     rows += [("problem", f"{problem}; nothing there was removed") for problem in facts["problems"]]
     screen.table(("what", "how much"), rows)
 

@@ -131,12 +131,7 @@ def _judge_unique(values: Values, columns: tuple[str, ...], filled: str) -> Judg
         repeated = values.get("repeated")
         among = f" ({counted(repeated, 'value')} repeated)" if repeated is not None else ""
         message = f"{number(failing)} of {counted(rows)} share their {what} with another{among}"
-    left = values["rows"] - rows
-    if left:
-        message += f"; {counted(left)} with null not counted"
-    return Judgement(
-        failing, message, hard=not failing, rows=rows, failing=failing, limits={"max": 0}
-    )
+    return _judged(failing, rows, message, left=values["rows"] - rows)
 
 
 def foreign_key(scene: Scene) -> Check:
@@ -174,7 +169,11 @@ def _judge_key(values: Values, columns: tuple[str, ...], target: str) -> Judgeme
         distinct = values.get("missing")
         among = f" ({counted(distinct, 'value')})" if distinct is not None else ""
         message = f"{number(failing)} of {counted(rows)} have a {what} that {target} lacks{among}"
-    left = values["rows"] - rows
+    return _judged(failing, rows, message, left=values["rows"] - rows)
+
+
+def _judged(failing: int, rows: int, message: str, *, left: int) -> Judgement:
+    """The judgement on ``rows`` keys; ``left`` rows have none."""
     if left:
         message += f"; {counted(left)} with null not counted"
     return Judgement(

@@ -88,7 +88,9 @@ def _mark(task: StepTask, warehouse: Warehouse, output: str) -> object | None:
 
 @contextmanager
 def _connection(task: StepTask) -> Iterator[duckdb.DuckDBPyConnection]:
-    con = reading.connect(threads=task.threads, memory=task.memory, scratch=task.scratch)
+    con = reading.connect(
+        threads=task.threads, memory=task.memory, scratch=task.scratch, warehouse=task.store
+    )
     try:
         yield con
     finally:

@@ -158,7 +158,7 @@ class _Blot:
     """Takes secret values, and passwords inside addresses, out of a text."""
 
     def __init__(self, task: StepTask) -> None:
-        values = [value for value in task.secrets.values() if len(value) >= _SHORTEST_SECRET]
+        values = [value for value in task.hidden if len(value) >= _SHORTEST_SECRET]
         passwords = (password_of(address) for address in _addresses(task))
         self._secrets = [*values, *(one for one in passwords if one)]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from galley.errors import InternalError
 from galley.lake.handle import Table
 from galley.lake.model import Format
-from galley.lake.warehouse import Warehouse
+from galley.lake.warehouse import storage_errors
 from galley.runs.protocol import StepTask
 from galley.runs.runner.session import open_session
 
@@ -41,7 +41,10 @@ class Inputs:
         if version is None:
             raise InternalError(f"the input {name} was not given to the step")
         if version.format is Format.FILE:
-            return Path(Warehouse(self._task.warehouse).absolute(version.location))
+            store = self._task.store
+            with storage_errors(f"reading the file {name}"):
+                folder = str(Path(self._task.scratch, "files"))
+                return Path(store.files.fetch(store.absolute(version.location), folder))
         if self._connection is None:
             self._connection = open_session(self._task)
         return Table(self._connection, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from galley import faults
@@ -37,7 +38,9 @@ def run_step(task: StepTask, ask_fields: FieldIds) -> StepDone:
         faults.point("step.written")
         changes = staging.finish()
     except BaseException:
-        staging.abort()
+        # What cannot be removed now is found by its attempt later; why it failed matters more.
+        with suppress(OSError):
+            staging.abort()
         raise
     return StepDone(
         kind="step_done",

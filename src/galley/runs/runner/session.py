@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from galley.lake import reading, spare
 from galley.lake.model import Format
 from galley.lake.types import Field, from_duckdb
-from galley.lake.warehouse import Warehouse
 from galley.runs import processes
 from galley.runs.protocol import StepTask
 
@@ -48,7 +47,9 @@ def open_session(
     task: StepTask, *, read: Iterable[str] = (), inputs: bool = True
 ) -> duckdb.DuckDBPyConnection:
     """The same, to be closed by the caller."""
-    connection = reading.connect(threads=task.threads, memory=task.memory, scratch=task.scratch)
+    connection = reading.connect(
+        threads=task.threads, memory=task.memory, scratch=task.scratch, warehouse=task.store
+    )
     try:
         if inputs:
             _mount(connection, task)
@@ -75,4 +76,4 @@ def _mount(connection: duckdb.DuckDBPyConnection, task: StepTask) -> None:
     tables = {
         name: version for name, version in task.inputs.items() if version.format is not Format.FILE
     }
-    reading.mount(connection, Warehouse(task.warehouse), tables, project=task.project)
+    reading.mount(connection, task.store, tables, project=task.project)

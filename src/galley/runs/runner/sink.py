@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from galley.lake.model import Change, Span
 from galley.lake.schema import FieldIds
-from galley.lake.warehouse import Warehouse
 from galley.lake.writing import TableWrite, WriteJob
 from galley.runs.protocol import StepTask
 from galley.runs.runner import cursor
@@ -51,7 +49,7 @@ class Staging:
     def __init__(self, task: StepTask, field_ids: FieldIds) -> None:
         self._task = task
         self._field_ids = field_ids
-        self._warehouse = Warehouse(task.warehouse)
+        self._warehouse = task.store
         self._writes: dict[str, TableWrite] = {}
         self._added: list[Change] = []
         self.rows: int | None = None
@@ -101,8 +99,13 @@ class Staging:
     def _bytes(self, change: Change) -> int:
         if change.version is None:
             return 0
-        paths = [Path(self._warehouse.absolute(path)) for path in change.version.intent.files]
-        return sum(path.stat().st_size for path in paths if path.exists())
+        return sum(self._size(path) for path in change.version.intent.files)
+
+    def _size(self, path: str) -> int:
+        try:
+            return self._warehouse.files.size(self._warehouse.absolute(path))
+        except FileNotFoundError:
+            return 0
 
     def _write(self, output: str) -> TableWrite:
         if output not in self._writes:

@@ -11,8 +11,10 @@ from typing import Any, BinaryIO
 
 from galley.errors import ResultError, Where
 from galley.ids import digest
+from galley.lake.files import Files
 from galley.lake.model import Change, Format, Intent, IntentKind, Version, fingerprint
-from galley.lake.warehouse import Warehouse, make_folder, storage_errors, sync
+from galley.lake.warehouse import Warehouse, storage_errors
+from galley.project.model import Materialize
 from galley.runs.protocol import StepTask
 from galley.runs.runner.results import described
 from galley.sdk.authoring import File
@@ -37,14 +39,15 @@ def file_change(task: StepTask, output: str, value: Any) -> Change:
     media = file.media_type or mimetypes.guess_type(name)[0] or _ANY
     base = task.bases.get(output)
     expected = base.content_id if base else None
-    warehouse = Warehouse(task.warehouse)
+    warehouse = task.store
     target = _target(task, warehouse, output, name)
     with _opened(task, file) as source, storage_errors(f"writing the file {name}"):
-        content = digest("file", _copy(source, target), name, media)
+        content = digest("file", _copy(source, warehouse.files, target), name, media)
         if base is not None and base.content_id == content:
-            Path(target).unlink()
+            warehouse.files.remove([target])
             return Change(output, base, expected=expected, guarded=True)
-        sync([target])
+        warehouse.files.sync([target])
+        size = warehouse.files.size(target)
     schema = ({"id": 1, "name": name, "type": media},)
     location = warehouse.relative(target)
     version = Version(
@@ -55,7 +58,7 @@ def file_change(task: StepTask, output: str, value: Any) -> Change:
         location=location,
         schema_fingerprint=fingerprint(schema),
         schema=schema,
-        bytes=Path(target).stat().st_size,
+        bytes=size,
         intent=Intent(IntentKind.REPLACE, files=(location,)),
         inputs={
             name: task.inputs[name].content_id for name in task.step.inputs if name in task.inputs
@@ -67,10 +70,12 @@ def file_change(task: StepTask, output: str, value: Any) -> Change:
 
 def remove_files(task: StepTask) -> None:
     """Remove the files that this attempt stored."""
+    if task.step.materialize is not Materialize.FILE:
+        return
+    store = task.store
     for output in task.step.outputs:
-        folder = _folder(task, Warehouse(task.warehouse), output)
-        for path in Path(folder).glob(f"{task.attempt}-*"):
-            path.unlink(missing_ok=True)
+        table = store.table_folder(task.project, output, task.table_ids[output])
+        store.files.remove_attempt(store.absolute(table), task.attempt)
 
 
 def _folder(task: StepTask, warehouse: Warehouse, output: str) -> str:
@@ -111,11 +116,11 @@ def _opened(task: StepTask, file: File) -> BinaryIO:
     )
 
 
-def _copy(source: BinaryIO, target: str) -> str:
+def _copy(source: BinaryIO, files: Files, target: str) -> str:
     """Copy to the warehouse; returns the SHA-256 of what was copied."""
-    make_folder(str(Path(target).parent))
+    files.make_folder(target.rpartition("/")[0])
     state = hashlib.sha256()
-    with open(target, "wb") as copy:  # noqa: PTH123
+    with files.create(target) as copy:
         while block := source.read(_BLOCK):
             state.update(block)
             copy.write(block)

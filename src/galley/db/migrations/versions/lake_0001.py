@@ -96,7 +96,6 @@ def _create_lake_condemned() -> None:
         sa.Column("table_key", sa.String(length=256), nullable=False),
         sa.Column("table_id", sa.String(length=32), nullable=False),
         sa.Column("content_id", sa.String(length=64), nullable=False),
-        sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("until", sa.BigInteger(), nullable=False),
         sa.Column("by", sa.String(length=128), nullable=False),
