@@ -7,8 +7,11 @@ a timestamp with zone as an instant.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -126,17 +129,41 @@ def in_spans(column: WindowColumn, file: DataFile, spans: tuple[Span, ...]) -> b
         return None if file.rows else False
     low = decode_bound(column.field.type, file.lower[number])
     high = decode_bound(column.field.type, file.upper[number])
+    if column.unit == _KEY:
+        return _in_keys(column, low, high, spans)
+    edges = _edges(column, spans)
+    touched = False
+    at = bisect_right(edges.starts, high) - 1
+    while at >= 0 and edges.reach[at] > low:
+        if edges.starts[at] <= low and high < edges.ends[at]:
+            return True
+        touched = touched or bool(edges.ends[at] > low)
+        at -= 1
+    return None if touched else False
+
+
+def _in_keys(column: WindowColumn, low: Any, high: Any, spans: tuple[Span, ...]) -> bool | None:
     touched = False
     for span in spans:
         if column.contains(span, low) and column.contains(span, high):
             return True
-        touched = touched or _overlaps(column, span, low, high)
+        key = key_value(span.start, column.field.type)
+        touched = touched or (key is not None and bool(low <= key <= high))
     return None if touched else False
 
 
-def _overlaps(column: WindowColumn, span: Span, low: Any, high: Any) -> bool:
-    start, end = column.bounds(span)
-    if column.unit == _KEY:
-        key = key_value(start, column.field.type)
-        return key is not None and bool(low <= key <= high)
-    return bool(low < end and start <= high)
+@dataclass(frozen=True, slots=True)
+class _Edges:
+    """Windows of time in order; ``reach`` is the furthest end up to each."""
+
+    starts: tuple[Any, ...]
+    ends: tuple[Any, ...]
+    reach: tuple[Any, ...]
+
+
+@lru_cache(maxsize=8)
+def _edges(column: WindowColumn, spans: tuple[Span, ...]) -> _Edges:
+    """The same windows are compared with each of thousands of files."""
+    bounds = sorted(column.bounds(span) for span in spans)
+    ends = tuple(end for _, end in bounds)
+    return _Edges(tuple(start for start, _ in bounds), ends, tuple(accumulate(ends, max)))
