@@ -20,7 +20,7 @@ def main() -> int:
     """Run a project to the end; the exit status says whether it was published."""
     folder, url = Path(sys.argv[1]), sys.argv[2]
     # It has opened the database before the migration.
-    schema.prepare = _opened  # type: ignore[assignment]
+    schema.prepare = _opened
     step = folder / "pipelines" / "p" / "one.sql"
     step.parent.mkdir(parents=True, exist_ok=True)
     (folder / "galley.yaml").write_text("name: works\n")
