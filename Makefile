@@ -32,6 +32,7 @@ bench: $(READY)  ## measure the budgets
 
 soak: $(READY)  ## the long rounds
 	$(BIN)/python -m bench.soak
+	$(BIN)/python -m bench.simulate --steps 100000
 	$(BIN)/python -m pytest tests/integration/engine -m postgres --all-databases
 
 lock: $(READY)  ## resolve requirements/*.lock again (UPGRADE=--upgrade for new versions)
