@@ -65,7 +65,7 @@ MADE = {
     "lost": ("SELECT\n  naem FROM titles", 'column "naem" not found', "did you mean 'name'?"),
     "called": ("SELECT lenght('x') AS n", "lenght does not exist", "did you mean 'length'?"),
 }
-BOOKS = "/* @galley\ntests: [{unique: naem}]\n*/\nSELECT 'Emma' AS name"
+BOOKS = "/* @galley\ntests: [{unique: naem}]\n*/\nSELECT * FROM (SELECT 'Emma' AS name)"
 TITLES = "SELECT 'Emma' AS name"
 
 
