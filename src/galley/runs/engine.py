@@ -266,4 +266,5 @@ class Engine:
 
     def _forget(self, run_id: str) -> None:
         self.live.pop(run_id, None)
+        self.publisher.forget(run_id)
         self.jobs.cancel(run_id)

@@ -40,7 +40,10 @@ from galley.runs.testing import TestWork
 from galley.runs.verdict import Verdict
 
 MOST_TRIES = 5
-"""How often a publish plans again after losing the target to somebody else."""
+MOST_AMONG_SIBLINGS = 50
+"""How often a publish plans again after losing the target to somebody else; the runs of a backfill
+lose it to each other, where several engines publish them.
+"""
 
 
 @dataclass(slots=True)
@@ -53,6 +56,12 @@ class _Publication:
     waiting: bool = False
     replayed: dict[str, dict[str, Change]] = field(default_factory=dict)
     work: dict[int, TestWork] = field(default_factory=dict)
+
+    @property
+    def most_tries(self) -> int:
+        """How often it is planned again."""
+        alone = self.live.run.request.parent is None
+        return MOST_TRIES if alone or self.trouble else MOST_AMONG_SIBLINGS
 
 
 class Publisher:
@@ -67,11 +76,15 @@ class Publisher:
         """Take a run in the state PUBLISHING on."""
         self._queue.setdefault(live.run.id, _Publication(live))
 
+    def forget(self, run_id: str) -> None:
+        """The run has ended, or is another's: nobody is to wait for it here."""
+        self._queue.pop(run_id, None)
+
     def advance(self, slots: int) -> list[tuple[LiveRun, TestTask | None]]:
         """Publish what can be; a task is tests that must first run on the merged versions."""
         moved = []
         for run_id, publication in list(self._queue.items()):
-            if publication.waiting:
+            if publication.waiting or self._behind(publication.live.run):
                 continue
             try:
                 task = self._try(publication, slots)
@@ -82,10 +95,20 @@ class Publisher:
                 self._end(publication.live, error)
                 task = None
             if task is None and not self._ours(publication.live.run):
-                del self._queue[run_id]
+                self.forget(run_id)
             publication.waiting = task is not None
             moved.append((publication.live, task))
         return moved
+
+    def _behind(self, run: Run) -> bool:
+        """Whether another run of the same backfill has its tests evaluated on the merged tables.
+
+        To publish now would make them worth nothing, again and again where many publish.
+        """
+        parent = run.request.parent
+        return parent is not None and any(
+            one.waiting and one.live.run.request.parent == parent for one in self._queue.values()
+        )
 
     def tests_done(self, live: LiveRun, answer: TestDone | TaskFailed) -> None:
         """The tests on the merged versions were evaluated (or their process was lost)."""
@@ -113,7 +136,7 @@ class Publisher:
             merged = _Merged(live.scene(connection), proposal, replayed)
             work = _ungated(connection, live, merged)
         if work:
-            if publication.tries >= MOST_TRIES:
+            if publication.tries >= publication.most_tries:
                 raise _ungateable(publication)
             publication.work = work
             return _task(self.site, live, work, slots)
@@ -121,7 +144,7 @@ class Publisher:
             self._apply(live, proposal, replayed)
         except StaleRefError:
             publication.tries += 1
-            if publication.tries >= MOST_TRIES:
+            if publication.tries >= publication.most_tries:
                 raise
         return None
 
@@ -220,8 +243,8 @@ def _ungateable(publication: _Publication) -> GateError:
     run, trouble = publication.live.run, publication.trouble
     why = f", at last because of this: {trouble}" if trouble else ""
     return GateError(
-        f"the tests of run {run.id} could not be evaluated on the merged tables in {MOST_TRIES} "
-        f"tries{why}; {run.ref} is untouched",
+        f"the tests of run {run.id} could not be evaluated on the merged tables in "
+        f"{publication.most_tries} tries{why}; {run.ref} is untouched",
         hint=f"galley resume {run.id}",
     )
 
