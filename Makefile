@@ -1,6 +1,8 @@
 # Every target sets itself up: it needs Python 3.11 or newer and make, nothing else.
 PYTHON ?= python3
 UPGRADE ?=
+# Test files at once: many of them wait for processes more than they work.
+JOBS ?= 3
 BIN := .venv/bin
 READY := .venv/.ready
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
@@ -22,10 +24,10 @@ lint: $(READY)  ## format, lint, types, import contracts
 	$(BIN)/lint-imports --no-cache
 
 check: lint  ## lint, then the fast tests: sizes, unit, contract
-	$(BIN)/python -m pytest tests/unit tests/contract
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/unit tests/contract
 
 test: lint  ## lint, then every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 bench: $(READY)  ## measure the budgets
 	$(BIN)/python -m bench
