@@ -116,7 +116,15 @@ class Store:
         with self.home.database.write() as conn:
             conn.execute(
                 insert(attempt).values(
-                    id=id, step_run_id=id, run_id="", epoch=1, owner="", base="", started=self.now
+                    id=id,
+                    step_run_id=id,
+                    run_id="",
+                    epoch=1,
+                    owner="",
+                    base="",
+                    plan={},
+                    contents={},
+                    started=self.now,
                 )
             )
         return id

@@ -15,8 +15,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError
-from sqlalchemy.pool import NullPool, PoolProxiedConnection, QueuePool
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection, QueuePool
 
 from galley.db.failures import BUSY_SECONDS, place_of, translated
 from galley.errors import MissingExtraError, UsageError
@@ -34,6 +34,7 @@ _POSTGRESQL = {
 }
 """How to connect; what the address itself says goes before."""
 
+_RESTED = 0.2
 _BEGIN: dict[str, dict[str, Any]] = {
     # One snapshot for all that a reader looks at, as on SQLite.
     "DEFERRED": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
@@ -140,8 +141,6 @@ def open_database(url: str) -> Database:
     try:
         engine = create_engine(
             parsed.set(drivername="postgresql+psycopg"),
-            # No question before each unit of work: a connection that is gone is told as such, the
-            # others with it are dropped, and whoever goes on for long begins anew.
             poolclass=QueuePool,
             connect_args={k: v for k, v in _POSTGRESQL.items() if k not in parsed.query},
         )
@@ -150,6 +149,7 @@ def open_database(url: str) -> Database:
             "PostgreSQL needs the driver psycopg, which is not installed",
             hint="pip install 'galley-dataops[postgres]'",
         ) from error
+    _ask_after_rest(engine)
     return Database(engine)
 
 
@@ -169,6 +169,29 @@ def _parsed(url: str) -> URL:
 def sqlite_url(path: Path) -> str:
     """The URL of a SQLite database file."""
     return f"sqlite:///{path}"
+
+
+def _ask_after_rest(engine: Engine) -> None:
+    """Ask a connection that nobody used for a while whether it is there still.
+
+    One that is busy is not asked before each unit of work, which would cost a round trip: should
+    it be gone, that is told, and whoever goes on for long begins anew.
+    """
+
+    def note(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["used"] = time.monotonic()
+
+    def ask(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if time.monotonic() - record.info.get("used", 0.0) < _RESTED:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except Exception as error:
+            # The pool opens another one in its place.
+            raise DisconnectionError from error
+
+    event.listen(engine, "checkin", note)
+    event.listen(engine, "checkout", ask)
 
 
 def _open_sqlite(url: str) -> Engine:

@@ -23,6 +23,7 @@ from galley.runs.live import LiveRun, Site, with_probes
 from galley.runs.model import Reason, StepRun, StepState
 from galley.runs.planning import Move, StepPlan, plan_step
 from galley.runs.pool import Opening
+from galley.runs.reaping import drop
 from galley.runs.reasons import of_the_home, reason_of
 from galley.runs.scene import Scene
 
@@ -218,6 +219,8 @@ class Claimer:
         now = self.site.clock()
         values: dict[str, Any] = {"reason": reason.value, "message": message, "detail": detail}
         if queue.move_step(connection, step_run, StepState.FAILED, now, **values):
+            # Of an attempt that could not begin nothing stays.
+            drop(connection, live.project, step_run, reason.value, now)
             names = live.graph.downstream(step_run.name)
             queue.fail_downstream(connection, live.run.id, names, step_run.name, now)
 
