@@ -36,6 +36,7 @@ soak: $(READY)  ## the long rounds
 	$(BIN)/python -m bench.soak
 	$(BIN)/python -m bench.simulate --steps 100000
 	$(BIN)/python -m pytest tests/integration/engine -m postgres --all-databases
+	$(BIN)/python -m pytest -m long --long
 
 lock: $(READY)  ## resolve requirements/*.lock again (UPGRADE=--upgrade for new versions)
 	$(COMPILE) $(UPGRADE) --extra dev --output-file requirements/dev.lock > /dev/null

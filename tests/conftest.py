@@ -21,6 +21,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """What a long round tests besides."""
     said = "run all tests of the engine on PostgreSQL too, not only those marked both_databases"
     parser.addoption("--all-databases", action="store_true", help=said)
+    parser.addoption("--long", action="store_true", help="run the tests marked long too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes long is left for long rounds."""
+    if not config.getoption("--long"):
+        items[:] = [item for item in items if item.get_closest_marker("long") is None]
 
 
 def pytest_configure() -> None:

@@ -82,7 +82,9 @@ def test_the_bad_day_is_the_good_one_in_seconds_and_partly_twice() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "flights", ["folder", pytest.param("store", marks=pytest.mark.s3)], indirect=True
+    "flights",
+    ["folder", pytest.param("store", marks=[pytest.mark.s3, pytest.mark.long])],
+    indirect=True,
 )
 def test_the_story(flights: Project) -> None:
     flights.galley("run", "delays", "--window", "2013-01-01..2014-01-01")

@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.play import Ending, play
 from tests.simulation.world import CALM, Misfortune
 
-SEEDS = 12
+SEEDS = 8
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

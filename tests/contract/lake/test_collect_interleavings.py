@@ -217,4 +217,4 @@ class Life(RuleBasedStateMachine):
 REFUSALS: tuple[type[GalleyError], ...] = (ConflictError, NotFoundError, UsageError)
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)
+TestLife.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

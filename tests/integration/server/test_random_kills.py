@@ -14,7 +14,7 @@ from tests.integration.server.kit import Site, free_port, kill, said, url_of
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("site", ["postgres"], indirect=True)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_whoever_is_killed_nothing_is_lost_or_doubled(site: Site, seed: int) -> None:
     works, chance, site.lease = site.works, random.Random(seed), 4
     ports = [free_port(), free_port()]
