@@ -131,7 +131,7 @@ class Engine:
         moved = self.dispatcher.handle(self.pool.poll(0 if claimed else timeout))
         self._changed |= moved
         self.pool.handled()
-        if not moved:
+        if not moved and not claimed:
             # What was written meanwhile made no step ready; news of others are looked for anyway.
             self._timers.claim.mark = self.site.database.mark()
         self._beat()
