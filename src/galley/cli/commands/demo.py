@@ -33,7 +33,10 @@ class Scene:
     deliver: str | None = None
 
 
-ASK = "SELECT date, flights, late FROM daily_delay WHERE date >= DATE '2013-12-29' ORDER BY date"
+ASK = (
+    "SELECT date, origin, flights, late FROM daily_delay "
+    "WHERE date >= DATE '2013-12-29' ORDER BY ALL"
+)
 
 SCENES = (
     Scene(
