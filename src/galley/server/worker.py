@@ -26,7 +26,7 @@ from galley.project import snapshot
 from galley.runs import processes
 from galley.runs.model import Reason
 from galley.runs.patience import nap
-from galley.runs.pool import Pool, PoolEvent, PoolSettings
+from galley.runs.pool import Pool, PoolEvent, PoolSettings, Submission
 from galley.runs.sessions import boot_id
 from galley.server import wire
 from galley.server.duties import Duty, Pace, localized
@@ -213,13 +213,15 @@ class _Session:
             return
         try:
             self._pool.submit(
-                task.id,
-                localized(task, self._posting.folder, self._posting.slots),
-                code_dir=str(self._code(task.code)),
-                log_name=task.log,
-                secrets=task.secrets,
-                timeout=task.timeout,
-                memory=task.memory,
+                Submission(
+                    task.id,
+                    localized(task, self._posting.folder, self._posting.slots),
+                    str(self._code(task.code)),
+                    task.log,
+                    task.secrets,
+                    task.timeout,
+                    task.memory,
+                )
             )
         except (GalleyError, OSError) as error:
             self._cannot(duty, "it could not be handed to a process", error)
