@@ -96,6 +96,16 @@ def move_step(
     return bool(moved)
 
 
+def lock_step(connection: Connection, step: StepRun) -> bool:
+    """Keep a step to this transaction; ``False`` if it is at work no more or is somebody else's."""
+    wanted = select(step_run.c.id).where(
+        step_run.c.id == step.id,
+        step_run.c.epoch == step.epoch,
+        step_run.c.state.in_([state.value for state in LIVE]),
+    )
+    return connection.execute(wanted.with_for_update()).first() is not None
+
+
 @cache
 def _move(to: StepState, names: tuple[str, ...]) -> Update:
     """The statement of a move: building it costs more than running it, so it is built once."""
