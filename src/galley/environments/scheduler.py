@@ -26,7 +26,10 @@ SCHEDULER = Actor("scheduler", kind="machine")
 BATCH = 200
 """Triggers, runs or alerts that one transaction is about."""
 
-LONGEST = 0.1
+FIRES = 80
+"""Triggers that one transaction fires: their runs are written with it."""
+
+LONGEST = 0.08
 """Seconds after which a tick begins nothing new."""
 
 
@@ -109,13 +112,13 @@ def _ended(connection: Connection, who: Who, now: int) -> Done:
 
 
 def _by_clock(connection: Connection, who: Who, now: int) -> Done:
-    fired = firing.fire_by_clock(connection, who, now, limit=BATCH, most_fires=BATCH)
+    fired = firing.fire_by_clock(connection, who, now, limit=FIRES, most_fires=FIRES)
     alerting.note_fired(connection, fired, now)
     return BATCH if fired else 0, fired
 
 
 def _tables(connection: Connection, who: Who, now: int) -> Done:
-    fired = changes.fire_by_tables(connection, who, now, limit=BATCH)
+    fired = changes.fire_by_tables(connection, who, now, limit=FIRES)
     alerting.note_fired(connection, fired, now)
     return BATCH if fired else 0, fired
 
