@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from galley import codec
-from galley.ids import new_id
-from galley.lake import field_ids
+from galley.ids import digest, new_id
+from galley.lake import field_ids, withdrawals
 from galley.lake.merge import TableMerge
 from galley.lake.model import (
     Change,
@@ -15,6 +15,7 @@ from galley.lake.model import (
     IntentKind,
     Version,
     WindowEntry,
+    content_of,
 )
 from galley.lake.replay import replay as replay_files
 from galley.lake.schema import FieldIds
@@ -44,6 +45,7 @@ def adopt(site: Site, live: LiveRun, step_run: StepRun, step: Step, plan: StepPl
             target = change.version if change else target
             change = _joined(change, _replayed(site, live, target, source, windows))
     if change is not None:
+        change = _told_apart(site, live, change)
         change = replace(change, expected=first, guarded=True)
         now = site.clock()
         message = f"take over {len(change.windows)} windows of {step.name}"
@@ -91,7 +93,7 @@ def replay(site: Site, live: LiveRun, merge: TableMerge) -> Change:
     """Commit what a run did to one table on the present version of its target."""
     if merge.source is None or merge.target is None:
         raise AssertionError(f"{merge.table}: a replay needs both sides")
-    return replay_files(
+    change = replay_files(
         site.store,
         project=live.project,
         target=merge.target,
@@ -101,6 +103,23 @@ def replay(site: Site, live: LiveRun, merge: TableMerge) -> Change:
         attempt=_writer(live),
         field_ids=_field_ids(site),
     )
+    return _told_apart(site, live, change)
+
+
+def _told_apart(site: Site, live: LiveRun, change: Change) -> Change:
+    """The change with a content of its own if its table holds no row and such a one was taken back.
+
+    Tables without rows look alike, so that one that was withdrawn says nothing about another; their
+    windows are told apart, and refused if they were.
+    """
+    version = change.version
+    if version is None or version.content_id != content_of(version.schema_fingerprint, ()):
+        return change
+    with site.database.read() as connection:
+        if not withdrawals.withdrawn(connection, live.project, [version.content_id]):
+            return change
+    content = digest("anew", version.content_id, _writer(live))
+    return replace(change, version=replace(version, content_id=content))
 
 
 def _by_version(results: tuple[Result, ...]) -> list[tuple[Version, tuple[WindowEntry, ...]]]:
