@@ -69,13 +69,13 @@ class Place:
     access: Callable[[], Access | None] = no_access
 
 
-def find_place(folder: Path) -> Place | None:
-    """The warehouse that ``GALLEY_WAREHOUSE`` or a project's galley.yaml names.
+def find_place(folder: Path | None) -> Place | None:
+    """The warehouse that ``GALLEY_WAREHOUSE`` or the galley.yaml of a project, if any, names.
 
     Raises:
         UsageError: it is neither a folder nor a bucket.
     """
-    text = os.environ.get("GALLEY_WAREHOUSE") or warehouse_setting(folder)
+    text = os.environ.get("GALLEY_WAREHOUSE") or (folder and warehouse_setting(folder))
     if not text:
         return None
     try:
@@ -83,7 +83,9 @@ def find_place(folder: Path) -> Place | None:
     except DefinitionError as error:
         raise UsageError(error.message, hint=error.hint) from error
     if not text.startswith(declared.SCHEME):
-        return Place(str((folder / Path(text).expanduser()).resolve()))
+        return Place(str(((folder or Path.cwd()) / Path(text).expanduser()).resolve()))
+    if folder is None:
+        return Place(text.rstrip("/"))
 
     @cache
     def store() -> declared.Declared | None:
@@ -143,10 +145,17 @@ def _refuse_emptied(path: Path) -> None:
         )
 
 
+def kept_place(path: Path) -> Place | None:
+    """Where a home's tables stand, if not in it; the environment says how to get there."""
+    kept = path / KEPT_PLACE
+    return Place(kept.read_text("utf-8").strip()) if kept.exists() else None
+
+
 def _keep_place(path: Path, root: str) -> None:
     """Remember where the tables stand: another place would hold none of them."""
     own, kept = path / "warehouse", path / KEPT_PLACE
-    before = kept.read_text("utf-8").strip() if kept.exists() else None
+    known = kept_place(path)
+    before = known.root if known else None
     if before is None and root != str(own):
         before = str(own) if any(own.iterdir()) else None
         if before is None:
