@@ -187,13 +187,16 @@ def with_compaction(
 ) -> Outcome:
     """The outcome with the small files of environments put together too."""
     made: list[Compacted] = []
-    try:
-        for one in compaction.find_scattered(home, project, most=most):
+    search = compaction.find_scattered(home, project, most=most)
+    problems = [*done.problems, *search.problems]
+    for one in search.tables:
+        try:
             found = compaction.compact(home, project, one)
-            made += [found] if found else []
-    except StorageError as error:
-        done = replace(done, problems=(*done.problems, error.message))
-    return replace(done, compacted=tuple(made))
+        except StorageError as error:
+            problems.append(error.message)
+            continue
+        made += [found] if found else []
+    return replace(done, compacted=tuple(made), problems=tuple(problems))
 
 
 def pins(connection: Connection) -> set[str]:

@@ -78,7 +78,9 @@ def read_metadata(warehouse: Warehouse, location: str) -> Metadata:
     path = warehouse.absolute(location)
     content = warehouse.files.read(path)
     with decoding(path):
-        return Metadata(json.loads(content), warehouse)
+        found = Metadata(json.loads(content), warehouse)
+        _ = found.snapshot  # JSON that lists no snapshots is no table's
+        return found
 
 
 @contextmanager

@@ -88,14 +88,12 @@ class _Look:
             return
         try:
             found = metadata.read_metadata(self.warehouse, self.version.location)
-            with metadata.decoding(place):
-                snapshot = found.snapshot
         except (OSError, StorageError) as error:
             yield self._unreadable("metadata file", place, error)
             return
         if _moved_from(found, self.warehouse, self.version):
             yield from self._by_name()
-        elif snapshot is not None:
+        elif (snapshot := found.snapshot) is not None:
             yield from self._manifests(found, snapshot["manifest-list"])
 
     def at(self, what: str, path: str, size: int | None = None) -> Iterator[Damage]:
