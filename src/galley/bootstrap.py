@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 from galley.db import schema
@@ -39,15 +38,12 @@ from galley.runs.leases import LEASE
 from galley.runs.live import Site, right
 from galley.runs.pool import Pool, PoolSettings
 from galley.runs.runner.probe import probe
-from galley.settings import ENTRY, PRELOAD, STORE_PRELOAD, memory, worker_labels
+from galley.settings import ENTRY, KEPT_PLACE, memory, preload, worker_labels
 from galley.settings import home_path as home_path
 from galley.settings import slots as slots
 
 TABLES = (governance_tables, lake_tables, runs_tables)
 """The modules whose tables make up the schema."""
-
-KEPT_PLACE = "warehouse.at"
-"""The file of a home that says where its tables stand, if not in it."""
 
 
 def actor() -> Actor:
@@ -189,10 +185,7 @@ def make_site(home: Home, slots: int, *, lease: int | None = None) -> Site:
 
 def make_pool(home_folder: Path, slots: int) -> Pool:
     """The worker processes of a home, not started yet."""
-    preload: tuple[str, ...] = PRELOAD
-    if (home_folder / KEPT_PLACE).exists() and find_spec("botocore"):
-        preload += STORE_PRELOAD
-    settings = PoolSettings(slots=slots, log_dir=home_folder / "logs", entry=ENTRY, preload=preload)
+    settings = PoolSettings(slots, home_folder / "logs", ENTRY, preload(home_folder))
     return Pool(settings)
 
 
