@@ -23,6 +23,7 @@ from galley.governance.model import Actor
 from galley.lake import tables as lake_tables
 from galley.lake.files import Access, no_access
 from galley.lake.handle import Table as Table
+from galley.notify import tables as notify_tables
 from galley.project import declared
 from galley.project.compile import compile_project
 from galley.project.find import (
@@ -33,6 +34,7 @@ from galley.project.find import (
     warehouse_setting,
 )
 from galley.project.model import Manifest, Step
+from galley.runs import schedule_tables
 from galley.runs import tables as runs_tables
 from galley.runs.leases import LEASE
 from galley.runs.live import Site, right
@@ -42,7 +44,7 @@ from galley.settings import ENTRY, KEPT_PLACE, memory, preload, worker_labels
 from galley.settings import home_path as home_path
 from galley.settings import slots as slots
 
-TABLES = (governance_tables, lake_tables, runs_tables)
+TABLES = (governance_tables, lake_tables, notify_tables, runs_tables, schedule_tables)
 """The modules whose tables make up the schema."""
 
 
