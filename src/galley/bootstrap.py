@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 from galley.db import schema
@@ -41,15 +40,12 @@ from galley.runs.leases import LEASE
 from galley.runs.live import Site, right
 from galley.runs.pool import Pool, PoolSettings
 from galley.runs.runner.probe import probe
-from galley.settings import ENTRY, PRELOAD, STORE_PRELOAD, memory, worker_labels
+from galley.settings import ENTRY, KEPT_PLACE, memory, preload, worker_labels
 from galley.settings import home_path as home_path
 from galley.settings import slots as slots
 
 TABLES = (governance_tables, lake_tables, notify_tables, runs_tables, schedule_tables)
 """The modules whose tables make up the schema."""
-
-KEPT_PLACE = "warehouse.at"
-"""The file of a home that says where its tables stand, if not in it."""
 
 
 def actor() -> Actor:
@@ -71,13 +67,13 @@ class Place:
     access: Callable[[], Access | None] = no_access
 
 
-def find_place(folder: Path) -> Place | None:
-    """The warehouse that ``GALLEY_WAREHOUSE`` or a project's galley.yaml names.
+def find_place(folder: Path | None) -> Place | None:
+    """The warehouse that ``GALLEY_WAREHOUSE`` or the galley.yaml of a project, if any, names.
 
     Raises:
         UsageError: it is neither a folder nor a bucket.
     """
-    text = os.environ.get("GALLEY_WAREHOUSE") or warehouse_setting(folder)
+    text = os.environ.get("GALLEY_WAREHOUSE") or (folder and warehouse_setting(folder))
     if not text:
         return None
     try:
@@ -85,7 +81,9 @@ def find_place(folder: Path) -> Place | None:
     except DefinitionError as error:
         raise UsageError(error.message, hint=error.hint) from error
     if not text.startswith(declared.SCHEME):
-        return Place(str((folder / Path(text).expanduser()).resolve()))
+        return Place(str(((folder or Path.cwd()) / Path(text).expanduser()).resolve()))
+    if folder is None:
+        return Place(text.rstrip("/"))
 
     @cache
     def store() -> declared.Declared | None:
@@ -145,10 +143,17 @@ def _refuse_emptied(path: Path) -> None:
         )
 
 
+def kept_place(path: Path) -> Place | None:
+    """Where a home's tables stand, if not in it; the environment says how to get there."""
+    kept = path / KEPT_PLACE
+    return Place(kept.read_text("utf-8").strip()) if kept.exists() else None
+
+
 def _keep_place(path: Path, root: str) -> None:
     """Remember where the tables stand: another place would hold none of them."""
     own, kept = path / "warehouse", path / KEPT_PLACE
-    before = kept.read_text("utf-8").strip() if kept.exists() else None
+    known = kept_place(path)
+    before = known.root if known else None
     if before is None and root != str(own):
         before = str(own) if any(own.iterdir()) else None
         if before is None:
@@ -182,10 +187,7 @@ def make_site(home: Home, slots: int, *, lease: int | None = None) -> Site:
 
 def make_pool(home_folder: Path, slots: int) -> Pool:
     """The worker processes of a home, not started yet."""
-    preload: tuple[str, ...] = PRELOAD
-    if (home_folder / KEPT_PLACE).exists() and find_spec("botocore"):
-        preload += STORE_PRELOAD
-    settings = PoolSettings(slots=slots, log_dir=home_folder / "logs", entry=ENTRY, preload=preload)
+    settings = PoolSettings(slots, home_folder / "logs", ENTRY, preload(home_folder))
     return Pool(settings)
 
 
