@@ -144,11 +144,15 @@ class Hub:
             future.set_result(None)
 
     def fail(self, error: Exception) -> None:
-        """Nothing could be recorded: whoever reported something must do so again."""
+        """Nothing could be recorded: whoever reported something must do so again.
+
+        That something was given back is kept for the next engine: nobody would say it again.
+        """
         with self._exchange.lock:
             waiting = self._handed + self._exchange.unheard
             self._handed, self._exchange.unheard = [], []
-            self._exchange.inbox.clear()
+            kept = [event for event in self._exchange.inbox if event.kind == "returned"]
+            self._exchange.inbox = deque(kept)
         for future in waiting:
             future.set_exception(error)
 
