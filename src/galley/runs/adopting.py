@@ -20,16 +20,19 @@ from galley.lake.model import (
 from galley.lake.replay import replay as replay_files
 from galley.lake.schema import FieldIds
 from galley.project.model import Step
+from galley.runs import queue
 from galley.runs.attempts import commit_changes
 from galley.runs.findings import Result
 from galley.runs.live import LiveRun, Site
+from galley.runs.model import StepRun
 from galley.runs.planning import StepPlan
 
 
-def adopt(site: Site, live: LiveRun, step: Step, plan: StepPlan) -> None:
-    """Commit a plan's accepted and adopted windows on the run's ref; no row is written."""
-    if not plan.adopted and not plan.accepted:
-        return
+def adopt(site: Site, live: LiveRun, step_run: StepRun, step: Step, plan: StepPlan) -> None:
+    """Commit a plan's accepted and adopted windows on the run's ref; no row is written.
+
+    Nothing is committed for a claim that was lost meanwhile.
+    """
     table = step.outputs[0]
     with site.database.read() as connection:
         target = live.scene(connection).versions([table]).get(table)
@@ -43,7 +46,13 @@ def adopt(site: Site, live: LiveRun, step: Step, plan: StepPlan) -> None:
             change = _joined(change, _replayed(site, live, target, source, windows))
     if change is not None:
         change = _told_apart(site, live, change)
-        _commit(site, live, step, plan, replace(change, expected=first, guarded=True))
+        change = replace(change, expected=first, guarded=True)
+        now = site.clock()
+        message = f"take over {len(change.windows)} windows of {step.name}"
+        takes = [result.location for result in plan.adopted]
+        with site.database.write() as connection:
+            if queue.lock_step(connection, step_run):
+                commit_changes(connection, live, [change], message, now, takes=takes)
 
 
 def _accepted(table: str, target: Version | None, plan: StepPlan) -> Change | None:
@@ -144,14 +153,6 @@ def _joined(before: Change | None, after: Change) -> Change:
 def _writer(live: LiveRun) -> str:
     """What the files of a replay are named by: as long as the run is under way they are its."""
     return f"{live.run.id}-{new_id()}"
-
-
-def _commit(site: Site, live: LiveRun, step: Step, plan: StepPlan, change: Change) -> None:
-    now = site.clock()
-    message = f"take over {len(change.windows)} windows of {step.name}"
-    with site.database.write() as connection:
-        takes = [result.location for result in plan.adopted]
-        commit_changes(connection, live, [change], message, now, takes=takes)
 
 
 def _field_ids(site: Site) -> FieldIds:

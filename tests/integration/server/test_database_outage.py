@@ -16,9 +16,8 @@ from galley.runs import messages, sessions
 from galley.runs.engine import Engine
 from galley.runs.hub import Hub
 from galley.runs.model import RunState
-from galley.runs.pool import Pool, PoolEvent, PoolSettings
+from galley.runs.pool import Pool, PoolEvent, PoolSettings, Submission
 from galley.runs.protocol import FieldsReply, FieldsRequest
-from galley.runs.seats import Offer
 from galley.runs.sessions import SessionKind
 from tests.integration.engine.invariants import violations
 from tests.integration.engine.kit import Works
@@ -111,17 +110,17 @@ def fields(works: Works, question: bytes) -> bytes:
     return messages.encode(FieldsReply("fields", ids))
 
 
-def given(hub: Hub, engine: Engine, *has: str) -> Offer:
+def given(hub: Hub, engine: Engine, *has: str) -> Submission:
     """The next task that the only session is given."""
 
-    def ordered() -> tuple[Offer, ...]:
+    def ordered() -> tuple[Submission, ...]:
         engine.step(0)
         hub.counter.ask("far", 1, has, lambda: None)
         told = hub.counter.orders("far")
         assert not told.cancels
         return told.offers
 
-    found: tuple[Offer, ...] = until(ordered, "a task")
+    found: tuple[Submission, ...] = until(ordered, "a task")
     return found[0]
 
 
