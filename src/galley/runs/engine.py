@@ -108,8 +108,9 @@ class Engine:
     def reopen(self) -> None:
         """Begin anew after the database did not answer.
 
-        What was heard meanwhile may be recorded or not, so the work under way is ended and goes
-        back to the queue, and the engine remembers nothing.
+        What was heard meanwhile may be recorded or not, so its own processes' work is ended and
+        goes back to the queue, and the engine remembers nothing. What workers of other sessions
+        have goes on.
 
         Raises:
             UnavailableError: it still does not answer; the call can be repeated.

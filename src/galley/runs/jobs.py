@@ -71,9 +71,14 @@ class Jobs:
                 self.pool.cancel(task_id)
 
     def abandon(self) -> None:
-        """Kill all work, and await none of it any more."""
-        for task_id in self._jobs:
-            self.pool.cancel(task_id, grace=0.0)
+        """Await no answer any more, and kill what only this engine could have taken in.
+
+        Attempts at the workers of other sessions go on: whoever hears their answer finds in the
+        database what it belongs to.
+        """
+        for task_id, job in self._jobs.items():
+            if job.attempt is None or job.attempt.post is None:
+                self.pool.cancel(task_id, grace=0.0)
         self._jobs.clear()
 
     def pop(self, task_id: str) -> Job:
