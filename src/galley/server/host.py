@@ -25,6 +25,7 @@ from galley.runs.lockfile import EngineLock
 from galley.runs.workforce import Joint, Workforce
 from galley.server.desk import Desk
 from galley.server.exec_app import execution_app
+from galley.server.timekeeper import Timekeeper
 from galley.server.tokens import Signer
 
 _log = logging.getLogger("galley.server")
@@ -93,10 +94,12 @@ class Server:
         # Calls are answered beside the engine's loop: neither waits long for the other.
         sys.setswitchinterval(_SWITCH)
         http = uvicorn.Server(self._http_settings())
+        timekeeper = Timekeeper(self.home)
         thread = threading.Thread(
             target=http.run, kwargs={"sockets": [self._socket]}, name="http", daemon=True
         )
         thread.start()
+        timekeeper.start()
         try:
             with EngineLock(self.home.path) as lock:
                 while not stop():
@@ -105,6 +108,7 @@ class Server:
                     else:
                         time.sleep(AGAIN)
         finally:
+            timekeeper.stop()
             self.hub.close()
             http.should_exit = True
             thread.join(10)
