@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import urllib.request
 from typing import Any
 
+WEB_SECONDS = 15.0
 NOTHING_SENT = ("refused", "resolve", "not known", "no route", "unreachable", "name resolution")
 """Words of failures before anything was said to the other side."""
 
@@ -18,7 +20,25 @@ NOTHING_SENT = ("refused", "resolve", "not known", "no route", "unreachable", "n
 def main() -> None:
     """Send the message, and say how that went."""
     told = json.load(sys.stdin)
-    json.dump(send(told["url"], told["title"], told["body"]), sys.stdout)
+    url, facts = told["url"], told["facts"]
+    if url.startswith(("https://", "http://")):
+        answer = post(url, facts)
+    else:
+        answer = send(url, facts["title"], f"{facts['text']}\n[message {facts['message']}]")
+    json.dump(answer, sys.stdout)
+
+
+def post(url: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """Send a message as JSON to an address on the web."""
+    body = json.dumps(facts).encode()
+    headers = {"Content-Type": "application/json", "User-Agent": "galley"}
+    request = urllib.request.Request(url, body, headers)  # noqa: S310 - begins with http
+    try:
+        with urllib.request.urlopen(request, timeout=WEB_SECONDS):  # noqa: S310
+            return {"sent": True}
+    except OSError as error:
+        said = " ".join(str(error).split())
+        return {"sent": False, "error": said[:1000], "certain": _nothing_sent(said)}
 
 
 def send(url: str, title: str, body: str) -> dict[str, Any]:
@@ -28,7 +48,7 @@ def send(url: str, title: str, body: str) -> dict[str, Any]:
     except ModuleNotFoundError:
         said = "apprise is not installed: pip install 'galley-dataops[notify]'"
         return {"sent": False, "error": said, "certain": True}
-    service = apprise.Apprise.instantiate(url) or apprise.Apprise.instantiate(_plain_web(url))
+    service = apprise.Apprise.instantiate(url)
     if service is None:
         return {"sent": False, "error": "no service knows this address", "certain": True}
     found: list[str] = []
@@ -38,16 +58,11 @@ def send(url: str, title: str, body: str) -> dict[str, Any]:
     if sent:
         return {"sent": True}
     said = "; ".join(dict.fromkeys(found)) or "the service took it not"
-    certain = any(word in said.lower() for word in NOTHING_SENT)
-    return {"sent": False, "error": said[:1000], "certain": certain}
+    return {"sent": False, "error": said[:1000], "certain": _nothing_sent(said)}
 
 
-def _plain_web(url: str) -> str:
-    """An address on the web that is of no service known by name gets the message as JSON."""
-    for scheme, other in (("https://", "jsons://"), ("http://", "json://")):
-        if url.startswith(scheme):
-            return other + url.removeprefix(scheme)
-    return url
+def _nothing_sent(said: str) -> bool:
+    return any(word in said.lower() for word in NOTHING_SENT)
 
 
 class _Kept(logging.Handler):

@@ -88,8 +88,16 @@ class Sender:
             url, hidden = self._resolve(letter.recipient, letter.sources, Path(letter.folder))
         except UnavailableError as error:
             return Result(error.message)
-        body = f"{REPEATED}\n{letter.body}" if post.repeat else letter.body
-        told = {"url": url, "title": letter.title, "body": f"{body}\n[message {post.id}]"}
+        facts = {
+            "message": post.id,
+            "alert": letter.about,
+            "kind": letter.kind,
+            "project": letter.project,
+            "title": letter.title,
+            "text": f"{REPEATED}\n{letter.body}" if post.repeat else letter.body,
+            "repeat": post.repeat,
+        }
+        told = {"url": url, "facts": facts}
         result = _in_a_process(told, self._limit)
         if result.error is None:
             return result
