@@ -14,6 +14,7 @@ from galley.db.engine import Database, open_database, sqlite_url
 from galley.db.moments import DatabaseClock, SteadyClock
 from galley.environments.home import Home
 from galley.environments.kitchens import personal
+from galley.environments.launch import kept_code
 from galley.environments.reading import Reader as Reader
 from galley.environments.reading import find_target
 from galley.errors import CorruptHomeError, DefinitionError, StorageError, UsageError, Where
@@ -24,6 +25,7 @@ from galley.lake import tables as lake_tables
 from galley.lake.files import Access, no_access
 from galley.lake.handle import Table as Table
 from galley.notify import tables as notify_tables
+from galley.notify.sending import Sender
 from galley.project import declared
 from galley.project.compile import compile_project
 from galley.project.find import (
@@ -208,6 +210,26 @@ def open_reader(ref: str | None, project: str | Path | None) -> Reader:
     name = declared_name(folder) or compile_project(folder, cache=home.path / "cache").project
     target = find_target(home, name, chosen_ref(ref, home.actor))
     return Reader(home, make_site(home, 1), name, target)
+
+
+resolve = secrets.filled
+"""A text with the values of its secrets, and these values."""
+
+
+def make_sender(home: Home) -> Sender:
+    """What sends the messages that wait in a home."""
+    return Sender(home.database, home.clock, resolve)
+
+
+def hook_secret(home: Home, definition: str, name: str) -> str:
+    """The value of a secret that a project version names.
+
+    Raises:
+        UnavailableError: it is not there.
+    """
+    with home.database.read() as connection:
+        manifest, checkout = kept_code(connection, definition)
+    return _secrets(manifest, (name,), checkout.folder)[name]
 
 
 def _database(path: Path) -> Database:
