@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from galley.errors import ProtectedRefError, RefusedError
-from galley.governance.model import Action, Actor, Decision, Resource
+from galley.governance.model import Action, Actor, Decision, Resource, Role
+from galley.governance.roles import MAY, helpers
 
 _NO_CONTEXT: Mapping[str, object] = {}
 
@@ -15,8 +16,8 @@ def decide(
 ) -> Decision:
     """Whether ``actor`` may do ``action`` to ``resource``.
 
-    On a laptop the home's owner may do everything but change a protected ref by other means than
-    a promotion, a rollback or a run of its activated version.
+    A protected ref is changed by a promotion, a rollback or a run of its activated version and by
+    nothing else, whoever asks. Beyond that a role permits its actions (``roles.MAY``).
     """
     if resource.protected and action is Action.RUN and not context.get("activated"):
         return Decision(
@@ -27,7 +28,17 @@ def decide(
         )
     if not actor.name:
         return Decision(False, "named-actor", "an action needs a named actor", "set GALLEY_USER")
-    return Decision(True, "laptop-owner", f"{actor.name} owns this home")
+    if actor.role is Role.OWNER:
+        return Decision(True, "laptop-owner", f"{actor.name} owns this home")
+    if action in MAY[actor.role]:
+        return Decision(True, f"role-{actor.role}", f"the role {actor.role} may {action}")
+    able = " or ".join(helpers(action)) or "nobody"
+    return Decision(
+        allowed=False,
+        rule="role",
+        reason=f"the role {actor.role} may not {action}",
+        who_can_help=f"it takes the role {able}; an admin can give it",
+    )
 
 
 def demand(

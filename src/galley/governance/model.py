@@ -20,6 +20,20 @@ class Action(StrEnum):
     TAG = "tag"
     COLLECT = "collect"
     COMPACT = "compact"
+    ACCOUNT = "account"
+    MANAGE = "manage"
+    WORK = "work"
+
+
+class Role(StrEnum):
+    """What a caller may do in all; ``OWNER`` is whoever the home's files belong to."""
+
+    VIEWER = "viewer"
+    ENGINEER = "engineer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+    WORKER = "worker"
+    OWNER = "owner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +43,12 @@ class Actor:
     name: str
     kind: str = "user"
     on_behalf_of: str | None = None
+    role: Role = Role.OWNER
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What an action touches: ``kind`` is ref, run, table or home."""
+    """What an action touches: ``kind`` is ref, run, table, home or user."""
 
     kind: str
     name: str
