@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from galley.errors import ProtectedRefError, RefusedError
+from galley.errors import GalleyError, ProtectedRefError, RefusedError, UnauthorizedError
 from galley.governance.model import Action, Actor, Decision, Resource, Role
 from galley.governance.roles import MAY, helpers
 
 _NO_CONTEXT: Mapping[str, object] = {}
+_KINDS: Mapping[str, type[GalleyError]] = {
+    "protected-ref": ProtectedRefError,
+    "identity": UnauthorizedError,
+}
 
 
 def decide(
@@ -32,6 +36,8 @@ def decide(
         return Decision(True, "laptop-owner", f"{actor.name} owns this home")
     if action in MAY[actor.role]:
         return Decision(True, f"role-{actor.role}", f"the role {actor.role} may {action}")
+    if actor.role is Role.NOBODY:
+        return Decision(False, "identity", "nobody has said who calls", "log in, or send a token")
     able = " or ".join(helpers(action)) or "nobody"
     return Decision(
         allowed=False,
@@ -48,13 +54,13 @@ def demand(
 
     Raises:
         ProtectedRefError: the ref is protected.
+        UnauthorizedError: the caller has not said who they are.
         RefusedError: any other refusal.
     """
     decision = decide(actor, action, resource, context)
     if decision.allowed:
         return decision
-    kind = ProtectedRefError if decision.rule == "protected-ref" else RefusedError
-    raise kind(
+    raise _KINDS.get(decision.rule, RefusedError)(
         f"{actor.name or 'an unnamed actor'} may not {action} {resource.name}: {decision.reason}",
         hint=decision.who_can_help,
     )

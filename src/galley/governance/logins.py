@@ -40,7 +40,7 @@ def wait_of(connection: Connection, subject: str, now: int, free: int = FREE) ->
     count, last = connection.execute(wanted).one()
     if count < free:
         return 0
-    pause = min(SECOND << min(count - free, 20), LONGEST)
+    pause: int = min(SECOND << min(count - free, 20), LONGEST)
     return max(int(last) + pause - now, 0)
 
 

@@ -20,14 +20,19 @@ class Action(StrEnum):
     TAG = "tag"
     COLLECT = "collect"
     COMPACT = "compact"
+    ENTER = "enter"
     ACCOUNT = "account"
     MANAGE = "manage"
     WORK = "work"
 
 
 class Role(StrEnum):
-    """What a caller may do in all; ``OWNER`` is whoever the home's files belong to."""
+    """What a caller may do in all.
 
+    ``OWNER`` is whoever the home's files belong to, ``NOBODY`` who has not said who they are.
+    """
+
+    NOBODY = "nobody"
     VIEWER = "viewer"
     ENGINEER = "engineer"
     OPERATOR = "operator"

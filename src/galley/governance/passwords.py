@@ -38,10 +38,10 @@ def matches(kept: str | None, password: str) -> bool:
     from argon2.exceptions import InvalidHashError, VerificationError
 
     try:
-        found = _hasher().verify(kept or _nobodys(), password[:LONGEST])
+        _hasher().verify(kept or _nobodys(), password[:LONGEST])
     except (VerificationError, InvalidHashError):
         return False
-    return found and kept is not None
+    return kept is not None
 
 
 @cache

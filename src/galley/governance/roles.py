@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from galley.governance.model import Action, Role
 
-_LOOKS = frozenset({Action.READ, Action.ACCOUNT})
+_LOOKS = frozenset({Action.ENTER, Action.READ, Action.ACCOUNT})
 _BUILDS = _LOOKS | {Action.RUN, Action.CANCEL, Action.OPEN_KITCHEN, Action.TAG, Action.PROMOTE}
 _OPERATES = _BUILDS | {
     Action.ROLLBACK,
@@ -17,6 +17,7 @@ _OPERATES = _BUILDS | {
 }
 
 MAY: Mapping[Role, frozenset[Action]] = {
+    Role.NOBODY: frozenset({Action.ENTER}),
     Role.VIEWER: _LOOKS,
     Role.ENGINEER: _BUILDS,
     Role.OPERATOR: _OPERATES,
