@@ -35,4 +35,6 @@ def conn(database: Database) -> Iterator[Connection]:
 def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same hashes with less work: what they cost is tested where they are made."""
     cheap = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    nobodys = cheap.hash("nobody has this password")
     monkeypatch.setattr(passwords, "_hasher", lambda: cheap)
+    monkeypatch.setattr(passwords, "_nobodys", lambda: nobodys)
