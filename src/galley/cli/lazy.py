@@ -55,6 +55,9 @@ COMMANDS: dict[str, Entry] = {
     "pause": Entry("pause", UPKEEP, "Let a run start no further steps"),
     "server": Entry("server", UPKEEP, "Work on runs with workers that call over HTTP"),
     "worker": Entry("worker", UPKEEP, "Run steps for a server, here or on another machine"),
+    "users": Entry("users", UPKEEP, "Who may log in to this home's servers"),
+    "teams": Entry("teams", UPKEEP, "Teams and who is in them"),
+    "tokens": Entry("tokens", UPKEEP, "What machines show instead of a password"),
     "gc": Entry("gc", UPKEEP, "Remove what has expired; report what is unreferenced"),
     "doctor": Entry("doctor", UPKEEP, "Check the installation and the home"),
 }

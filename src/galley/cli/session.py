@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +35,21 @@ def find_home(project: Path | None) -> Path:
     """Where the project's home is or will be, found without loading anything."""
     folder = find_folder(project)
     return home_path(folder, lake_setting(folder))
+
+
+def open_home_here(project: Path | None) -> Home:
+    """The home, open: a project's, or the one that ``GALLEY_HOME`` names without a project.
+
+    Raises:
+        NotFoundError: there is neither.
+    """
+    from galley import bootstrap
+
+    chosen = os.environ.get("GALLEY_HOME")
+    if chosen and project is None:
+        here = Path.cwd()
+        return bootstrap.open_home(home_path(here), bootstrap.find_place(here))
+    return bootstrap.open_home(find_home(project), bootstrap.find_place(find_folder(project)))
 
 
 @dataclass(frozen=True)
