@@ -13,6 +13,8 @@ _OPERATES = _BUILDS | {
     Action.RELEASE,
     Action.OVERRIDE,
     Action.COLLECT,
+    Action.FIRE,
+    Action.PAUSE_TRIGGER,
     Action.COMPACT,
 }
 
