@@ -21,6 +21,9 @@ from galley.governance.tables import access_token, link, member, session, team, 
 LINK_LIFETIME = 3 * DAY
 """Microseconds for which a one-time link can be used."""
 
+FIRST = "admin"
+"""The first user's name."""
+
 
 def any_user(connection: Connection) -> bool:
     """Whether somebody can log in, or could after following a link."""
@@ -48,8 +51,7 @@ def find_user(connection: Connection, name: str) -> User:
             f"there is no user {name}",
             hint=f"did you mean {near[0]}?" if near else "`galley users` lists them",
         )
-    wanted = select(member.c.team).where(member.c.user == name).order_by(member.c.team)
-    return _user(row, tuple(connection.execute(wanted).scalars()))
+    return _user(row, teams_of(connection, name))
 
 
 def add_user(
@@ -123,6 +125,22 @@ def new_link(connection: Connection, name: str, *, by: Actor, now: int) -> str:
     return secret
 
 
+def first_link(connection: Connection, *, by: Actor, now: int) -> str | None:
+    """A link for the first admin, as long as nobody has followed one; ``None`` from then on.
+
+    It is renewed at every start until then, so that a lost line of output locks nobody out.
+    """
+    _one_at_a_time(connection)
+    if not any_user(connection):
+        add_user(connection, FIRST, Role.ADMIN, by=by, now=now)
+    wanted = select(user.c.name).where(user.c.role == Role.ADMIN.value, user.c.password.isnot(None))
+    if connection.execute(wanted.limit(1)).first() is not None:
+        return None
+    waiting = select(user.c.name).where(user.c.role == Role.ADMIN.value, user.c.disabled.is_(None))
+    name = connection.execute(waiting.order_by(user.c.created).limit(1)).scalar()
+    return new_link(connection, name, by=by, now=now) if name is not None else None
+
+
 def follow_link(connection: Connection, secret: str, password: str, *, now: int) -> User:
     """Use a link: the password is set, other log-ins of the user end, the link is spent.
 
@@ -153,6 +171,12 @@ def teams(connection: Connection) -> Mapping[str, tuple[str, ...]]:
     for row in connection.execute(select(member).order_by(member.c.user)):
         found[row.team].append(row.user)
     return {name: tuple(members) for name, members in found.items()}
+
+
+def teams_of(connection: Connection, name: str) -> tuple[str, ...]:
+    """The teams that a user is in."""
+    wanted = select(member.c.team).where(member.c.user == name).order_by(member.c.team)
+    return tuple(connection.execute(wanted).scalars())
 
 
 def set_team(

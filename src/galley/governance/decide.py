@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from galley.errors import GalleyError, ProtectedRefError, RefusedError, UnauthorizedError
+from galley.errors import ProtectedRefError, RefusedError, UnauthorizedError
 from galley.governance.model import Action, Actor, Decision, Resource, Role
 from galley.governance.roles import MAY, helpers
 
 _NO_CONTEXT: Mapping[str, object] = {}
-_KINDS: Mapping[str, type[GalleyError]] = {
-    "protected-ref": ProtectedRefError,
-    "identity": UnauthorizedError,
-}
 
 
 def decide(
@@ -23,6 +19,8 @@ def decide(
     A protected ref is changed by a promotion, a rollback or a run of its activated version and by
     nothing else, whoever asks. Beyond that a role permits its actions (``roles.MAY``).
     """
+    if actor.role is Role.NOBODY and action not in MAY[Role.NOBODY]:
+        return Decision(False, "identity", "this server asks who calls", "log in, or send a token")
     if resource.protected and action is Action.RUN and not context.get("activated"):
         return Decision(
             allowed=False,
@@ -36,15 +34,19 @@ def decide(
         return Decision(True, "laptop-owner", f"{actor.name} owns this home")
     if action in MAY[actor.role]:
         return Decision(True, f"role-{actor.role}", f"the role {actor.role} may {action}")
-    if actor.role is Role.NOBODY:
-        return Decision(False, "identity", "nobody has said who calls", "log in, or send a token")
-    able = " or ".join(helpers(action)) or "nobody"
+    able = listed(helpers(action))
     return Decision(
         allowed=False,
         rule="role",
         reason=f"the role {actor.role} may not {action}",
         who_can_help=f"it takes the role {able}; an admin can give it",
     )
+
+
+def listed(roles: Sequence[Role]) -> str:
+    """Roles as a sentence names them."""
+    *before, last = map(str, roles)
+    return f"{', '.join(before)} or {last}" if before else last
 
 
 def demand(
@@ -60,7 +62,10 @@ def demand(
     decision = decide(actor, action, resource, context)
     if decision.allowed:
         return decision
-    raise _KINDS.get(decision.rule, RefusedError)(
+    if decision.rule == "identity":
+        raise UnauthorizedError(decision.reason, hint=decision.who_can_help)
+    kind = ProtectedRefError if decision.rule == "protected-ref" else RefusedError
+    raise kind(
         f"{actor.name or 'an unnamed actor'} may not {action} {resource.name}: {decision.reason}",
         hint=decision.who_can_help,
     )
