@@ -3,8 +3,12 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.inside import Inside, write
 from tests.cli_cast import Shell
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 COUNT = "SELECT count(*) AS n, sum(ring) AS rings FROM birds"
 

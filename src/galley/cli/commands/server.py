@@ -36,6 +36,7 @@ def server(
         float,
         typer.Option("--lease", min=1, help="Seconds for which a claim stands without heartbeat."),
     ] = 20.0,
+    log_format: options.LogFormat = None,
     project: options.Project = None,
 ) -> None:
     """Work on the runs of a home or database, with workers that call over HTTP.
@@ -57,7 +58,7 @@ def server(
         certificate_key=str(certificate_key) if certificate_key else None,
         lease=int(lease * 1_000_000),
     )
-    tell_what_happens()
+    tell_what_happens(log_format)
     found = Server(open_home_here(project), serving)
     with stopping() as stop:
         typer.echo(f"listening on {found.url}")

@@ -35,6 +35,7 @@ def up(
     behind_tls: Annotated[
         bool, typer.Option("--behind-tls", help="A proxy before it speaks TLS with browsers.")
     ] = False,
+    log_format: options.LogFormat = None,
     project: options.Project = None,
 ) -> None:
     """Serve this project on this machine: an engine with its workers, the API, the web interface.
@@ -56,7 +57,7 @@ def up(
         identity=identity,
         behind_tls=behind_tls,
     )
-    tell_what_happens()
+    tell_what_happens(log_format)
     home = bootstrap.open_home(find_home(project), bootstrap.find_place(folder))
     found = Server(home, serving)
     with stopping() as stop:

@@ -17,6 +17,7 @@ from galley.server.api import (
     events,
     health,
     me,
+    metrics,
     pipelines,
     projects,
     refs,
@@ -92,11 +93,21 @@ def api_app(place: Place, door: Door | None = None, *, names: Sequence[str] = ()
     for routes in ROUTES:
         routes.attach(router)
     app.include_router(router)
+    _measure(app, place)
     app.add_middleware(RequestIds)
     handle_problems(app)
     health.add(app)
     app.add_api_route("/openapi.json", _openapi, include_in_schema=False)
     return app
+
+
+def _measure(app: FastAPI, place: Place) -> None:
+    """What monitoring asks for stands where it looks; it is no part of the API."""
+    app.state.metrics = metrics.Metrics(place.home)
+    outside = APIRouter(include_in_schema=False)
+    metrics.routes.attach(outside)
+    app.include_router(outside)
+    app.add_middleware(metrics.Counted, metrics=app.state.metrics)
 
 
 @asynccontextmanager
