@@ -45,6 +45,7 @@ COMMANDS: dict[str, Entry] = {
     "logs": Entry("logs", LOOK, "What the steps of a run printed"),
     "tables": Entry("tables", LOOK, "List tables; a table's history and metrics"),
     "history": Entry("history", LOOK, "The commits of a ref"),
+    "pools": Entry("pools", LOOK, "Pools and workers: what is full, and who is there"),
     "diff": Entry("diff", LOOK, "What differs between two states of the data"),
     "audit": Entry("audit", LOOK, "Who did what, and by which rule"),
     "kitchen": Entry("kitchen", ENVIRONMENTS, "Open, list and close kitchens"),
