@@ -66,6 +66,7 @@ def _facts(found: Survey, done: Outcome | None) -> dict[str, Any]:
             "metrics": stale.metrics,
             "ref_log": stale.log_entries,
             "sessions": stale.sessions,
+            "definitions": stale.definitions,
         },
         "versions": {
             "kept": versions.kept,
