@@ -84,7 +84,7 @@ def this_process(
 def dead(one: Session) -> bool:
     """Whether its process is certainly gone: it was one of this boot of this machine."""
     here = one.boot_id is not None and one.boot_id == boot_id() and one.host == socket.gethostname()
-    return here and (one.pid_started is None or processes.start_time(one.pid) != one.pid_started)
+    return here and (one.pid_started is None or not processes.lives(one.pid, one.pid_started))
 
 
 def open_session(connection: Connection, one: Session) -> None:
