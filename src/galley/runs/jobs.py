@@ -50,11 +50,6 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._stillborn: list[tuple[Job, TaskFailed]] = []
 
-    @property
-    def free(self) -> int:
-        """How many more tasks would start at once."""
-        return self.pool.idle
-
     def share(self, more: int) -> int:
         """Among how many tasks the machine is divided when ``more`` are added."""
         return max(1, min(self.slots, len(self._jobs) + more))

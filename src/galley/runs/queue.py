@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, and_, bindparam, case, func, insert, select, update
+from sqlalchemy import Connection, Row, Update, bindparam, case, func, insert, select, update
 
 from galley.lake.model import Span
 from galley.lake.rows import insert_many
@@ -286,17 +286,15 @@ def counts(connection: Connection, run_ids: Collection[str]) -> dict[str, dict[S
     return found
 
 
-def live_steps(connection: Connection, run_ids: Collection[str]) -> list[StepRun]:
-    """The steps of the given runs that a worker holds or held."""
+def held_by(connection: Connection, sessions: Collection[str]) -> dict[str, int]:
+    """How many steps each of some sessions holds."""
+    c = step_run.c
     rows = connection.execute(
-        select(step_run).where(
-            and_(
-                step_run.c.run_id.in_(sorted(run_ids)),
-                step_run.c.state.in_([state.value for state in LIVE]),
-            )
-        )
+        select(c.owner, func.count())
+        .where(c.owner.in_(sorted(sessions)), c.state.in_([state.value for state in LIVE]))
+        .group_by(c.owner)
     )
-    return [read_step(row) for row in rows]
+    return dict(rows.tuples().all())
 
 
 def read_step(row: Row[Any]) -> StepRun:

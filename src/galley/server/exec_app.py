@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -55,7 +54,6 @@ def execution_app(desk: Desk, ready: Callable[[], bool]) -> Starlette:
     routes = [Route(path, handler, methods=[method]) for method, path, handler in paths]
     handlers = {
         GalleyError: _problem,
-        DBAPIError: _database_away,
         404: _unknown_path,
         405: _unknown_path,
     }
@@ -274,10 +272,6 @@ async def _problem(request: Request, error: Exception) -> Response:
     told = {"detail": error.message, **error.to_dict()}
     headers = RETRY if error.status == UnavailableError.status else None
     return JSONResponse(body | told, error.status, headers, media_type="application/problem+json")
-
-
-async def _database_away(request: Request, error: Exception) -> Response:
-    return await _problem(request, UnavailableError("the state database does not answer"))
 
 
 async def _unknown_path(request: Request, error: Exception) -> Response:
