@@ -34,7 +34,7 @@ class Timekeeper:
         # shows seven. Over a shared database all go by the database's.
         self._now = clock.now if home.database.is_sqlite else home.clock
         self._scheduler = Scheduler(home)
-        self._sender = bootstrap.make_sender(home)
+        self._sender = bootstrap.make_sender(home, self._now)
         self._watcher = Watcher(home, self._scheduler, bootstrap.resolve)
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
