@@ -146,7 +146,7 @@ def _trigger_row(found: Moved, manifest: Manifest, one: Trigger, now: int) -> di
         "kind": one.kind,
         "spec": to_plain(one),
         "definition": manifest.hash,
-        "code": pipeline_code(manifest, one.pipeline),
+        "code": pipeline_code(manifest, one.pipeline, found.environment),
         "request": request,
         "problem": problem,
         "active": True,

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from galley.errors import DefinitionError, Where
 from galley.project import stores
+from galley.project.declared import Declared
 from galley.project.document import Document, mapping, read_yaml
 from galley.project.files import Files
 from galley.project.find import PROJECT_FILE
@@ -16,7 +17,6 @@ from galley.project.names import BUILT_IN, WANTS, check_name, hint_for
 from galley.project.problems import Problems
 from galley.project.schedule import AlertRule, Schedule
 from galley.project.shapes import DefaultsShape, PipelineShape, ProjectShape, read
-from galley.project.stores import Declared
 from galley.project.triggers import Around, read_alerts, read_schedule
 
 PRODUCTION = "production"
