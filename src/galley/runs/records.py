@@ -237,7 +237,9 @@ def list_runs(
     if ref is not None:
         query = query.where(run.c.ref == ref)
     if pipeline is not None:
-        query = query.where(run.c.pipeline == pipeline)
+        # A promotion runs several: their names stand in a row.
+        named = literal(" ") + run.c.pipeline + " "
+        query = query.where(named.contains(f" {pipeline} ", autoescape=True))
     if parent is not None:
         query = query.where(run.c.parent == parent)
     if origin is not None:
