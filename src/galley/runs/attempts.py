@@ -236,6 +236,7 @@ def finish(
         attempt.step_run,
         StepState.SUCCEEDED if plain else StepState.STAGED,
         now,
+        attempt=attempt.id,
         rows=done.rows,
         bytes=done.bytes,
         seconds=done.seconds,
@@ -268,7 +269,8 @@ def fail(
     """Record a failed attempt; the step is tried again or has failed. ``None`` if it was lost."""
     step_run = attempt.step_run
     step = live.node(step_run.name).step
-    drop_attempt(connection, live, attempt, failure.reason, now, error=failure.message)
+    if not drop_attempt(connection, live, attempt, failure.reason, now, error=failure.message):
+        return None
     lost = failure.reason == Reason.LOST_WORKER.value
     losses = step_run.losses + (1 if lost else 0)
     # Attempts that went under with their worker are on another budget.
@@ -311,10 +313,15 @@ def drop_attempt(
     now: int,
     *,
     error: str | None = None,
-) -> None:
-    """Record the attempt's end and discard its ref whole."""
-    records.end_attempt(connection, attempt.id, end=end, now=now, error=error)
+) -> bool:
+    """Record the attempt's end and discard its ref whole; whether it had not ended before.
+
+    Of one that is not on record nothing is discarded: the ref of its name is another one's.
+    """
+    if not records.end_attempt(connection, attempt.id, end=end, now=now, error=error):
+        return False
     refs.drop_attempt(connection, live.project, attempt_ref(attempt.step_run))
+    return True
 
 
 def _again(retry: Retry, attempts: int, failure: TaskFailed) -> bool:
