@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from galley import codec, faults
 from galley.ids import digest, new_id
 from galley.lake import commits, refs, withdrawals
-from galley.lake.model import Change, Commit, CommitKind, Version
+from galley.lake.model import Change, Commit, CommitKind, Intent, Version
 from galley.project.model import Materialize, Retry, Step
 from galley.runs import findings, keys, queue, records
 from galley.runs.cutting import cut_of
@@ -440,15 +440,13 @@ def _results(
                         key, change.table, version.content_id, live.run.id, step.name, body
                     )
                 )
+        # Each window says which files are its own; all of them with each would be the square.
+        own = codec.to_plain(replace(version, intent=Intent(version.intent.kind)))
         for entry in change.windows:
+            pair = {"version": own, "window": codec.to_plain(entry)}
             found.append(
                 findings.Result(
-                    entry.key,
-                    change.table,
-                    entry.content_id,
-                    live.run.id,
-                    step.name,
-                    {"version": body, "window": codec.to_plain(entry)},
+                    entry.key, change.table, entry.content_id, live.run.id, step.name, pair
                 )
             )
     return found
