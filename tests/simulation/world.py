@@ -32,16 +32,17 @@ class Crash(BaseException):
 
 @dataclass(frozen=True)
 class Misfortune:
-    """How likely what is, at each pause: death, a database that fails, a long sleep."""
+    """How likely what is, at each pause: death, a database that fails or forgets, a long sleep."""
 
     crash: float = 0.004
     refused: float = 0.003
     reply_lost: float = 0.003
+    forgotten: float = 0.003
     sleep: float = 0.01
     longest_sleep: int = 6 * SECOND
 
 
-CALM = Misfortune(0, 0, 0, 0)
+CALM = Misfortune(0, 0, 0, 0, 0)
 
 
 @dataclass(order=True)
@@ -60,6 +61,7 @@ class World:
         self.misfortune = misfortune or Misfortune()
         self.switches = 0
         self.crashes = 0
+        self.forgotten = 0
         self._turns: list[_Turn] = []
         self._ended = False
         self._mortal: set[greenlet] = set()
@@ -156,14 +158,18 @@ class SimulatedDatabase(Database):
             yield connection
 
     @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Connection]:
-        """A unit of work."""
+    def write(self, *, durable: bool = True, share: int | None = None) -> Iterator[Connection]:
+        """A unit of work. One that need not be durable may be forgotten, and nobody hears of it."""
         world = self.world
         world.pause()
         if world.fails(world.misfortune.refused):
             raise UnavailableError("the database refused")
+        before = None if durable or not world.fails(world.misfortune.forgotten) else self._copy()
         with self._unit() as connection:
             yield connection
+        if before is not None:
+            world.forgotten += 1
+            before.backup(self._raw())
         world.pause()
         if world.fails(world.misfortune.reply_lost):
             raise UnavailableError("the reply was lost; the change was made")
@@ -179,6 +185,16 @@ class SimulatedDatabase(Database):
         self.transactions += 1
         with self.engine.connect() as connection, connection.begin():
             yield connection
+
+    def _copy(self) -> sqlite3.Connection:
+        copy = sqlite3.connect(":memory:")
+        self._raw().backup(copy)
+        return copy
+
+    def _raw(self) -> sqlite3.Connection:
+        raw = self.engine.raw_connection().driver_connection
+        assert isinstance(raw, sqlite3.Connection)
+        return raw
 
 
 def _fill(raw: sqlite3.Connection, template: sqlite3.Connection) -> None:

@@ -311,11 +311,10 @@ def start_attempt(connection: Connection, values: dict[str, Any]) -> None:
 
 def end_attempt(
     connection: Connection, attempt_id: str, *, end: str, now: int, error: str | None = None
-) -> None:
-    """Record how an attempt ended; the first end stands."""
-    connection.execute(
-        _END_ATTEMPT, {"own_id": attempt_id, "new_end": end, "at": now, "new_error": error}
-    )
+) -> bool:
+    """Record how an attempt ended; whether this is its end: the first stands."""
+    given = {"own_id": attempt_id, "new_end": end, "at": now, "new_error": error}
+    return connection.execute(_END_ATTEMPT, given).rowcount > 0
 
 
 _START_ATTEMPT = insert(attempt)
