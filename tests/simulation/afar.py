@@ -110,7 +110,7 @@ class _Session:
     def _claims(self) -> None:
         while not self.over:
             capacity = 0 if self.draining else self.worker.slots
-            wait = self.world.random.choice((0.1, 0.5))
+            wait = self.world.random.choice((0.5, 2.0))
             asked = wire.Ask(capacity=capacity, has=tuple(self.duties), wait=wait)
             try:
                 orders = self._call(

@@ -50,7 +50,7 @@ class Person:
         """Some runs, with what people do to them."""
         chance = self.chance
         acts = (self._cancel, self._pause, self._roll_back, self._resume, self._promote, self._tag)
-        for _ in range(chance.randint(2, 4)):
+        for _ in range(chance.randint(3, 7)):
             self.world.sleep(chance.randrange(SECOND))
             if chance.random() < 0.4:
                 self.files.append(plan.next_version(self.files[-1], chance))
@@ -76,7 +76,7 @@ class Person:
         with self.database.write() as connection:
             manifest = self._open(connection, ref)
             names = tuple(manifest.pipelines)
-            wanted = names if chance.random() < 0.2 else (chance.choice(names),)
+            wanted = names if chance.random() < 0.5 else (chance.choice(names),)
             steps = [step for name in wanted for step in manifest.pipelines[name].steps]
             some = (chance.choice(steps),)
             request = RunRequest(

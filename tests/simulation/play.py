@@ -25,7 +25,7 @@ from tests.simulation.servers import LEASE, Net, Server
 from tests.simulation.store import SimulatedHome, SimulatedSite, SimulatedWarehouse
 from tests.simulation.world import CALM, SECOND, Host, Misfortune, World
 
-STORM = 6 * SECOND
+STORM = 12 * SECOND
 AFTERWARDS = 600 * SECOND
 DAY = 24 * 3600 * SECOND
 
@@ -98,6 +98,7 @@ class _Stage:
         for view in (self.site, self.home):
             object.__setattr__(view, "warehouse_itself", self.warehouse)
         self.net = Net(world)
+        self.servers: list[Server] = []
         self.files = [plan.first_version(chance, labels=self.afar)]
         with self.database.look() as connection:
             refs.ensure_project(connection, plan.PROJECT, actor="ana", now=world.now)
@@ -110,15 +111,18 @@ class _Stage:
         if self.afar:
             for _ in range(chance.randint(1, 3)):
                 self._process(lambda: Worker(world, self.net, self.warehouse))
-        for _ in range(chance.randint(2, 4)):
+        for _ in range(chance.randint(3, 5)):
             person = Person(world, self.home, self.files)
-            world.spawn(person.live, Host(mortal=False), chance.randrange(STORM // 3))
+            world.spawn(person.live, Host(mortal=False), chance.randrange(3 * SECOND))
         if chance.random() < 0.7:
             self._process(lambda: _Collector(self))
-        world.run(lambda: False, world.now + STORM)
+        world.run(lambda: False, world.now + STORM // 2)
+        world.run(self._over, world.now + STORM // 2)
         world.misfortune = CALM
         self._release()
-        return world.run(self._over, world.now + AFTERWARDS)
+        ended = world.run(self._over, world.now + AFTERWARDS)
+        world.run(lambda: False, world.now + 3 * LEASE)
+        return ended
 
     def _controller(self) -> None:
         chance = self.world.random
@@ -129,6 +133,7 @@ class _Stage:
 
         def make() -> Server:
             server = Server(self.world, self.site, self.warehouse, own=own, afar=afar)
+            self.servers.append(server)
             if afar:
                 self.net.servers = [one for one in self.net.servers if not one.host.dead]
                 self.net.servers.append(server)
@@ -197,6 +202,9 @@ class _Stage:
         with self.database.look() as connection:
             yield from verdicts.violations(connection, self.warehouse)
             yield from verdicts.missing(connection, self.warehouse)
+        for server in self.servers:
+            if not server.host.dead:
+                yield from server.leaks()
         world = self.world
         for _ in range(3):
             world.now += 8 * DAY
@@ -243,7 +251,7 @@ class _Collector:
         """Until killed."""
         world = self.stage.world
         while True:
-            world.sleep(world.random.randrange(SECOND))
+            world.sleep(world.random.randrange(4 * SECOND))
             try:
                 self.stage.collect()
             except GalleyError:

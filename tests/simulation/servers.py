@@ -6,7 +6,7 @@ is put in its place by ``Server.claims`` and its like, which do the same in simu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 LEASE = 2 * SECOND
 SLOTS = 3
-ROUNDS = (0.1, 0.3, 1.0)
+ROUNDS = (0.2, 0.5, 1.0)
 GOODBYE = SECOND
 _SIGNER = Signer(b"a key that every controller of the database has")
 
@@ -58,6 +58,7 @@ class Server:
         self.host = Host()
         self.bell = SimulatedBell(world)
         self.own = own
+        self.engine: Engine | None = None
         self.hub: Hub | None = None
         if afar:
             lease = site.lease / SECOND
@@ -71,7 +72,7 @@ class Server:
         before: str | None = None
         while True:
             workers = self._workers()
-            engine = Engine(self.site, workers, SLOTS, everyones=True)
+            engine = self.engine = Engine(self.site, workers, SLOTS, everyones=True)
             try:
                 if before is not None:
                     recovery.hand_over(self.site, before)
@@ -119,6 +120,21 @@ class Server:
         if not self.own:
             return self.hub
         return Joint(SimulatedPool(self.world, self.warehouse, 1, self.bell), self.hub)
+
+    def leaks(self) -> Iterator[str]:
+        """What it believes to be at work although nothing is."""
+        jobs = list(self.engine.jobs._jobs) if self.engine is not None else []
+        if jobs:
+            yield f"an engine awaits {jobs}, and nothing is at work"
+        if self.hub is None:
+            return
+        exchange = self.hub._exchange
+        # Who calls another controller by now is told when it comes back, or is over.
+        for session, seat in exchange.present():
+            if seat.offers:
+                yield f"session {session} keeps room for {list(seat.offers)}, which are over"
+        if exchange.unseated:
+            yield "tasks wait for a worker, and nothing is at work"
 
     # The calls
 
