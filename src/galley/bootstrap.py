@@ -17,18 +17,25 @@ from galley.environments.home import Home
 from galley.environments.kitchens import personal
 from galley.environments.reading import Reader as Reader
 from galley.environments.reading import find_target
-from galley.errors import CorruptHomeError, DefinitionError, StorageError, UsageError
+from galley.errors import CorruptHomeError, DefinitionError, StorageError, UsageError, Where
 from galley.governance import secrets
 from galley.governance import tables as governance_tables
 from galley.governance.model import Actor
 from galley.lake import tables as lake_tables
 from galley.lake.files import Access, no_access
 from galley.lake.handle import Table as Table
-from galley.project import stores
+from galley.notify import tables as notify_tables
+from galley.project import declared
 from galley.project.compile import compile_project
-from galley.project.document import Document
-from galley.project.find import declared_name, find_project, lake_setting, warehouse_setting
+from galley.project.find import (
+    PROJECT_FILE,
+    declared_name,
+    find_project,
+    lake_setting,
+    warehouse_setting,
+)
 from galley.project.model import Manifest, Step
+from galley.runs import schedule_tables
 from galley.runs import tables as runs_tables
 from galley.runs.leases import LEASE
 from galley.runs.live import Site, right
@@ -38,7 +45,7 @@ from galley.settings import ENTRY, PRELOAD, STORE_PRELOAD, memory, worker_labels
 from galley.settings import home_path as home_path
 from galley.settings import slots as slots
 
-TABLES = (governance_tables, lake_tables, runs_tables)
+TABLES = (governance_tables, lake_tables, notify_tables, runs_tables, schedule_tables)
 """The modules whose tables make up the schema."""
 
 KEPT_PLACE = "warehouse.at"
@@ -74,28 +81,28 @@ def find_place(folder: Path) -> Place | None:
     if not text:
         return None
     try:
-        stores.check_warehouse(text, Document("galley.yaml"))
+        declared.check_warehouse(text, Where(PROJECT_FILE))
     except DefinitionError as error:
         raise UsageError(error.message, hint=error.hint) from error
-    if not text.startswith(stores.SCHEME):
+    if not text.startswith(declared.SCHEME):
         return Place(str((folder / Path(text).expanduser()).resolve()))
 
     @cache
-    def declared() -> stores.Declared | None:
-        return stores.declared_store(folder)
+    def store() -> declared.Declared | None:
+        return declared.declared_store(folder)
 
-    return Place(text.rstrip("/"), lambda: _access(declared(), folder))
+    return Place(text.rstrip("/"), lambda: _access(store(), folder))
 
 
-def _access(declared: stores.Declared | None, folder: Path) -> Access | None:
+def _access(store: declared.Declared | None, folder: Path) -> Access | None:
     """What a connection says, with its secrets; the environment says it where there is none."""
-    connection = declared.connection if declared else None
-    if declared is None or connection is None:
+    connection = store.connection if store else None
+    if store is None or connection is None:
         return None
     options = connection.options
-    names = {one: secrets.placeholders(options[one]) for one in stores.HIDDEN if one in options}
+    names = {one: secrets.placeholders(options[one]) for one in declared.HIDDEN if one in options}
     wanted = tuple(name for found in names.values() for name in found)
-    values = secrets.look_up(wanted, declared.secrets, folder=folder)
+    values = secrets.look_up(wanted, store.secrets, folder=folder)
     filled = {option: secrets.fill(options[option], values) for option in names}
     return Access(connection.url or None, options.get("region"), **filled)
 

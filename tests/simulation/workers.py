@@ -5,11 +5,10 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
 
 from galley.runs.bell import Bell
 from galley.runs.model import Reason
-from galley.runs.pool import Pool, PoolEvent
+from galley.runs.pool import Pool, PoolEvent, Submission
 from tests.simulation.store import SimulatedWarehouse, answer
 from tests.simulation.world import MILLISECOND, SECOND, SimulatedBell, World
 
@@ -60,8 +59,9 @@ class SimulatedPool(Pool):
     def start(self) -> None:
         """Nothing to start."""
 
-    def submit(self, task_id: str, payload: bytes, **_more: Any) -> None:
+    def submit(self, task: Submission) -> None:
         """Take a task; its answer comes after a while, if it does."""
+        task_id, payload = task.id, task.payload
         self._open.add(task_id)
         chance = self.world.random
         took, how = work_time(chance), manner(chance)

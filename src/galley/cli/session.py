@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from typer._click.globals import get_current_context
+
 from galley.cli import screen, words
 from galley.errors import UsageError
 from galley.project.find import PROJECT_FILE, declared_name, find_project, lake_setting
@@ -144,4 +146,15 @@ def open_session(project: Path | None) -> Session:
 
     folder = find_folder(project)
     home = bootstrap.open_home(find_home(project), bootstrap.find_place(folder))
-    return Session(folder, home)
+    return Session(folder, closed_afterwards(home))
+
+
+def closed_afterwards(home: Home) -> Home:
+    """The home, whose database is closed when the command ends.
+
+    Whoever closes SQLite's file last brings the write-ahead log into it: one file stays, which can
+    be copied.
+    """
+    if context := get_current_context(silent=True):
+        context.call_on_close(home.database.close)
+    return home

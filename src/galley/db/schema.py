@@ -17,12 +17,12 @@ from galley.db.engine import Database
 from galley.errors import HomeVersionError, UsageError
 from galley.version import VERSION
 
-HEADS = ("governance_0001", "lake_0001", "runs_0001")
+HEADS = ("governance_0001", "lake_0001", "notify_0001", "runs_0001")
 """The newest revision of every domain's branch."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-_OURS = re.compile(r"(governance|lake|runs)_\d{4}")
+_OURS = re.compile(r"(governance|lake|notify|runs)_\d{4}")
 
 _LOCK = 0x6A11E7
 """The number of PostgreSQL's advisory lock under which the schema changes."""

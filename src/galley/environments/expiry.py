@@ -16,6 +16,7 @@ from galley.lake import tables as lake
 from galley.lake.marking import shown
 from galley.lake.rows import NAMES, batches, insert_missing
 from galley.project.model import Retention
+from galley.runs import schedule_tables
 from galley.runs import tables as runs
 from galley.runs.model import RunState
 
@@ -68,7 +69,7 @@ def remove_stale(
     gone = tuple(run for run in stale.runs if run in still)
     for some in batches(gone, NAMES):
         _remember_writers(connection, project, some, now)
-        for table in (runs.step_run, runs.attempt, runs.verdict, runs.override, runs.event):
+        for table in _HANGING:
             connection.execute(delete(table).where(table.c.run_id.in_(some)))
         connection.execute(delete(runs.run).where(runs.run.c.id.in_(some)))
     counts = {}
@@ -77,6 +78,18 @@ def remove_stale(
         old = select(key).where(condition).limit(MOST_ROWS)
         counts[name] = connection.execute(delete(table).where(key.in_(old))).rowcount
     return Stale(gone, **counts)
+
+
+_HANGING = (
+    runs.step_run,
+    runs.attempt,
+    runs.verdict,
+    runs.override,
+    runs.event,
+    schedule_tables.ended,
+    schedule_tables.fire,
+)
+"""What goes with its run."""
 
 
 def _remember_writers(

@@ -20,6 +20,8 @@ class Action(StrEnum):
     TAG = "tag"
     COLLECT = "collect"
     COMPACT = "compact"
+    FIRE = "fire"
+    PAUSE_TRIGGER = "pause_trigger"
 
 
 @dataclass(frozen=True, slots=True)

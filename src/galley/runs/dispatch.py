@@ -105,7 +105,7 @@ class Dispatcher:
     def submit_publish_tests(self, live: LiveRun, task: TestTask) -> None:
         """Evaluate tests on merged versions before a publish."""
         name = f"{live.run.id}/publish"
-        self.jobs.submit_tests(f"{live.run.id}.publish", Job(live, None), task, name)
+        self.jobs.submit_tests("publish", Job(live, None), task, name)
 
     def publish_answers(self) -> list[tuple[LiveRun, TestDone | TaskFailed]]:
         """The answers to ``submit_publish_tests`` since the last call."""

@@ -27,6 +27,7 @@ from galley.runs.model import Reason
 _SUPERVISOR = "from galley.runs.supervisor import main; main()"
 _KEPT = frozenset({"GALLEY_FAULTS", "GALLEY_FAULTS_ONCE"})
 _LOG_AT_MOST = 1 << 20
+_TOLD = ("id", "code_dir", "log", "secrets", "timeout", "memory")
 
 EventKind = Literal["started", "message", "exited", "beat", "lost", "returned"]
 
@@ -87,6 +88,30 @@ class Post:
 
     session: str
     ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A task to be queued, under an ``id`` that is never used again.
+
+    ``timeout`` counts seconds from its start, ``memory`` is bytes. The output goes to
+    ``<log_dir>/<log>.out`` and ``.err``; the files appear with the first byte. ``post`` says where
+    it is to run, if it is an attempt.
+    """
+
+    id: str
+    payload: bytes
+    code_dir: str
+    log: str
+    secrets: tuple[str, ...] = ()
+    timeout: float | None = None
+    memory: int | None = None
+    post: Post | None = None
+
+    @property
+    def code(self) -> str:
+        """The project version whose files are in ``code_dir``."""
+        return Path(self.code_dir).name
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,29 +176,12 @@ class Pool(_OwnOnly):
             )
         self._channel = Channel(ours)
 
-    def submit(
-        self,
-        task_id: str,
-        payload: bytes,
-        *,
-        code_dir: str,
-        log_name: str,
-        secrets: tuple[str, ...],
-        timeout: float | None,
-        memory: int | None,
-        post: Post | None = None,
-    ) -> None:
-        """Queue a task. ``timeout`` counts seconds from its start, ``memory`` is bytes.
-
-        The output goes to ``<log_dir>/<log_name>.out`` and ``.err``; the files appear with the
-        first byte. Raises ``FramingError`` for a payload above 64 MB.
-        """
+    def submit(self, task: Submission) -> None:
+        """Queue a task. Raises ``FramingError`` for a payload above 64 MB."""
         self.start()
-        header = {"code_dir": code_dir, "log": log_name, "secrets": secrets}
-        self._send(
-            {"k": "task", "id": task_id, "timeout": timeout, "memory": memory} | header, payload
-        )
-        self._tasks[task_id] = (None, None)
+        header = {name: getattr(task, name) for name in _TOLD}
+        self._send({"k": "task", **header}, task.payload)
+        self._tasks[task.id] = (None, None)
 
     def reply(self, task_id: str, payload: bytes) -> None:
         """Answer the question that a task's worker waits for."""

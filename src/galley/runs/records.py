@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, literal, select, update
 
 from galley.errors import NotFoundError
 from galley.lake.rows import BATCH, insert_many
@@ -220,7 +220,9 @@ def list_runs(
     if ref is not None:
         query = query.where(run.c.ref == ref)
     if pipeline is not None:
-        query = query.where(run.c.pipeline == pipeline)
+        # A promotion runs several: their names stand in a row.
+        named = literal(" ") + run.c.pipeline + " "
+        query = query.where(named.contains(f" {pipeline} ", autoescape=True))
     if parent is not None:
         query = query.where(run.c.parent == parent)
     if origin is not None:

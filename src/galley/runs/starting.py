@@ -169,10 +169,11 @@ def _priority(live: LiveRun, step: Step | None) -> int:
 def end_queued(
     site: Site, run: Run, to: RunState, reason: Reason, now: int, message: str | None = None
 ) -> None:
-    """End a run that has not begun."""
+    """End a run that has not begun; one that another engine has started meanwhile goes on."""
     values = {"reason": reason.value, **({"message": message} if message else {})}
     with site.database.write() as connection:
-        queue.move_run(connection, run.id, to, now, **values)
+        if records.lock_run(connection, run.id, RunState.QUEUED):
+            queue.move_run(connection, run.id, to, now, **values)
 
 
 def refuse(site: Site, run: Run, error: Exception, now: int) -> None:

@@ -30,10 +30,9 @@ from galley.runs import credentials, logfiles, messages, records, sessions
 from galley.runs.hub import Hub
 from galley.runs.live import Site
 from galley.runs.model import Reason
-from galley.runs.pool import PoolEvent
+from galley.runs.pool import PoolEvent, Submission
 from galley.runs.protocol import FieldsReply, FieldsRequest
 from galley.runs.records import Standing
-from galley.runs.seats import Offer
 from galley.runs.sessions import Session, SessionKind
 from galley.server import wire
 from galley.server.tokens import Signer, TaskClaim
@@ -111,7 +110,7 @@ class Desk:
 
     # Tasks
 
-    def task(self, session: str, offer: Offer) -> wire.Task:
+    def task(self, session: str, offer: Submission) -> wire.Task:
         """A task as the worker of a session gets it."""
         ref = offer.post.ref if offer.post else ""
         claim = TaskClaim(offer.id, session, ref, offer.log)

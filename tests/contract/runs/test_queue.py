@@ -148,6 +148,16 @@ def test_runs_are_listed_by_what_is_asked(conn: Connection) -> None:
     assert records.find_runs(conn, "shop", "r%") == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "found"), [("p", True), ("q", True), ("p q", True), ("%", False), ("r", False)]
+)
+def test_a_run_of_several_pipelines_is_one_of_each(
+    conn: Connection, asked: str, found: bool
+) -> None:
+    a_run(conn)
+    assert bool(records.list_runs(conn, "shop", pipeline=asked)) is found
+
+
 def test_a_wish_reaches_no_run_that_has_ended(conn: Connection) -> None:
     a_run(conn)
     assert records.set_intention(conn, "r", Intention.PAUSE, 1)

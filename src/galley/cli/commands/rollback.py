@@ -13,6 +13,7 @@ from galley.cli.session import Session, open_session
 from galley.clock import iso
 from galley.environments import rollback as rolling
 from galley.environments.inspect import Facts, return_facts
+from galley.environments.returning import lifted
 from galley.errors import UsageError
 from galley.lake.model import Commit, CommitKind
 from galley.lake.rollback import RollbackPlan, plan_rollback
@@ -62,12 +63,13 @@ def rollback(
         )
         returns = return_facts(connection, plan)
         holds = sorted({name for name, _ in rolling.pipelines_concerned(connection, plan)})
+        released = sorted({hold.pipeline for hold in lifted(connection, plan)})
     if not as_json:
         session.tell(plan.ref)
-        _print(session, plan, returns, holds)
+        _print(session, plan, returns, _notes(plan, holds, released))
     if dry_run:
         if as_json:
-            screen.print_json(answer(plan, returns, holds, None))
+            screen.print_json(answer(plan, returns, holds, released, None))
         return
     why = reason or _asked(as_json)
     if not screen.confirmed("Roll back?", yes=yes or reason is not None, refusal=_unasked):
@@ -76,14 +78,18 @@ def rollback(
     with session.home.database.write() as connection:
         commit = rolling.apply(connection, session.home, plan, reason=why)
     if as_json:
-        screen.print_json(answer(plan, returns, holds, commit))
+        screen.print_json(answer(plan, returns, holds, released, commit))
         return
     text = f"✓ {ref} shows {_shown(plan)} again, as commit {words.short(commit.id)}"
     screen.out().print(text, style="bold green", markup=False, soft_wrap=True)
 
 
 def answer(
-    plan: RollbackPlan, returns: list[Facts], holds: list[str], commit: Commit | None
+    plan: RollbackPlan,
+    returns: list[Facts],
+    holds: list[str],
+    released: list[str],
+    commit: Commit | None,
 ) -> Facts:
     """The rollback as JSON."""
     return {
@@ -107,6 +113,7 @@ def answer(
         ],
         "downstream": list(plan.downstream),
         "held": holds,
+        "released": released,
         "code_version": plan.code_version,
     }
 
@@ -117,7 +124,7 @@ def _shown(plan: RollbackPlan) -> str:
     return f"{', '.join(plan.tables)} of {commit}" if plan.tables else commit
 
 
-def _print(session: Session, plan: RollbackPlan, returns: list[Facts], holds: list[str]) -> None:
+def _print(session: Session, plan: RollbackPlan, returns: list[Facts], notes: list[str]) -> None:
     console = screen.out()
     made = words.ago(plan.to.created, session.now())
     console.print(
@@ -149,16 +156,18 @@ def _print(session: Session, plan: RollbackPlan, returns: list[Facts], holds: li
             markup=False,
             soft_wrap=True,
         )
-    for text in _notes(plan, holds):
+    for text in notes:
         console.print(text, style="yellow", markup=False, soft_wrap=True)
 
 
-def _notes(plan: RollbackPlan, holds: list[str]) -> list[str]:
+def _notes(plan: RollbackPlan, holds: list[str], released: list[str]) -> list[str]:
     said = []
     if plan.downstream:
         said.append(f"! made from what goes, and staying: {', '.join(plan.downstream)}")
     if holds:
         said.append(f"  held from publishing until changed or released: {', '.join(holds)}")
+    if released:
+        said.append(f"  no longer held, since it comes back: {', '.join(released)}")
     said.append("  deliveries outside are not undone")
     return said
 

@@ -1,0 +1,24 @@
+"""A small command loads little, and leaves a home that can be copied."""
+
+from pathlib import Path
+
+from tests.cli_cast import Shell
+
+NEEDLESS = {
+    "duckdb",
+    "galley.project.shapes",
+    "pyarrow",
+    "pyiceberg",
+    "sqlglot",
+    "yaml",
+}
+
+
+def test_a_kitchen_opens_with_few_libraries_and_leaves_one_database_file(tmp_path: Path) -> None:
+    (tmp_path / "galley.yaml").write_text("name: birds\n")
+    ran = Shell(tmp_path).galley("kitchen", "open", "oven", PYTHONPROFILEIMPORTTIME="1")
+    loaded = {line.rpartition("|")[2].strip() for line in ran.err.splitlines()}
+    assert "sqlalchemy" in loaded
+    assert loaded & NEEDLESS == set()
+    state = (tmp_path / ".galley").glob("galley.db*")
+    assert [path.name for path in state] == ["galley.db"]
