@@ -61,7 +61,9 @@ def _settle_hashes() -> None:
     """The order of Python's sets must follow from the seed, too."""
     if os.environ.get("PYTHONHASHSEED") != "0":
         environment = {**os.environ, "PYTHONHASHSEED": "0"}
-        os.execve(sys.executable, [sys.executable, "-m", "bench.simulate", *sys.argv[1:]], environment)
+        os.execve(
+            sys.executable, [sys.executable, "-m", "bench.simulate", *sys.argv[1:]], environment
+        )
 
 
 class _Record:
@@ -82,7 +84,8 @@ class _Record:
             assert isinstance(number, int)
             self.totals[name] = self.totals.get(name, 0) + number
         if wrong:
-            assert isinstance(wrong, tuple) and isinstance(seed, int)
+            assert isinstance(wrong, tuple)
+            assert isinstance(seed, int)
             self.violations[seed] = list(wrong)
             sys.stderr.write(f"\nseed {seed}: {'; '.join(wrong)}\n")
         if self.seeds % EVERY == 0 and sys.stderr.isatty():

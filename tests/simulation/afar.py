@@ -7,8 +7,11 @@ once nobody has answered for three quarters of a lease.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from galley.errors import GalleyError, UnavailableError
 from galley.lake.model import FieldKey
@@ -17,10 +20,12 @@ from galley.runs.protocol import FieldsRequest, StepTask
 from galley.server import wire
 from galley.version import VERSION
 from tests.simulation import plan
-from tests.simulation.servers import LEASE, Net
+from tests.simulation.servers import LEASE, Net, Server
 from tests.simulation.store import SimulatedWarehouse, answer
 from tests.simulation.workers import manner, work_time
 from tests.simulation.world import MILLISECOND, SECOND, Host, World
+
+T = TypeVar("T")
 
 CONTACT = LEASE * 3 // 4
 ANSWER = SECOND
@@ -35,7 +40,7 @@ class _Duty:
 
 
 class Worker:
-    """One process; it registers again and again. ``made_up`` files are lies about its work."""
+    """One process; it registers again and again."""
 
     def __init__(self, world: World, net: Net, warehouse: SimulatedWarehouse) -> None:
         self.world = world
@@ -48,18 +53,23 @@ class Worker:
 
     def run(self) -> None:
         """Work until killed."""
+        told = wire.Registration(
+            version=VERSION, host="afar", pid=1, capacity=self.slots, labels=self.labels
+        )
         while True:
             try:
-                told = wire.Registration(
-                    version=VERSION, host="afar", pid=1, capacity=self.slots, labels=self.labels
-                )
                 found = self.net.call(self._at, lambda server: server.register(told), ANSWER)
             except UnavailableError:
-                self._move_on()
+                self.move_on()
             else:
                 _Session(self, found).run()
 
-    def _move_on(self) -> None:
+    def call(self, request: Callable[[Server], T], limit: int) -> T:
+        """Call the controller that answered last."""
+        return self.net.call(self._at, request, limit)
+
+    def move_on(self) -> None:
+        """Call another one from now on."""
         self._at += 1
         self.world.sleep(AGAIN)
 
@@ -100,10 +110,8 @@ class _Session:
             if duty.answer is None:
                 self._say(duty, wire.Answer(token=duty.task.token, kind="returned"))
         self.world.sleep(300 * MILLISECOND)
-        try:
+        with suppress(GalleyError):
             self._call(lambda server: server.leave(self.token), ANSWER)
-        except GalleyError:
-            pass
         self.over = True
         self.world.sleep(self.world.random.randrange(2 * SECOND))
 
@@ -127,7 +135,7 @@ class _Session:
             for task_id in orders.cancels:
                 self._kill(task_id)
             if orders.closing:
-                self.worker._move_on()
+                self.worker.move_on()
 
     def _begin(self, task: wire.Task) -> None:
         if task.id in self.duties or self.over:
@@ -179,9 +187,7 @@ class _Session:
         duty = self.duties.get(task_id)
         if duty is not None and duty.answer is None:
             duty.ended = True
-            self._say(
-                duty, wire.Answer(token=duty.task.token, kind="exited", reason="cancelled")
-            )
+            self._say(duty, wire.Answer(token=duty.task.token, kind="exited", reason="cancelled"))
 
     def _say(self, duty: _Duty, said: wire.Answer) -> None:
         if duty.answer is None:
@@ -227,9 +233,9 @@ class _Session:
                 self._kill(task_id)
             self.world.sleep(LEASE // 8)
 
-    def _call(self, request, limit):  # type: ignore[no-untyped-def]
+    def _call(self, request: Callable[[Server], T], limit: int) -> T:
         try:
-            return self.worker.net.call(self.worker._at, request, limit)
+            return self.worker.call(request, limit)
         except UnavailableError:
-            self.worker._move_on()
+            self.worker.move_on()
             raise

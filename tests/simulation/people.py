@@ -16,6 +16,7 @@ from galley.errors import GalleyError, UnavailableError
 from galley.ids import new_id
 from galley.lake import refs
 from galley.lake import rollback as returning
+from galley.lake.commits import walk
 from galley.lake.model import PRODUCTION, RefKind
 from galley.project.codec import manifest_to_json
 from galley.project.model import Manifest
@@ -183,6 +184,6 @@ class Person:
         ref = self.chance.choice((*KITCHENS, PRODUCTION))
         with self.database.write() as connection:
             head = refs.get_ref(connection, plan.PROJECT, ref).head
-            before = refs.walk(connection, head, 2)[-1].id
+            before = walk(connection, head, 2)[-1].id
             name = f"t{self.chance.randrange(1000)}"
             tagging.tag(connection, self.home, plan.PROJECT, name, before)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-
 
 from galley.environments import collection
 from galley.errors import GalleyError
@@ -68,7 +65,6 @@ class _Stage:
     def __init__(self, world: World) -> None:
         self.world = world
         chance = world.random
-        self.defects: list[str] = []
         self.collected = 0
         self.alone = chance.random() < 0.25
         self.afar = chance.random() < 0.6
@@ -150,9 +146,6 @@ class _Stage:
             def life() -> None:
                 try:
                     process.run()
-                except Exception:  # noqa: BLE001
-                    # Whatever it is, none of them must end by itself.
-                    self.defects.append(traceback.format_exc())
                 finally:
                     process.host.dead = True
                     self.world.spawn(live, Host(mortal=False), self.world.random.randrange(SECOND))
@@ -188,14 +181,16 @@ class _Stage:
         self.collected += 1
         with self.database.look() as connection:
             for name in verdicts.shown(connection, path):
-                self.defects.append(f"{path} was collected, and {name} shows it")
+                self.world.defects.append(f"{path} was collected, and {name} shows it")
 
     def stuck(self) -> str:
         """What did not come to an end."""
-        query = "SELECT name, s.state FROM run_step AS s JOIN run ON run.id = run_id WHERE run.state IN ('running', 'publishing', 'queued')"
-        left = self.database.raw.execute(query).fetchall()
-        runs = self.database.raw.execute("SELECT id, state FROM run").fetchall()
-        return f"not everything came to an end: {runs} {left} {self.defects}"
+        query = (
+            "SELECT run.id, run.state, name, s.state FROM run LEFT JOIN run_step AS s "
+            "ON run.id = run_id WHERE run.finished IS NULL"
+        )
+        runs = self.database.raw.execute(query).fetchall()
+        return f"not everything came to an end: {runs} {self.world.defects}"
 
     def violations(self) -> Iterator[str]:
         """Everything that is wrong, in words; in the end all is collected that can be."""
@@ -208,17 +203,12 @@ class _Stage:
         world = self.world
         for _ in range(3):
             world.now += 8 * DAY
-            done: list[bool] = []
-            world.spawn(lambda done=done: done.append(bool(self._collect_all())), Host(mortal=False))  # type: ignore[misc]
-            world.run(lambda done=done: bool(done), world.now + DAY)  # type: ignore[misc]
+            world.spawn(self.collect, Host(mortal=False))
+            world.run(lambda: False, world.now + SECOND)
         with self.database.look() as connection:
             yield from verdicts.missing(connection, self.warehouse)
             yield from verdicts.left_over(connection, self.warehouse, self.kept, world.now)
-        yield from self.defects
-
-    def _collect_all(self) -> bool:
-        self.collect()
-        return True
+        yield from self.world.defects
 
     def ending(self, seed: int, wrong: tuple[str, ...]) -> Ending:
         """The record of the play."""
@@ -256,5 +246,3 @@ class _Collector:
                 self.stage.collect()
             except GalleyError:
                 world.sleep(world.random.randrange(SECOND))
-
-

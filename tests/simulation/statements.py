@@ -93,7 +93,8 @@ class Statements:
     def prepare(self, statement: Any, given: Parameters) -> tuple[Prepared, Any]:
         """The statement with the values that it brings along."""
         many = isinstance(given, list)
-        keys = tuple(given[0] if many else given) if given else ()
+        one: Mapping[str, Any] = (given[0] if isinstance(given, list) else given) or _NOTHING  # type: ignore[assignment]
+        keys = tuple(one)
         known = self._fixed.get((id(statement), keys))
         if known is not None and known[0] is statement:
             return known[1], known[2]
@@ -174,7 +175,8 @@ def run(raw: sqlite3.Connection, prepared: Prepared, given: Parameters, extracte
         prepared.metadata = SimpleResultMetaData([column[0] for column in cursor.description])
     metadata, convert = prepared.metadata, prepared.convert
     index = metadata._key_to_index
-    rows = [Row(metadata, convert, index, one) for one in cursor.fetchall()]  # type: ignore[arg-type]
+    found = cursor.fetchall()
+    rows: list[Any] = [Row(metadata, convert, index, one) for one in found]  # type: ignore[arg-type]
     return Rows(rows, cursor.rowcount)
 
 
@@ -193,7 +195,7 @@ def _prepared(compiled: Any, statement: Any) -> Prepared:
             places.update(dict.fromkeys(match[original], place))
     named = {name: bind for bind, name in compiled.bind_names.items()}
     fresh = {column.key: column.default.arg for column in getattr(compiled, "insert_prefetch", ())}
-    several = {bind for bind in compiled.post_compile_params}
+    several = set(compiled.post_compile_params)
     slots = []
     for name in compiled._pre_expanded_positiontup or compiled.positiontup or ():
         bind = named[name]
@@ -202,7 +204,7 @@ def _prepared(compiled: Any, statement: Any) -> Prepared:
                 bind.key,
                 places.get(bind) if bind.key not in fresh else None,
                 bind,
-                fresh[bind.key] if bind.key in fresh else bind.effective_value,
+                fresh.get(bind.key, bind.effective_value),
                 compiled._bind_processors.get(name),
                 bind in several,
             )

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from galley.environments.home import Home
+from galley.ids import digest
 from galley.lake.model import Change, Format, Intent, IntentKind, Version, fingerprint
 from galley.lake.warehouse import Warehouse
-from galley.ids import digest
 from galley.runs import messages
 from galley.runs.live import Site
 from galley.runs.protocol import StepDone, StepTask, TaskFailed, TestDone, TestTask

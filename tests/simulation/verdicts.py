@@ -109,9 +109,9 @@ def _held(connection: Connection, manifest: Manifest, run: Run, commit: object) 
     holds = select(lake.pipeline_hold).where(h.ref == run.ref, h.at < created)
     for hold in connection.execute(holds):
         stood = hold.released_at is None or created < hold.released_at
-        if stood and hold.pipeline in run.request.pipelines:
-            if hold.code in (None, pipeline_code(manifest, hold.pipeline)):
-                yield f"run {run.id} published {hold.pipeline} to {run.ref}, which was held"
+        mine = stood and hold.pipeline in run.request.pipelines
+        if mine and hold.code in (None, pipeline_code(manifest, hold.pipeline, run.ref)):
+            yield f"run {run.id} published {hold.pipeline} to {run.ref}, which was held"
 
 
 def _returned(connection: Connection) -> Iterator[str]:
@@ -144,4 +144,3 @@ def _zombies(connection: Connection, locations: list[str]) -> Iterator[str]:
 @lru_cache(maxsize=64)
 def _manifest(body: str) -> Manifest:
     return manifest_from_json(body)
-

@@ -8,6 +8,7 @@ or is stopped for a while. So whatever goes wrong does so again with the same se
 from __future__ import annotations
 
 import heapq
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -27,9 +28,11 @@ class Crash(BaseException):
 
 @dataclass(frozen=True)
 class Misfortune:
-    """How likely what is at each pause (death, a failing database, a long stop), at each read of a
-    unit of work that has changed nothing yet (somebody comes in between), and with each call over
-    the network (lost on its way, reply lost, twice, late).
+    """How likely what is.
+
+    At each pause a death, a failing database, a long stop. At each read of a unit of work that has
+    changed nothing yet, that somebody comes in ``between``. With each call over the network, that
+    it or its answer is lost, that it is done twice, or late.
     """
 
     crash: float = 0.002
@@ -73,6 +76,7 @@ class World:
         self.misfortune = misfortune or Misfortune()
         self.switches = 0
         self.crashes = 0
+        self.defects: list[str] = []
         self._turns: list[_Turn] = []
         self._ended = False
         self._hosts: dict[greenlet, Host] = {}
@@ -170,13 +174,15 @@ class World:
         turn = _Turn(self.now + after, self.random.random(), number, thread)
         heapq.heappush(self._turns, turn)
 
-    @staticmethod
-    def _guarded(call: Callable[[], None]) -> Callable[[], None]:
+    def _guarded(self, call: Callable[[], None]) -> Callable[[], None]:
         def body() -> None:
             try:
                 call()
             except Crash:
                 return
+            except Exception:  # noqa: BLE001
+                # Whatever it is, nothing here must end by itself.
+                self.defects.append(traceback.format_exc())
 
         return body
 
