@@ -46,6 +46,8 @@ COMMANDS: dict[str, Entry] = {
     "tables": Entry("tables", LOOK, "List tables; a table's history and metrics"),
     "history": Entry("history", LOOK, "The commits of a ref"),
     "diff": Entry("diff", LOOK, "What differs between two states of the data"),
+    "triggers": Entry("triggers", LOOK, "What fires when; fire, pause and resume triggers"),
+    "alerts": Entry("alerts", LOOK, "What is late, missing or failed, and who was told"),
     "audit": Entry("audit", LOOK, "Who did what, and by which rule"),
     "kitchen": Entry("kitchen", ENVIRONMENTS, "Open, list and close kitchens"),
     "tag": Entry("tag", ENVIRONMENTS, "Give a state of the data a lasting name"),

@@ -25,6 +25,7 @@ from galley.lake import collect, sweeping
 from galley.lake.collect import Item, Policy
 from galley.lake.rows import NAMES, batches
 from galley.lake.sweeping import Sweep
+from galley.lake.warehouse import storage_errors
 from galley.project.model import Retention
 from galley.runs import findings
 from galley.runs.model import RunState
@@ -106,7 +107,11 @@ def policy_of(kept: Retention) -> Policy:
 def survey(
     home: Home, project: str, kept: Retention, *, after: str = "", folders: int | None = None
 ) -> Survey:
-    """Look at a project; at most at ``folders`` of its tables, from the one after ``after`` on."""
+    """Look at a project; at most at ``folders`` of its tables, from the one after ``after`` on.
+
+    Raises:
+        StorageError: the warehouse cannot be listed.
+    """
     policy, now = policy_of(kept), home.clock()
     with home.database.read() as connection:
         expired = retention.plan_retention(connection, home, project, kept)
@@ -114,7 +119,8 @@ def survey(
         versions = collect.plan(connection, project, now, policy, pins, limit=MOST_VERSIONS)
     going = collect.places((*versions.doom, *versions.unfinished))
     warehouse = home.store
-    every = [one for one in warehouse.list_folders(project) if one > after]
+    with storage_errors("listing the warehouse", kept=""):
+        every = [one for one in warehouse.list_folders(project) if one > after]
     looked = every[:folders]
     wanted = sorted({*looked, *map(sweeping.folder_of, going)})
     return Survey(
@@ -181,13 +187,16 @@ def with_compaction(
 ) -> Outcome:
     """The outcome with the small files of environments put together too."""
     made: list[Compacted] = []
-    try:
-        for one in compaction.find_scattered(home, project, most=most):
+    search = compaction.find_scattered(home, project, most=most)
+    problems = [*done.problems, *search.problems]
+    for one in search.tables:
+        try:
             found = compaction.compact(home, project, one)
-            made += [found] if found else []
-    except StorageError as error:
-        done = replace(done, problems=(*done.problems, error.message))
-    return replace(done, compacted=tuple(made))
+        except StorageError as error:
+            problems.append(error.message)
+            continue
+        made += [found] if found else []
+    return replace(done, compacted=tuple(made), problems=tuple(problems))
 
 
 def pins(connection: Connection) -> set[str]:

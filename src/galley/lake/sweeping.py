@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from galley.db.engine import Database
+from galley.errors import StorageError
 from galley.lake import tables as t
 from galley.lake.footprints import footprint
 from galley.lake.warehouse import Warehouse
@@ -57,7 +58,8 @@ def sweep(
 ) -> Sweep:
     """What can be removed from a table's folder; nothing is.
 
-    ``going`` are versions (by location) to be counted as doomed already.
+    ``going`` are versions (by location) to be counted as doomed already. Where a file that has to
+    be looked at is gone or damaged, nothing of the folder can go.
     """
     if not _OURS.search(folder):
         return Sweep(folder, problem=f"{folder} is no table's folder")
@@ -70,7 +72,7 @@ def sweep(
         alive = {id for id, may_write in known.items() if may_write}
         loose = _loose(listed, usable, alive)
         needed = _needed(warehouse, usable) if loose else frozenset()
-    except Exception as error:  # noqa: BLE001 - kept with the folder, of which nothing goes then
+    except (OSError, StorageError) as error:
         return Sweep(folder, problem=f"{folder}: {error}")
     free = [(path, size) for path, size in loose if path not in needed]
     files = tuple(one for one in free if any(id in known for id in ids_in(one[0])))

@@ -19,9 +19,6 @@ from galley.runs.model import Run, RunCause, RunState
 from galley.runs.schedule_tables import ended, trigger
 from galley.runs.tables import run
 
-MOST_FILES = 10_000
-"""So many files may match a pattern; what is remembered of each is a few bytes."""
-
 
 @dataclass(frozen=True, slots=True)
 class Observation:

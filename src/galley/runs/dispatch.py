@@ -90,6 +90,8 @@ class Dispatcher:
 
     def _revived(self, event: PoolEvent) -> Job | None:
         """The job of an attempt that another engine began and whose worker came to this one."""
+        if not event.task_id:
+            return None
         with self.site.database.read() as connection:
             row = records.find_attempt(connection, event.task_id)
             live = self.find(row["run_id"]) if row is not None and row["end"] is None else None

@@ -135,7 +135,8 @@ class Hub:
     def fail(self, error: Exception) -> None:
         """The engine is no more: whoever reported something must do so again, to the next one.
 
-        That asks for tests anew, so those under way are of no use.
+        That asks for tests anew, so those under way are of no use. That something was given back
+        is kept for it: nobody would say it again.
         """
         with self._exchange.lock:
             self._exchange.unseated.clear()
@@ -143,7 +144,8 @@ class Hub:
                 seat.abandon_tests()
             waiting = self._handed + self._exchange.unheard
             self._handed, self._exchange.unheard = [], []
-            self._exchange.inbox.clear()
+            kept = [event for event in self._exchange.inbox if event.kind == "returned"]
+            self._exchange.inbox = deque(kept)
         for future in waiting:
             future.set_exception(error)
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, and_, bindparam, case, func, insert, select, update
+from sqlalchemy import Connection, Row, Update, bindparam, case, func, insert, select, update
 
 from galley.lake.model import Span
 from galley.lake.rows import insert_many
@@ -284,19 +284,6 @@ def counts(connection: Connection, run_ids: Collection[str]) -> dict[str, dict[S
     for run_id, state, number in rows:
         found[run_id][StepState(state)] = number
     return found
-
-
-def live_steps(connection: Connection, run_ids: Collection[str]) -> list[StepRun]:
-    """The steps of the given runs that a worker holds or held."""
-    rows = connection.execute(
-        select(step_run).where(
-            and_(
-                step_run.c.run_id.in_(sorted(run_ids)),
-                step_run.c.state.in_([state.value for state in LIVE]),
-            )
-        )
-    )
-    return [read_step(row) for row in rows]
 
 
 def read_step(row: Row[Any]) -> StepRun:

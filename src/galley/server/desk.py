@@ -227,8 +227,11 @@ class Desk:
             size = os.fstat(handle).st_size
             if offset > size:
                 raise ConflictError(f"the log has {size} bytes only", details={"size": size})
-            os.pwrite(handle, data, offset)
-            return wire.Kept(size=max(size, offset + len(data)))
+            end = offset + len(data)
+            while offset < end:
+                # On a disk that fills up less is written than was asked for; the rest then fails.
+                offset += os.pwrite(handle, data[offset - end :], offset)
+            return wire.Kept(size=max(size, end))
         finally:
             os.close(handle)
 

@@ -26,6 +26,7 @@ from galley.runs.patience import nap
 from galley.runs.workforce import Joint, Workforce
 from galley.server.desk import Desk
 from galley.server.exec_app import execution_app
+from galley.server.timekeeper import Timekeeper
 from galley.server.tokens import Signer
 
 _log = logging.getLogger("galley.server")
@@ -101,10 +102,12 @@ class Server:
         # Calls are answered beside the engine's loop: neither waits long for the other.
         sys.setswitchinterval(_SWITCH)
         http = uvicorn.Server(self._settings)
+        timekeeper = Timekeeper(self.home)
         thread = threading.Thread(
             target=http.run, kwargs={"sockets": [self._socket]}, name="http", daemon=True
         )
         thread.start()
+        timekeeper.start()
         lock = EngineLock(self.home.path)
 
         def stopped() -> bool:
@@ -122,6 +125,7 @@ class Server:
                     else:
                         nap(AGAIN, stop)
         finally:
+            timekeeper.stop()
             self.hub.close()
             http.should_exit = True
             thread.join(10)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from galley.environments import collection
 from galley.errors import CollectedError
-from galley.lake import refs, rooting
+from galley.lake import compacting, refs, rooting
 from galley.lake.model import PRODUCTION, RefKind
 from galley.lake.reading import file_paths
 from galley.lake.replay import replay
@@ -215,3 +215,17 @@ def test_who_condemned_and_until_when_is_recorded(store: Store) -> None:
         row = conn.execute(select(condemned)).one()
     assert (row.table_key, row.until - row.since) == ("orders", DAY)
     assert row.by == store.home.actor.name
+
+
+@pytest.mark.parametrize("damage", ["", "[]"])
+def test_a_damaged_table_keeps_no_other_from_being_compacted(store: Store, damage: str) -> None:
+    for _ in range(compacting.MANY):
+        store.write(ONE, "whole", materialize="append")
+    store.write(ONE, "broken", materialize="append")
+    location = Path(store.warehouse.absolute(store.versions(store.head())["broken"].location))
+    location.write_text(damage) if damage else location.unlink()
+    forget_caches()
+    outcome = collection.collect_daily(store.home, SHOP, FRUGAL)
+    assert outcome is not None
+    assert [one.table for one in outcome.compacted] == ["whole"]
+    assert "table broken" in outcome.problems[-1]

@@ -107,7 +107,7 @@ def _compaction(
         return []
     return [
         {"ref": one.ref, "table": one.version.table, "files": one.files}
-        for one in compaction.find_scattered(home, project)
+        for one in compaction.find_scattered(home, project).tables
     ]
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from galley.cli import options, screen
 from galley.cli.lazy import new_app
 from galley.cli.service import needs_server, stopping, tell_what_happens
-from galley.cli.session import find_home
+from galley.cli.session import closed_afterwards, find_folder, open_session
+from galley.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from galley.environments.home import Home
 
 app = new_app(invoke_without_command=True)
 
@@ -47,7 +51,6 @@ def server(
         return
     with needs_server():
         from galley.server.host import Server, Serving
-    from galley import bootstrap
 
     serving = Serving(
         host=host,
@@ -59,7 +62,7 @@ def server(
         lease=int(lease * 1_000_000),
     )
     tell_what_happens()
-    found = Server(bootstrap.open_home(_home(project)), serving)
+    found = Server(_open(project), serving)
     with stopping() as stop:
         typer.echo(f"listening on {found.url}")
         found.run(stop)
@@ -68,10 +71,9 @@ def server(
 @app.command()
 def token(project: options.Project = None, as_json: options.Json = False) -> None:
     """Make a token with which workers may join. It is shown once; only its digest is kept."""
-    from galley import bootstrap
     from galley.runs.credentials import new_join_token
 
-    home = bootstrap.open_home(_home(project))
+    home = _open(project)
     with home.database.write() as connection:
         made = new_join_token(connection, home.actor.name, home.clock())
     if as_json:
@@ -80,7 +82,17 @@ def token(project: options.Project = None, as_json: options.Json = False) -> Non
         typer.echo(made)
 
 
-def _home(project: Path | None) -> Path:
-    """The home: ``GALLEY_HOME`` needs no project beside it."""
+def _open(project: Path | None) -> Home:
+    """The home, and where its tables stand: ``GALLEY_HOME`` needs no project beside it."""
+    from galley import bootstrap
+
     chosen = os.environ.get("GALLEY_HOME")
-    return Path(chosen).expanduser().resolve() if chosen and project is None else find_home(project)
+    if not chosen or project is not None:
+        return open_session(project).home
+    path = Path(chosen).expanduser().resolve()
+    try:
+        folder: Path | None = find_folder(None)
+    except NotFoundError:
+        folder = None
+    place = bootstrap.find_place(folder) or bootstrap.kept_place(path)
+    return closed_afterwards(bootstrap.open_home(path, place))
