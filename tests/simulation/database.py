@@ -116,8 +116,8 @@ class SimulatedDatabase(Database):
         yield SimulatedConnection(self, alone=True)
 
     @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Connection]:
-        """A unit of work."""
+    def write(self, *, durable: bool = True, **_more: Any) -> Iterator[Connection]:
+        """A unit of work. One that need not be durable may be forgotten; nobody hears of that."""
         world = self.world
         world.pause()
         if world.fails(world.misfortune.refused):
@@ -129,7 +129,8 @@ class SimulatedDatabase(Database):
         except BaseException:
             connection.end(commit=False)
             raise
-        self.changes += connection.end(commit=True)
+        forgotten = not durable and world.fails(world.misfortune.forgotten)
+        self.changes += connection.end(commit=not forgotten)
         world.pause()
         if world.fails(world.misfortune.reply_lost):
             raise UnavailableError("the reply was lost; the change was made")

@@ -30,8 +30,9 @@ class Crash(BaseException):
 class Misfortune:
     """How likely what is.
 
-    At each pause a death, a failing database, a long stop. At each read of a unit of work that has
-    changed nothing yet, that somebody comes in ``between``. With each call over the network, that
+    At each pause a death, a failing or a ``slow`` database, a long stop. At each read of a unit of work that has
+    changed nothing yet, that somebody comes in ``between``. Of a unit of work that need not be
+    durable, that it is ``forgotten``. With each call over the network, that
     it or its answer is lost, that it is done twice, or late.
     """
 
@@ -41,13 +42,15 @@ class Misfortune:
     stop: float = 0.004
     longest_stop: int = 6 * SECOND
     between: float = 0.02
+    forgotten: float = 0.0
+    slow: float = 0.08
     call_lost: float = 0.03
     answer_lost: float = 0.03
     twice: float = 0.03
     late: float = 0.02
 
 
-CALM = Misfortune(0, 0, 0, 0, between=0, call_lost=0, answer_lost=0, twice=0, late=0)
+CALM = Misfortune(0, 0, 0, 0, between=0, slow=0, call_lost=0, answer_lost=0, twice=0, late=0)
 
 
 @dataclass(eq=False)
@@ -139,7 +142,8 @@ class World:
             raise Crash
         if host.mortal and self.fails(chance.stop):
             host.still_until = self.now + self.random.randrange(chance.longest_stop)
-        self.sleep(self.random.randrange(3 * MILLISECOND))
+        slow = self.fails(chance.slow)
+        self.sleep(self.random.randrange(200 * MILLISECOND if slow else 3 * MILLISECOND))
 
     def breathe(self) -> None:
         """Others may come in between here, seldom."""

@@ -153,10 +153,13 @@ def get_run(connection: Connection, run_id: str) -> Run:
     Raises:
         NotFoundError: there is no such run.
     """
-    row = connection.execute(select(run).where(run.c.id == run_id)).first()
+    row = connection.execute(_RUN, {"own_id": run_id}).first()
     if row is None:
         raise NotFoundError(f"there is no run {run_id}", hint="see `galley runs`")
     return read_run(row)
+
+
+_RUN = select(run).where(run.c.id == bindparam("own_id"))
 
 
 def lock_run(connection: Connection, run_id: str, state: RunState) -> bool:
