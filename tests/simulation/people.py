@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from random import Random
 from typing import TypeVar
@@ -36,10 +36,13 @@ _NOWHERE = Checkout(folder=SimulatedHome.folder)
 class Person:
     """Somebody with the project's present files; everybody has the same."""
 
-    def __init__(self, world: World, home: SimulatedHome, files: list[Manifest]) -> None:
+    def __init__(
+        self, world: World, home: SimulatedHome, files: list[Manifest], places: Sequence[str]
+    ) -> None:
         self.world = world
         self.home = home
         self.files = files
+        self.places = places
         self.database = home.database
 
     @property
@@ -53,7 +56,7 @@ class Person:
         acts = (self._cancel, self._pause, self._roll_back, self._resume, self._promote, self._tag)
         for _ in range(chance.randint(3, 7)):
             self.world.sleep(chance.randrange(SECOND))
-            if chance.random() < 0.4:
+            if chance.random() < 0.6:
                 self.files.append(plan.next_version(self.files[-1], chance))
             run = self.patiently(self._run)
             if chance.random() < 0.5:
@@ -73,11 +76,11 @@ class Person:
     def _run(self) -> Run:
         """Queue a run. A repeated call after a lost reply queues another one."""
         chance = self.chance
-        ref = chance.choice((*KITCHENS, *KITCHENS, PRODUCTION))
+        ref = chance.choice(self.places)
         with self.database.write() as connection:
             manifest = self._open(connection, ref)
             names = tuple(manifest.pipelines)
-            wanted = names if chance.random() < 0.5 else (chance.choice(names),)
+            wanted = names if chance.random() < 0.3 else (chance.choice(names),)
             steps = [step for name in wanted for step in manifest.pipelines[name].steps]
             some = (chance.choice(steps),)
             request = RunRequest(
@@ -159,14 +162,14 @@ class Person:
                 self.home,
                 manifest,
                 _NOWHERE,
-                source=self.chance.choice(KITCHENS),
+                source=self.places[0],
                 target=PRODUCTION,
             )
             self._queue(connection, manifest, wanted.launch.request, RunCause.PROMOTION)
 
     def _roll_back(self, _run: Run | None) -> None:
         """Take the last publish back, sometimes of one table; lift the holds now and then."""
-        ref, chance = self.chance.choice((*KITCHENS, PRODUCTION)), self.chance
+        ref, chance = self.chance.choice(self.places), self.chance
         tables = (chance.choice(list(self.files[0].steps)),) if chance.random() < 0.3 else None
         with self.database.write() as connection:
             found = returning.plan_rollback(
@@ -181,7 +184,7 @@ class Person:
 
     def _tag(self, _run: Run | None) -> None:
         """Name the state before a ref's present one."""
-        ref = self.chance.choice((*KITCHENS, PRODUCTION))
+        ref = self.chance.choice(self.places)
         with self.database.write() as connection:
             head = refs.get_ref(connection, plan.PROJECT, ref).head
             before = walk(connection, head, 2)[-1].id

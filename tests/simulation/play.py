@@ -11,19 +11,20 @@ from galley.errors import GalleyError
 from galley.governance.model import Actor
 from galley.ids import drawn_from
 from galley.lake import refs
+from galley.lake.model import PRODUCTION
 from galley.project.model import Retention
 from galley.runs import records
 from galley.runs.model import Intention
 from tests.simulation import plan, verdicts
 from tests.simulation.afar import Worker
 from tests.simulation.database import SimulatedDatabase
-from tests.simulation.people import Person
+from tests.simulation.people import KITCHENS, Person
 from tests.simulation.servers import LEASE, Net, Server
 from tests.simulation.store import SimulatedHome, SimulatedSite, SimulatedWarehouse
-from tests.simulation.world import CALM, SECOND, Host, Misfortune, World
+from tests.simulation.world import AFTERWARDS, SECOND, Host, Misfortune, World
 
-STORM = 12 * SECOND
-AFTERWARDS = 600 * SECOND
+STORM = 40 * SECOND
+LONGEST = 600 * SECOND
 DAY = 24 * 3600 * SECOND
 
 
@@ -66,12 +67,13 @@ class _Stage:
         self.world = world
         chance = world.random
         self.collected = 0
+        self.people = 0
         self.alone = chance.random() < 0.25
         self.afar = chance.random() < 0.6
         self.kept = Retention(
-            history=chance.choice((0.0, 3.0)),
-            publishes=chance.choice((0, 2)),
-            quarantine=chance.choice((0.5, 2.0)),
+            history=chance.choice((0.0, 0.0, 3.0)),
+            publishes=chance.choice((0, 0, 2)),
+            quarantine=chance.choice((1.0, 4.0)),
         )
         self.database = SimulatedDatabase(world, alone=self.alone)
         self.warehouse = SimulatedWarehouse()
@@ -94,6 +96,9 @@ class _Stage:
         for view in (self.site, self.home):
             object.__setattr__(view, "warehouse_itself", self.warehouse)
         self.net = Net(world)
+        # Where all want to publish to the same place they meet.
+        crowded = chance.random() < 0.6
+        self.refs = KITCHENS[:1] if crowded else (*KITCHENS, PRODUCTION)
         self.servers: list[Server] = []
         self.files = [plan.first_version(chance, labels=self.afar)]
         with self.database.look() as connection:
@@ -102,23 +107,30 @@ class _Stage:
     def play(self) -> bool:
         """A storm, then calm; whether everything came to an end."""
         world, chance = self.world, self.world.random
-        for _ in range(1 if self.alone else chance.randint(1, 3)):
+        for _ in range(1 if self.alone else chance.randint(2, 4)):
             self._controller()
         if self.afar:
             for _ in range(chance.randint(1, 3)):
                 self._process(lambda: Worker(world, self.net, self.warehouse))
         for _ in range(chance.randint(3, 5)):
-            person = Person(world, self.home, self.files)
-            world.spawn(person.live, Host(mortal=False), chance.randrange(3 * SECOND))
+            person = Person(world, self.home, self.files, self.refs)
+            self.people += 1
+            world.spawn(self._living(person), Host(mortal=False), chance.randrange(3 * SECOND))
         if chance.random() < 0.7:
             self._process(lambda: _Collector(self))
-        world.run(lambda: False, world.now + STORM // 2)
-        world.run(self._over, world.now + STORM // 2)
-        world.misfortune = CALM
+        world.run(self._over, world.now + STORM)
+        world.misfortune = AFTERWARDS
         self._release()
-        ended = world.run(self._over, world.now + AFTERWARDS)
+        ended = world.run(self._over, world.now + LONGEST)
         world.run(lambda: False, world.now + 3 * LEASE)
         return ended
+
+    def _living(self, person: Person) -> Callable[[], None]:
+        def live() -> None:
+            person.live()
+            self.people -= 1
+
+        return live
 
     def _controller(self) -> None:
         chance = self.world.random
@@ -169,7 +181,7 @@ class _Stage:
     # What must be true
 
     def _over(self) -> bool:
-        if self.world.switches % 16:
+        if self.world.switches % 16 or self.people:
             return False
         query = (
             "SELECT 1 FROM run WHERE state NOT IN "
@@ -241,7 +253,7 @@ class _Collector:
         """Until killed."""
         world = self.stage.world
         while True:
-            world.sleep(world.random.randrange(4 * SECOND))
+            world.sleep(world.random.randrange(2 * SECOND))
             try:
                 self.stage.collect()
             except GalleyError:

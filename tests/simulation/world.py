@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from greenlet import getcurrent, greenlet
@@ -41,9 +41,9 @@ class Misfortune:
     reply_lost: float = 0.003
     stop: float = 0.004
     longest_stop: int = 6 * SECOND
-    between: float = 0.02
+    between: float = 0.03
     forgotten: float = 0.0
-    slow: float = 0.08
+    slow: float = 0.06
     call_lost: float = 0.03
     answer_lost: float = 0.03
     twice: float = 0.03
@@ -51,6 +51,10 @@ class Misfortune:
 
 
 CALM = Misfortune(0, 0, 0, 0, between=0, slow=0, call_lost=0, answer_lost=0, twice=0, late=0)
+
+
+AFTERWARDS = replace(CALM, between=0.03, slow=0.06)
+"""Nothing goes wrong, and everybody is in everybody's way."""
 
 
 @dataclass(eq=False)
@@ -143,12 +147,12 @@ class World:
         if host.mortal and self.fails(chance.stop):
             host.still_until = self.now + self.random.randrange(chance.longest_stop)
         slow = self.fails(chance.slow)
-        self.sleep(self.random.randrange(200 * MILLISECOND if slow else 3 * MILLISECOND))
+        self.sleep(self.random.randrange(400 * MILLISECOND if slow else 3 * MILLISECOND))
 
     def breathe(self) -> None:
         """Others may come in between here, seldom."""
         if self.fails(self.misfortune.between):
-            self.sleep(self.random.randrange(20 * MILLISECOND))
+            self.sleep(self.random.randrange(400 * MILLISECOND))
 
     def kill(self, host: Host) -> None:
         """All that goes on in a process ends."""
