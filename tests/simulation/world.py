@@ -30,10 +30,10 @@ class Crash(BaseException):
 class Misfortune:
     """How likely what is.
 
-    At each pause a death, a failing or a ``slow`` database, a long stop. At each read of a unit of work that has
-    changed nothing yet, that somebody comes in ``between``. Of a unit of work that need not be
-    durable, that it is ``forgotten``. With each call over the network, that
-    it or its answer is lost, that it is done twice, or late.
+    At each pause a death, a failing or a ``slow`` database, a long stop. At each read of a unit of
+    work that has changed nothing yet, that somebody comes in ``between``. Of a unit of work that
+    need not be durable, that it is ``forgotten``. With each call over the network, that it or its
+    answer is lost, that it is done twice, or late.
     """
 
     crash: float = 0.002
