@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from galley.governance.model import Actor
 from galley.ids import digest, new_id
 from galley.lake.refs import get_ref
 from galley.project.codec import manifest_to_json
-from galley.project.model import Environment, Manifest, Pipeline
+from galley.project.model import Connection, Environment, Manifest, Pipeline
 from galley.project.schedule import (
     AlertKind,
     AlertRule,
@@ -62,6 +62,7 @@ class Works:
     folder: Path
     now: int = MIDNIGHT
     published: int = 0
+    connections: dict[str, Connection] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         with self.shop():
@@ -104,7 +105,7 @@ class Works:
             spanning=(),
             variables={"day": "none"},
             environments={"production": Environment("production")},
-            connections={},
+            connections=self.connections,
             secrets={"post": "env:POST"},
             reads=(),
             files={},

@@ -17,7 +17,7 @@ from tests.simulation.guards import GUARDS, ROOT, without
 from tests.simulation.play import play
 from tests.simulation.world import CALM, Misfortune
 
-SEEDS = 8
+SEEDS = 6
 
 
 def played(first: int, seeds: int, source: Path = ROOT / "src") -> dict[str, Any]:

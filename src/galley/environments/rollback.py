@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from galley.clock import iso
 from galley.environments.home import Home
+from galley.environments.inspect import Facts
 from galley.environments.returning import changed_by, lifted
 from galley.errors import NotFoundError, UsageError
 from galley.governance.audit import record
@@ -123,3 +125,37 @@ def _codes(connection: Connection, plan: RollbackPlan) -> dict[str, str]:
     row = records.definition_row(connection, plan.code_version)
     manifest = manifest_from_json(row["body"])
     return {name: pipeline_code(manifest, name, plan.ref.name) for name in manifest.pipelines}
+
+
+def rollback_facts(
+    plan: RollbackPlan,
+    returns: list[Facts],
+    holds: list[str],
+    released: list[str],
+    commit: Commit | None,
+) -> Facts:
+    """A rollback as ``galley rollback --json`` prints it; without a commit it was only planned."""
+    return {
+        "ref": plan.ref.name,
+        "from": plan.ref.head,
+        "to": plan.to.id,
+        "commit": commit.id if commit else None,
+        "applied": commit is not None,
+        "reason": commit.message if commit else None,
+        "tables": returns,
+        "taken_back": [
+            {
+                "commit": one.id,
+                "kind": one.kind.value,
+                "author": one.author,
+                "message": one.message,
+                "created": iso(one.created),
+                "run": one.run_id,
+            }
+            for one in plan.taken_back
+        ],
+        "downstream": list(plan.downstream),
+        "held": holds,
+        "released": released,
+        "code_version": plan.code_version,
+    }

@@ -13,9 +13,11 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Select, Table, bindparam, literal, select
 
+from galley.clock import SECOND
 from galley.environments import activation
 from galley.environments.home import Home
 from galley.governance.model import Actor
+from galley.notify import outbox
 from galley.runs import alerting, changes, firing
 from galley.runs.changes import Observation
 from galley.runs.firing import Armed, Fired, Who
@@ -28,6 +30,9 @@ BATCH = 200
 
 FIRES = 80
 """Triggers that one transaction fires: their runs are written with it."""
+
+KEPT = 90 * 86_400 * SECOND
+"""Microseconds for which fires without a run, alerts and messages are kept once they are over."""
 
 LONGEST = 0.08
 """Seconds after which a tick begins nothing new."""
@@ -91,6 +96,15 @@ class Scheduler:
                 return []
         with self.home.database.write() as connection:
             return changes.take_watched(connection, now, BATCH)
+
+    def forget(self, now: int) -> None:
+        """Remove what is over for longer than anybody asks for: fires, alerts, messages."""
+        before = now - KEPT
+        with self.home.database.write(durable=False) as connection:
+            over = fire.c.run_id.is_(None) & (fire.c.created < before)
+            connection.execute(fire.delete().where(over))
+            connection.execute(alert.delete().where(alert.c.closed < before))
+            outbox.forget(connection, before)
 
     def note(self, seen: Sequence[Observation], now: int) -> list[Fired]:
         """Take in what was seen of files and values."""

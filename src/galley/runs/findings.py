@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 from galley import codec
 from galley.ids import digest, new_id
 from galley.lake.model import Span
+from galley.lake.rows import insert_missing
 from galley.lake.tables import condemned, withdrawn
 from galley.project.model import TestSpec
 from galley.runs.tables import metric, override, result, run, verdict
@@ -41,29 +42,21 @@ class Result:
 
 def save_results(connection: Connection, project: str, results: Sequence[Result], now: int) -> None:
     """Keep results; a result that is known already stays as it is."""
-    for item in results:
-        known = connection.execute(
-            select(result.c.key).where(
-                result.c.project == project,
-                result.c.key == item.key,
-                result.c.table_key == item.table,
-                result.c.content_id == item.content_id,
-            )
-        ).first()
-        if known is None:
-            connection.execute(
-                insert(result).values(
-                    project=project,
-                    key=item.key,
-                    table_key=item.table,
-                    content_id=item.content_id,
-                    step=item.step,
-                    run_id=item.run_id,
-                    body=item.body,
-                    location=item.location,
-                    created=now,
-                )
-            )
+    rows = [
+        {
+            "project": project,
+            "key": item.key,
+            "table_key": item.table,
+            "content_id": item.content_id,
+            "step": item.step,
+            "run_id": item.run_id,
+            "body": item.body,
+            "location": item.location,
+            "created": now,
+        }
+        for item in results
+    ]
+    insert_missing(connection, result, rows)
 
 
 def find_results(
@@ -225,15 +218,24 @@ def bind_metrics(connection: Connection, run_id: str, commit_id: str) -> None:
 
 
 def metrics_of(
-    connection: Connection, project: str, table: str, *, limit: int = 500
+    connection: Connection,
+    project: str,
+    table: str,
+    *,
+    name: str | None = None,
+    column: str | None = None,
+    before: int | None = None,
+    limit: int = 500,
 ) -> list[dict[str, Any]]:
-    """The stored metrics of a table, newest first."""
-    rows = connection.execute(
-        select(metric)
-        .where(metric.c.project == project, metric.c.table_key == table)
-        .order_by(metric.c.id.desc())
-        .limit(limit)
-    )
+    """The stored metrics of a table (of a name, of a column, with ids below), newest first."""
+    query = select(metric).where(metric.c.project == project, metric.c.table_key == table)
+    if name is not None:
+        query = query.where(metric.c.name == name)
+    if column is not None:
+        query = query.where(metric.c.column == column)
+    if before is not None:
+        query = query.where(metric.c.id < before)
+    rows = connection.execute(query.order_by(metric.c.id.desc()).limit(limit))
     return [dict(row._mapping) for row in rows]
 
 

@@ -18,6 +18,7 @@ from galley.errors import (
     GalleyError,
     TooLargeError,
     UnauthorizedError,
+    UnavailableError,
     UsageError,
 )
 from galley.runs.model import Reason

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from galley.cli import options, screen
 from galley.cli.lazy import new_app
 from galley.cli.service import needs_server, stopping, tell_what_happens
-from galley.cli.session import closed_afterwards, find_folder, open_session
-from galley.errors import NotFoundError
-
-if TYPE_CHECKING:
-    from galley.environments.home import Home
+from galley.cli.session import open_home_here
 
 app = new_app(invoke_without_command=True)
 
@@ -62,7 +58,7 @@ def server(
         lease=int(lease * 1_000_000),
     )
     tell_what_happens()
-    found = Server(_open(project), serving)
+    found = Server(open_home_here(project), serving)
     with stopping() as stop:
         typer.echo(f"listening on {found.url}")
         found.run(stop)
@@ -73,26 +69,10 @@ def token(project: options.Project = None, as_json: options.Json = False) -> Non
     """Make a token with which workers may join. It is shown once; only its digest is kept."""
     from galley.runs.credentials import new_join_token
 
-    home = _open(project)
+    home = open_home_here(project)
     with home.database.write() as connection:
         made = new_join_token(connection, home.actor.name, home.clock())
     if as_json:
         screen.print_json({"token": made})
     else:
         typer.echo(made)
-
-
-def _open(project: Path | None) -> Home:
-    """The home, and where its tables stand: ``GALLEY_HOME`` needs no project beside it."""
-    from galley import bootstrap
-
-    chosen = os.environ.get("GALLEY_HOME")
-    if not chosen or project is not None:
-        return open_session(project).home
-    path = Path(chosen).expanduser().resolve()
-    try:
-        folder: Path | None = find_folder(None)
-    except NotFoundError:
-        folder = None
-    place = bootstrap.find_place(folder) or bootstrap.kept_place(path)
-    return closed_afterwards(bootstrap.open_home(path, place))
