@@ -66,6 +66,6 @@ def test_processes_die_and_all_comes_to_an_end() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("guard", ["epoch", "publish"])
+@pytest.mark.parametrize("guard", ["epoch"])
 def test_seeds_notice_that_a_guard_is_gone(guard: str, tmp_path: Path) -> None:
     assert played(0, 40, without(guard, tmp_path))["violations"]
