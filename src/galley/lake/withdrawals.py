@@ -13,7 +13,7 @@ from galley.errors import HeldError, WithdrawnError
 from galley.ids import new_id
 from galley.lake import tables as t
 from galley.lake.model import Change
-from galley.lake.rows import NAMES, batches, insert_missing, insert_rows
+from galley.lake.rows import NAMES, among, batches, insert_missing, insert_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,8 @@ def withdrawn(conn: Connection, project: str, content_ids: Iterable[str]) -> dic
     """Which of these contents are withdrawn, and by whom."""
     w = t.withdrawn.c
     found: dict[str, Withdrawal] = {}
-    for some in batches(sorted(set(content_ids)), NAMES):
-        rows = select(t.withdrawn).where(w.project == project, w.content_id.in_(some))
-        for row in conn.execute(rows):
+    for some in among(conn, w.content_id, content_ids):
+        for row in conn.execute(select(t.withdrawn).where(w.project == project, some)):
             found[row.content_id] = Withdrawal(
                 row.content_id, row.commit_id, row.by, row.reason, row.at
             )
