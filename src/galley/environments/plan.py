@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import Connection
 
 from galley import codec
 from galley.environments.home import Checkout, Home
 from galley.environments.launch import Launch, Wish, prepare
+from galley.environments.promotion import Promotion
 from galley.errors import GalleyError
 from galley.lake import refs
 from galley.lake.model import Ref, Span, Version, WindowEntry, content_of
@@ -170,3 +172,59 @@ def _mark(scene: Scene, step: Step, spans: tuple[Span, ...] | None) -> None:
     )
     for table in step.outputs:
         scene.pending[table] = spans if windowed and spans else None
+
+
+def plan_facts(found: Plan) -> dict[str, Any]:
+    """A plan as ``galley plan --json`` prints it."""
+    request = found.launch.request
+    return {
+        "project": found.launch.manifest.project,
+        "pipeline": " ".join(request.pipelines),
+        "ref": found.ref.name,
+        "base": found.ref.head,
+        "steps": [
+            {
+                "name": step.name,
+                "action": step.move.value,
+                "why": step.why,
+                "windows": [str(span) for span in step.spans],
+                "inputs": list(step.inputs),
+                "outputs": list(step.outputs),
+                "problem": step.problem.to_dict() if step.problem else None,
+            }
+            for step in found.steps
+        ],
+        "variables": [
+            {"name": name, "value": value, "origin": request.origins[pipeline][name]}
+            for pipeline, bound in request.variables.items()
+            for name, value in bound.items()
+        ],
+    }
+
+
+def promotion_facts(promotion: Promotion, plan: Plan, differs: list[dict[str, Any]]) -> Any:
+    """A promotion as ``galley promote --dry-run --json`` prints it."""
+    launch = promotion.launch
+    return {
+        "from": promotion.source.name if promotion.source else None,
+        "to": promotion.target.name,
+        "base": promotion.target.head,
+        "git_commit": launch.checkout.git_commit,
+        "present_code": promotion.present,
+        "code_version": launch.manifest.hash,
+        "code": [{"step": one.step, "change": one.change} for one in promotion.code],
+        "left_over": list(promotion.left_over),
+        "since": launch.request.since,
+        "forward_only": launch.request.forward_only,
+        "steps": [
+            {
+                "name": step.name,
+                "action": step.move.value,
+                "why": step.why,
+                "windows": [str(span) for span in step.spans],
+                "remade": step.remade,
+            }
+            for step in plan.steps
+        ],
+        "tables": differs,
+    }

@@ -89,19 +89,28 @@ def write_commit(
     root_versions(conn, project, [*takes, *(one.location for one in versions if one.location)])
     if tree_of is not None:
         root_tree(conn, project, tree_of)
-    conn.execute(insert(t.commit).values(**commit_row(commit)))
+    conn.execute(_WRITE, commit_row(commit))
     _write_changes(conn, commit.id, changes, before)
     return commit
 
 
 def get_commit(conn: Connection, commit_id: str) -> Commit:
     """The commit with that id. Raises RefNotFoundError."""
-    row = conn.execute(select(t.commit).where(t.commit.c.id == commit_id)).one_or_none()
+    row = conn.execute(_COMMIT, {"own_id": commit_id}).one_or_none()
     if row is None:
         raise RefNotFoundError(
             f"There is no commit {commit_id}.", hint="List commits with: galley history"
         )
     return commit_of(row)
+
+
+def get_commits(conn: Connection, ids: Collection[str]) -> dict[str, Commit]:
+    """The commits with those ids; those that are not there are left out."""
+    found: dict[str, Commit] = {}
+    for some in batches(sorted(ids), NAMES):
+        rows = conn.execute(select(t.commit).where(t.commit.c.id.in_(some)))
+        found.update((row.id, commit_of(row)) for row in rows)
+    return found
 
 
 def find_publish(conn: Connection, run_id: str) -> Commit | None:
@@ -139,13 +148,11 @@ def walk(conn: Connection, start: str, limit: int) -> list[Commit]:
     return [commit_of(row) for row in rows]
 
 
-def changes_of(conn: Connection, commit_id: str) -> list[Change]:
-    """What a commit itself changed, by table name; nothing for one that shows another's tables."""
-    return changes_by_commit(conn, [commit_id])[commit_id]
-
-
 def changes_by_commit(conn: Connection, commit_ids: Sequence[str]) -> dict[str, list[Change]]:
-    """What several commits changed, in a few statements."""
+    """What several commits changed themselves, by table name, in a few statements.
+
+    Nothing for one that shows another's tables.
+    """
     found: dict[str, list[Change]] = {commit_id: [] for commit_id in commit_ids}
     for ids in batches(commit_ids, NAMES):
         windows: dict[tuple[str, str], list[Row[Any]]] = {}
@@ -154,6 +161,16 @@ def changes_by_commit(conn: Connection, commit_ids: Sequence[str]) -> dict[str, 
         for row in conn.execute(_ENTRIES, {"ids": ids}):
             rows = windows.get((row.commit_id, row.table_id), [])
             found[row.commit_id].append(_change_of(row, rows))
+    return found
+
+
+def changes_to(conn: Connection, commit_ids: Sequence[str], table: str) -> dict[str, Change]:
+    """What those of several commits that changed a table did to it, windows apart."""
+    found: dict[str, Change] = {}
+    for ids in batches(commit_ids, NAMES):
+        e = t.entry.c
+        rows = conn.execute(select(t.entry).where(e.commit_id.in_(ids), e.table_key == table))
+        found.update((row.commit_id, _change_of(row, [])) for row in rows)
     return found
 
 
@@ -245,6 +262,8 @@ def _walk() -> Select[Any]:
 
 
 _WALK = _walk()
+_WRITE = insert(t.commit)
+_COMMIT = select(t.commit).where(t.commit.c.id == bindparam("own_id"))
 _ENTRIES = (
     select(t.entry)
     .where(t.entry.c.commit_id.in_(bindparam("ids", expanding=True)))

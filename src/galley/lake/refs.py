@@ -165,6 +165,28 @@ def list_refs(conn: Connection, project: str, kinds: Collection[RefKind] = LASTI
     return sorted((_ref_of(row) for row in conn.execute(wanted)), key=lambda ref: ref.name)
 
 
+def page(
+    conn: Connection,
+    project: str,
+    kinds: Collection[RefKind] = LASTING,
+    *,
+    after: str = "",
+    limit: int = 50,
+) -> list[Ref]:
+    """The refs of some kinds after a name, by name."""
+    r = t.ref.c
+    mine = select(t.ref).where(r.project == project, r.name > after)
+    mine = mine.where(r.kind.in_([kind.value for kind in kinds]))
+    return [_ref_of(row) for row in conn.execute(mine.order_by(r.name).limit(limit))]
+
+
+def heads(conn: Connection, project: str, names: Collection[str]) -> dict[str, str]:
+    """Where some refs are; those that are gone are left out."""
+    r = t.ref.c
+    wanted = select(r.name, r.head).where(r.project == project, r.name.in_(sorted(names)))
+    return {row.name: row.head for row in conn.execute(wanted)}
+
+
 def move_ref(
     conn: Connection, ref: Ref, new_commit: str | Commit, *, who: str, why: str, now: int
 ) -> Ref:
@@ -319,16 +341,26 @@ def _unchanged(ref: Ref) -> Any:
 
 
 def _find(conn: Connection, project: str, name: str, *, lock: bool) -> Ref | None:
-    statement = select(t.ref).where(t.ref.c.project == project, t.ref.c.name == name)
-    row = conn.execute(statement.with_for_update() if lock else statement).one_or_none()
+    named = {"own_project": project, "own_name": name}
+    row = conn.execute(_FIND_LOCKED if lock else _FIND, named).one_or_none()
     return _ref_of(row) if row else None
+
+
+# Built once: composing a statement costs more than running it.
+_FIND = select(t.ref).where(
+    t.ref.c.project == bindparam("own_project"), t.ref.c.name == bindparam("own_name")
+)
+_FIND_LOCKED = _FIND.with_for_update()
 
 
 def _last_generation(conn: Connection, project: str, name: str) -> int:
     """The generation of a deleted ref of that name goes on: an old reader must not match."""
-    g = t.ref_log.c
-    last = select(func.max(g.generation)).where(g.project == project, g.name == name)
-    return conn.scalar(last) or 0
+    return conn.scalar(_LAST, {"own_project": project, "own_name": name}) or 0
+
+
+_LAST = select(func.max(t.ref_log.c.generation)).where(
+    t.ref_log.c.project == bindparam("own_project"), t.ref_log.c.name == bindparam("own_name")
+)
 
 
 def _log(
@@ -345,7 +377,10 @@ def _log(
         "why": why,
         "at": at,
     }
-    conn.execute(t.ref_log.insert().values(values))
+    conn.execute(_LOG, values)
+
+
+_LOG = insert(t.ref_log)
 
 
 def _ref_row(ref: Ref) -> dict[str, Any]:

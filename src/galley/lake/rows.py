@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, String, Table, any_, literal, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    String,
+    Table,
+    any_,
+    insert,
+    literal,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 Item = TypeVar("Item")
 
@@ -48,7 +60,12 @@ def among(
 def insert_rows(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert all rows; a key that is there already is an error of the database."""
     for batch in batches(rows, BATCH):
-        conn.execute(table.insert(), batch)
+        conn.execute(_insert(table), batch)
+
+
+@cache
+def _insert(table: Table) -> Insert:
+    return insert(table)
 
 
 def insert_many(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -95,5 +112,10 @@ def insert_first(conn: Connection, table: Table, row: Mapping[str, Any]) -> bool
 
     A concurrent insert of the same key is waited for, so exactly one of two callers is told True.
     """
-    statement = upsert(conn, table).values(**row).on_conflict_do_nothing()
-    return conn.execute(statement.returning(*table.primary_key)).first() is not None
+    return conn.execute(_first(conn.dialect.name, table), row).first() is not None
+
+
+@cache
+def _first(dialect: str, table: Table) -> ReturningInsert[Any]:
+    wanted = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return wanted.on_conflict_do_nothing().returning(*table.primary_key)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, or_, select, update
 
 from galley.clock import iso
 from galley.errors import HeldError, WithdrawnError
@@ -60,14 +60,29 @@ def withdraw(
 
 def withdrawn(conn: Connection, project: str, content_ids: Iterable[str]) -> dict[str, Withdrawal]:
     """Which of these contents are withdrawn, and by whom."""
-    w = t.withdrawn.c
     found: dict[str, Withdrawal] = {}
-    for some in among(conn, w.content_id, content_ids):
-        for row in conn.execute(select(t.withdrawn).where(w.project == project, some)):
-            found[row.content_id] = Withdrawal(
-                row.content_id, row.commit_id, row.by, row.reason, row.at
-            )
+    wanted = sorted(set(content_ids))
+    if len(wanted) > NAMES:
+        mine = w.project == project
+        asked = [
+            select(t.withdrawn).where(mine, some) for some in among(conn, w.content_id, wanted)
+        ]
+        rows = [row for one in asked for row in conn.execute(one)]
+    else:
+        given = {"own_project": project, "contents": wanted}
+        rows = list(conn.execute(_WITHDRAWN, given)) if wanted else []
+    for row in rows:
+        found[row.content_id] = Withdrawal(
+            row.content_id, row.commit_id, row.by, row.reason, row.at
+        )
     return found
+
+
+# Built once: every publish and every plan asks.
+_WITHDRAWN = select(t.withdrawn).where(
+    t.withdrawn.c.project == bindparam("own_project"),
+    t.withdrawn.c.content_id.in_(bindparam("contents", expanding=True)),
+)
 
 
 def clear(
@@ -151,6 +166,18 @@ def holds(conn: Connection, project: str, ref: str) -> list[PipelineHold]:
     return [_hold_of(row) for row in rows]
 
 
+def holds_by_ref(conn: Connection, project: str) -> dict[str, list[str]]:
+    """The pipelines that are held from publishing, by the ref that they are held from."""
+    h = t.pipeline_hold.c
+    rows = conn.execute(
+        select(h.ref, h.pipeline).where(h.project == project, h.released_at.is_(None))
+    )
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.ref, []).append(row.pipeline)
+    return found
+
+
 def refuse_held(conn: Connection, project: str, ref: str, pipeline: str, code: str | None) -> None:
     """Raise HeldError if the pipeline is held from publishing to the ref."""
     hold = held(conn, project, ref, pipeline, code)
@@ -169,6 +196,14 @@ def release(conn: Connection, project: str, ref: str, pipeline: str, *, by: str,
     mine = (h.project == project) & (h.ref == ref) & (h.pipeline == pipeline)
     statement = update(t.pipeline_hold).where(mine, h.released_at.is_(None))
     return conn.execute(statement.values(released_at=now, released_by=by)).rowcount
+
+
+def lift(conn: Connection, ids: Collection[str], *, by: str, now: int) -> None:
+    """End these holds."""
+    h = t.pipeline_hold.c
+    for some in batches(sorted(ids), NAMES):
+        mine = update(t.pipeline_hold).where(h.id.in_(some), h.released_at.is_(None))
+        conn.execute(mine.values(released_at=now, released_by=by))
 
 
 def _holds(project: str, ref: str) -> Any:

@@ -7,27 +7,32 @@ with its lease.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import select
+import time
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 
+from galley.runs.bell import Bell
 from galley.runs.counter import Counter
 from galley.runs.exchange import Exchange
-from galley.runs.pool import Opening, PoolEvent, Post
-from galley.runs.seats import Offer
+from galley.runs.pool import Opening, PoolEvent, Submission
 
 
 class Hub:
     """Sessions of workers behind the surface of ``runs.pool.Pool``; their calls use ``counter``.
 
-    ``quiet`` and ``lease`` are in seconds (see ``Exchange``).
+    ``quiet`` and ``lease`` are in seconds by ``clock`` (see ``Exchange``).
     """
 
-    def __init__(self, *, quiet: float = 5.0, lease: float = 20.0) -> None:
-        self._exchange = Exchange(quiet, lease)
+    def __init__(
+        self,
+        *,
+        quiet: float = 5.0,
+        lease: float = 20.0,
+        bell: Bell | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._exchange = Exchange(quiet, lease, bell or Bell(), clock)
         self._handed: list[Future[None]] = []
         self.counter = Counter(self._exchange)
 
@@ -73,32 +78,17 @@ class Hub:
                     found[id] = seat.steps
         return found
 
-    def submit(
-        self,
-        task_id: str,
-        payload: bytes,
-        *,
-        code_dir: str,
-        log_name: str,
-        secrets: tuple[str, ...],
-        timeout: float | None,
-        memory: int | None,
-        post: Post | None = None,
-    ) -> None:
+    def submit(self, task: Submission) -> None:
         """Offer an attempt to the session it was claimed for, tests to whoever has room first."""
-        code = code_dir.rpartition("/")[2]
-        offer = Offer(task_id, payload, code, log_name, secrets, timeout, memory, post)
         with self._exchange.lock:
-            self._exchange.begin(task_id)
-            seat = self._exchange.seats.get(post.session) if post is not None else None
-            if seat is not None:
-                seat.offers[task_id] = offer
-                seat.ring()
-            elif post is not None:
-                self._exchange.tell([PoolEvent("returned", task_id)])
-            else:
-                self._exchange.unseated.append(offer)
+            if task.post is None:
+                self._exchange.unseated.append(task)
                 self._exchange.ring_all()
+            elif (seat := self._exchange.seats.get(task.post.session)) is not None:
+                seat.offers[task.id] = task
+                seat.ring()
+            else:
+                self._exchange.tell([PoolEvent("returned", task.id)])
 
     def reply(self, task_id: str, payload: bytes) -> None:
         """Questions of these workers are answered where they arrive; none comes to the engine."""
@@ -123,9 +113,8 @@ class Hub:
         """What happened; waits up to ``timeout`` seconds while there is nothing."""
         exchange = self._exchange
         if not exchange.inbox and timeout > 0:
-            select.select([exchange.bell], [], [], timeout)
-        with contextlib.suppress(BlockingIOError):
-            os.read(exchange.bell, 4096)
+            exchange.bell.wait(timeout)
+        exchange.bell.hush()
         with exchange.lock:
             exchange.look_for_the_quiet()
             events = list(exchange.inbox)
@@ -144,17 +133,25 @@ class Hub:
             future.set_result(None)
 
     def fail(self, error: Exception) -> None:
-        """Nothing could be recorded: whoever reported something must do so again."""
+        """The engine is no more: whoever reported something must do so again, to the next one.
+
+        That asks for tests anew, so those under way are of no use. That something was given back
+        is kept for it: nobody would say it again.
+        """
         with self._exchange.lock:
+            self._exchange.unseated.clear()
+            for seat in self._exchange.seats.values():
+                seat.abandon_tests()
             waiting = self._handed + self._exchange.unheard
             self._handed, self._exchange.unheard = [], []
-            self._exchange.inbox.clear()
+            kept = [event for event in self._exchange.inbox if event.kind == "returned"]
+            self._exchange.inbox = deque(kept)
         for future in waiting:
             future.set_exception(error)
 
     def fileno(self) -> int:
         """A descriptor that can be read when something happened."""
-        return self._exchange.bell
+        return self._exchange.bell.fileno()
 
     def dismiss(self, sessions: Collection[str]) -> None:
         """Forget sessions that are over. Their tests are lost; their steps are reaped."""

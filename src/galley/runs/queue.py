@@ -15,7 +15,6 @@ from sqlalchemy import (
     Connection,
     Row,
     Update,
-    and_,
     bindparam,
     case,
     func,
@@ -27,6 +26,7 @@ from sqlalchemy import (
 from galley.lake.model import Span
 from galley.lake.rows import insert_many
 from galley.runs.model import LIVE, Reason, RunState, StepRun, StepState, StepType
+from galley.runs.schedule_tables import ended
 from galley.runs.tables import attempt as attempts
 from galley.runs.tables import event, run, step_run
 from galley.runs.transitions import run_sources, step_sources
@@ -73,6 +73,8 @@ def move_run(connection: Connection, run_id: str, to: RunState, now: int, **valu
     if moved:
         body = {key: values[key] for key in ("reason", "message", "commit_id") if values.get(key)}
         emit(connection, run_id, f"run.{to.value}", now, body=body or None)
+        if to.terminal:
+            connection.execute(_END, {"own_id": run_id, "now": now})
     return bool(moved)
 
 
@@ -115,6 +117,16 @@ def move_step(
             body={**shown, **(body or {})} or None,
         )
     return bool(moved)
+
+
+def lock_step(connection: Connection, step: StepRun) -> bool:
+    """Keep a step to this transaction; ``False`` if it is at work no more or is somebody else's."""
+    wanted = select(step_run.c.id).where(
+        step_run.c.id == step.id,
+        step_run.c.epoch == step.epoch,
+        step_run.c.state.in_([state.value for state in LIVE]),
+    )
+    return connection.execute(wanted.with_for_update()).first() is not None
 
 
 @cache
@@ -189,6 +201,14 @@ def fail_downstream(
 
 
 _EMIT = insert(event)
+
+# What happens in kitchens, and the parts of a backfill, are of no interest to a schedule.
+_END = insert(ended).from_select(
+    ["run_id", "at"],
+    select(run.c.id, bindparam("now", type_=run.c.created.type)).where(
+        run.c.id == bindparam("own_id"), run.c.parent.is_(None), run.c.ref.not_like("%/%")
+    ),
+)
 
 
 def any_to_wake(connection: Connection, runs: Collection[str], now: int) -> bool:
@@ -298,17 +318,15 @@ def counts(connection: Connection, run_ids: Collection[str]) -> dict[str, dict[S
     return found
 
 
-def live_steps(connection: Connection, run_ids: Collection[str]) -> list[StepRun]:
-    """The steps of the given runs that a worker holds or held."""
+def held_by(connection: Connection, sessions: Collection[str]) -> dict[str, int]:
+    """How many steps each of some sessions holds."""
+    c = step_run.c
     rows = connection.execute(
-        select(step_run).where(
-            and_(
-                step_run.c.run_id.in_(sorted(run_ids)),
-                step_run.c.state.in_([state.value for state in LIVE]),
-            )
-        )
+        select(c.owner, func.count())
+        .where(c.owner.in_(sorted(sessions)), c.state.in_([state.value for state in LIVE]))
+        .group_by(c.owner)
     )
-    return [read_step(row) for row in rows]
+    return dict(rows.tuples().all())
 
 
 def read_step(row: Row[Any]) -> StepRun:

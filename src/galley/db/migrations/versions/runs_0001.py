@@ -14,17 +14,24 @@ depends_on = None
 def upgrade() -> None:
     """Create the tables."""
     _create_run()
+    _create_run_alert()
     _create_run_attempt()
     _create_run_definition()
+    _create_run_ended()
     _create_run_event()
+    _create_run_fire()
     _create_run_join_token()
     _create_run_key()
     _create_run_limit()
     _create_run_metric()
     _create_run_override()
+    _create_run_request()
     _create_run_result()
+    _create_run_schedule()
     _create_run_step()
+    _create_run_trigger()
     _create_run_verdict()
+    _create_run_watch()
     _create_run_worker_session()
 
 
@@ -63,8 +70,65 @@ def _create_run() -> None:
     op.create_index(
         op.f("ix_run_parent_state_created"), "run", ["parent", "state", "created"], unique=False
     )
-    op.create_index(op.f("ix_run_project_created"), "run", ["project", "created"], unique=False)
+    op.create_index(
+        op.f("ix_run_project_cause_created_id"),
+        "run",
+        ["project", "cause", "created", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_run_project_created_id"), "run", ["project", "created", "id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_run_project_pipeline_created_id"),
+        "run",
+        ["project", "pipeline", "created", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_run_project_ref_created_id"),
+        "run",
+        ["project", "ref", "created", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_run_project_state_created_id"),
+        "run",
+        ["project", "state", "created", "id"],
+        unique=False,
+    )
     op.create_index(op.f("ix_run_state"), "run", ["state"], unique=False)
+
+
+def _create_run_alert() -> None:
+    op.create_table(
+        "run_alert",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("project", sa.String(length=128), nullable=False),
+        sa.Column("environment", sa.String(length=256), nullable=False),
+        sa.Column("pipeline", sa.String(length=256), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("cause", sa.String(length=64), nullable=False),
+        sa.Column("open_key", sa.String(length=64), nullable=True),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.String(length=32), nullable=True),
+        sa.Column("opened", sa.BigInteger(), nullable=False),
+        sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.Column("closed", sa.BigInteger(), nullable=True),
+        sa.Column("told", sa.BigInteger(), nullable=True),
+        sa.Column("told_as", sa.String(length=16), nullable=True),
+        sa.Column("tell", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_alert")),
+    )
+    op.create_index(
+        op.f("ix_run_alert_cause_closed"), "run_alert", ["cause", "closed"], unique=False
+    )
+    op.create_index(op.f("ix_run_alert_open_key"), "run_alert", ["open_key"], unique=True)
+    op.create_index(
+        op.f("ix_run_alert_project_opened"), "run_alert", ["project", "opened"], unique=False
+    )
+    op.create_index(op.f("ix_run_alert_tell"), "run_alert", ["tell"], unique=False)
 
 
 def _create_run_attempt() -> None:
@@ -112,6 +176,15 @@ def _create_run_definition() -> None:
     )
 
 
+def _create_run_ended() -> None:
+    op.create_table(
+        "run_ended",
+        sa.Column("run_id", sa.String(length=32), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_run_ended")),
+    )
+
+
 def _create_run_event() -> None:
     op.create_table(
         "run_event",
@@ -130,6 +203,36 @@ def _create_run_event() -> None:
     )
     op.create_index(op.f("ix_run_event_at"), "run_event", ["at"], unique=False)
     op.create_index(op.f("ix_run_event_run_id_id"), "run_event", ["run_id", "id"], unique=False)
+
+
+def _create_run_fire() -> None:
+    op.create_table(
+        "run_fire",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("trigger_id", sa.String(length=32), nullable=False),
+        sa.Column("key", sa.String(length=128), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("project", sa.String(length=128), nullable=False),
+        sa.Column("environment", sa.String(length=256), nullable=False),
+        sa.Column("name", sa.String(length=512), nullable=False),
+        sa.Column("outcome", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=True),
+        sa.Column("actor", sa.String(length=128), nullable=False),
+        sa.Column("run_id", sa.String(length=32), nullable=True),
+        sa.Column("start_by", sa.BigInteger(), nullable=True),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_fire")),
+    )
+    op.create_index(
+        op.f("ix_run_fire_project_created"), "run_fire", ["project", "created"], unique=False
+    )
+    op.create_index(op.f("ix_run_fire_run_id"), "run_fire", ["run_id"], unique=False)
+    op.create_index(op.f("ix_run_fire_start_by"), "run_fire", ["start_by"], unique=False)
+    op.create_index(
+        op.f("ix_run_fire_trigger_id_key"), "run_fire", ["trigger_id", "key"], unique=True
+    )
 
 
 def _create_run_join_token() -> None:
@@ -186,9 +289,15 @@ def _create_run_metric() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run_metric")),
     )
     op.create_index(
-        op.f("ix_run_metric_project_table_key_name_at"),
+        op.f("ix_run_metric_project_table_key_id"),
         "run_metric",
-        ["project", "table_key", "name", "at"],
+        ["project", "table_key", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_run_metric_project_table_key_name_column_id"),
+        "run_metric",
+        ["project", "table_key", "name", "column", "id"],
         unique=False,
     )
     op.create_index(op.f("ix_run_metric_run_id"), "run_metric", ["run_id"], unique=False)
@@ -212,6 +321,20 @@ def _create_run_override() -> None:
     op.create_index(op.f("ix_run_override_table_key"), "run_override", ["table_key"], unique=False)
 
 
+def _create_run_request() -> None:
+    op.create_table(
+        "run_request",
+        sa.Column("actor", sa.String(length=128), nullable=False),
+        sa.Column("key", sa.String(length=128), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=True),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("actor", "key", name=op.f("pk_run_request")),
+    )
+    op.create_index(op.f("ix_run_request_created"), "run_request", ["created"], unique=False)
+
+
 def _create_run_result() -> None:
     op.create_table(
         "run_result",
@@ -232,6 +355,30 @@ def _create_run_result() -> None:
     op.create_index(op.f("ix_run_result_content_id"), "run_result", ["content_id"], unique=False)
     op.create_index(
         op.f("ix_run_result_project_location"), "run_result", ["project", "location"], unique=False
+    )
+
+
+def _create_run_schedule() -> None:
+    op.create_table(
+        "run_schedule",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("project", sa.String(length=128), nullable=False),
+        sa.Column("environment", sa.String(length=256), nullable=False),
+        sa.Column("pipeline", sa.String(length=256), nullable=False),
+        sa.Column("definition", sa.String(length=64), nullable=False),
+        sa.Column("promise", sa.Text(), nullable=True),
+        sa.Column("due", sa.BigInteger(), nullable=True),
+        sa.Column("alerts", sa.Text(), nullable=True),
+        sa.Column("secrets", sa.Text(), nullable=True),
+        sa.Column("folder", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_schedule")),
+    )
+    op.create_index(op.f("ix_run_schedule_due"), "run_schedule", ["due"], unique=False)
+    op.create_index(
+        op.f("ix_run_schedule_project_environment"),
+        "run_schedule",
+        ["project", "environment"],
+        unique=False,
     )
 
 
@@ -289,6 +436,41 @@ def _create_run_step() -> None:
     op.create_index(op.f("ix_run_step_run_id_state"), "run_step", ["run_id", "state"], unique=False)
 
 
+def _create_run_trigger() -> None:
+    op.create_table(
+        "run_trigger",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("project", sa.String(length=128), nullable=False),
+        sa.Column("environment", sa.String(length=256), nullable=False),
+        sa.Column("pipeline", sa.String(length=256), nullable=False),
+        sa.Column("name", sa.String(length=512), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("spec", sa.Text(), nullable=False),
+        sa.Column("definition", sa.String(length=64), nullable=False),
+        sa.Column("code", sa.String(length=64), nullable=False),
+        sa.Column("request", sa.Text(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("paused", sa.Boolean(), nullable=False),
+        sa.Column("told_by", sa.String(length=128), nullable=True),
+        sa.Column("told_at", sa.BigInteger(), nullable=True),
+        sa.Column("anchor", sa.BigInteger(), nullable=False),
+        sa.Column("seen", sa.BigInteger(), nullable=False),
+        sa.Column("due", sa.BigInteger(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("last_fire", sa.BigInteger(), nullable=True),
+        sa.Column("last_run", sa.String(length=32), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_trigger")),
+    )
+    op.create_index(op.f("ix_run_trigger_due"), "run_trigger", ["due"], unique=False)
+    op.create_index(
+        op.f("ix_run_trigger_project_environment_pipeline"),
+        "run_trigger",
+        ["project", "environment", "pipeline"],
+        unique=False,
+    )
+
+
 def _create_run_verdict() -> None:
     op.create_table(
         "run_verdict",
@@ -310,12 +492,23 @@ def _create_run_verdict() -> None:
         op.f("ix_run_verdict_project_key"), "run_verdict", ["project", "key"], unique=False
     )
     op.create_index(
-        op.f("ix_run_verdict_project_table_key_at"),
+        op.f("ix_run_verdict_project_table_key_test_at"),
         "run_verdict",
-        ["project", "table_key", "at"],
+        ["project", "table_key", "test", "at"],
         unique=False,
     )
     op.create_index(op.f("ix_run_verdict_run_id"), "run_verdict", ["run_id"], unique=False)
+
+
+def _create_run_watch() -> None:
+    op.create_table(
+        "run_watch",
+        sa.Column("project", sa.String(length=128), nullable=False),
+        sa.Column("environment", sa.String(length=256), nullable=False),
+        sa.Column("head", sa.String(length=32), nullable=False),
+        sa.Column("definition", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("project", "environment", name=op.f("pk_run_watch")),
+    )
 
 
 def _create_run_worker_session() -> None:
