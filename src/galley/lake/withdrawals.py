@@ -63,11 +63,9 @@ def withdrawn(conn: Connection, project: str, content_ids: Iterable[str]) -> dic
     found: dict[str, Withdrawal] = {}
     wanted = sorted(set(content_ids))
     if len(wanted) > NAMES:
-        mine = w.project == project
-        asked = [
-            select(t.withdrawn).where(mine, some) for some in among(conn, w.content_id, wanted)
-        ]
-        rows = [row for one in asked for row in conn.execute(one)]
+        mine = select(t.withdrawn).where(t.withdrawn.c.project == project)
+        several = among(conn, t.withdrawn.c.content_id, wanted)
+        rows = [row for some in several for row in conn.execute(mine.where(some))]
     else:
         given = {"own_project": project, "contents": wanted}
         rows = list(conn.execute(_WITHDRAWN, given)) if wanted else []
