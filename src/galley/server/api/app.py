@@ -26,6 +26,7 @@ from galley.server.api import (
     tables,
     teams,
     tests,
+    triggers,
     users,
     workers,
 )
@@ -56,6 +57,7 @@ ROUTES: Sequence[Routes] = (
     tables.routes,
     refs.routes,
     tests.routes,
+    triggers.routes,
     events.routes,
     workers.routes,
 )
