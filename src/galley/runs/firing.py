@@ -133,11 +133,11 @@ def lock_triggers(connection: Connection, *conditions: Any) -> list[Armed]:
 
 def fire_by_clock(
     connection: Connection, who: Who, now: int, *, limit: int, most_fires: int
-) -> list[Fired]:
-    """Fire what came due, at most about ``limit`` triggers; returns what became of it."""
+) -> tuple[int, list[Fired]]:
+    """Fire what came due, of at most ``limit`` triggers: how many these were, and what fired."""
     armed = due_triggers(connection, BY_CLOCK, now, limit)
     if not armed:
-        return []
+        return 0, []
     wanted: list[Fire] = []
     let_go: list[Fired] = []
     changes = []
@@ -157,7 +157,7 @@ def fire_by_clock(
         changes.append({"own_id": one.id, "new_seen": found.seen, "new_due": found.due})
     connection.execute(_LOOKED, changes)
     record_let_go(connection, who, let_go, now)
-    return [*let_go, *make(connection, who, wanted, now)]
+    return len(armed), [*let_go, *make(connection, who, wanted, now)]
 
 
 _LOOKED = (
