@@ -31,7 +31,7 @@ BATCH = 50
 LOOKS = 200
 """Triggers whose files or values are taken to be looked at together."""
 
-FIRES = 80
+FIRES = 40
 """Triggers that one transaction fires: their runs are written with it."""
 
 KEPT = 90 * 86_400 * SECOND

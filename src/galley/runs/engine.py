@@ -45,13 +45,23 @@ class Engine:
     """Works on runs until they have ended.
 
     On SQLite at most one is active per home (see ``lockfile``). Over a shared database any number
-    are: each works on all runs there if it is ``everyones``, else on those of its own home.
+    are: each works on all runs there if it is ``everyones``, else on those of its own home. One
+    without processes of its own (``works``) takes no step itself.
     """
 
-    def __init__(self, site: Site, pool: Workforce, slots: int, *, everyones: bool = False) -> None:
+    def __init__(
+        self,
+        site: Site,
+        pool: Workforce,
+        slots: int,
+        *,
+        everyones: bool = False,
+        works: bool = True,
+    ) -> None:
         self.site = site
         self.pool = pool
         self.slots = slots
+        self._capacity = slots if works else 0
         self._origin = None if everyones or not site.shared else site.origin
         self.jobs = Jobs(site, pool, slots)
         self._begin()
@@ -76,7 +86,8 @@ class Engine:
         now = self.site.clock()
         with self.site.database.write() as connection:
             jumps.settle(connection, now, self.site.lease)
-            sessions.open_session(connection, sessions.this_process(self.id, self.slots, now))
+            mine = sessions.this_process(self.id, self._capacity, now, labels=self.site.labels)
+            sessions.open_session(connection, mine)
             reaping.forsake_dead(connection, self.site, now)
         taken = [] if self.site.shared else recovery.take_over(self.site, self.id)
         for live in taken:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from galley.clock import SECOND
 from galley.codec import from_plain
@@ -22,9 +22,9 @@ from galley.lake import withdrawals
 from galley.lake.rows import insert_rows
 from galley.project.schedule import Overlap, Trigger
 from galley.runs import records, triggers
-from galley.runs.model import ACTIVE, Intention, Run, RunCause, RunRequest, RunState
+from galley.runs.model import Intention, Run, RunCause, RunRequest, RunState
 from galley.runs.schedule_tables import fire, trigger
-from galley.runs.tables import run
+from galley.runs.tables import OPEN, run
 from galley.runs.triggers import Decision
 
 BY_CLOCK = ("cron", "every")
@@ -181,7 +181,7 @@ def make(connection: Connection, who: Who, wanted: Sequence[Fire], now: int) -> 
     if not wanted:
         return []
     held = _held(connection, {one.armed.place[:2] for one in wanted})
-    busy = _busy(connection, {one.armed.place[0] for one in wanted})
+    busy = _busy(connection, {one.armed.place for one in wanted})
     made: list[Fired] = []
     new_runs: list[Run] = []
     replaced: set[Place] = set()
@@ -235,20 +235,26 @@ def _held(
     return found
 
 
-def _busy(connection: Connection, projects: Collection[str]) -> dict[Place, tuple[bool, int]]:
+def _busy(connection: Connection, places: Collection[Place]) -> dict[Place, tuple[bool, int]]:
     """Of each pipeline with runs that have not ended: whether one is under way, how many wait."""
-    states = [state.value for state in (RunState.QUEUED, *ACTIVE)]
-    c = run.c
-    query = select(c.project, c.ref, c.pipeline, c.state).where(
-        c.state.in_(states), c.project.in_(sorted(projects)), c.parent.is_(None)
-    )
     found: dict[Place, tuple[bool, int]] = {}
-    for project, ref, names, state in connection.execute(query):
-        for name in names.split():
-            under_way, waiting = found.get((project, ref, name), (False, 0))
-            queued = state == RunState.QUEUED.value
-            found[project, ref, name] = (under_way or not queued, waiting + queued)
+    for project in sorted({place[0] for place in places}):
+        names = sorted({place[2] for place in places if place[0] == project})
+        for ref, pipelines, state, number in _open_runs(connection, project, names):
+            for name in pipelines.split():
+                under_way, waiting = found.get((project, ref, name), (False, 0))
+                queued = state == RunState.QUEUED.value
+                found[project, ref, name] = (under_way or not queued, waiting + queued * number)
     return found
+
+
+def _open_runs(connection: Connection, project: str, names: Sequence[str]) -> list[Any]:
+    """How many runs of these pipelines, and of several together, are in which state."""
+    c = run.c
+    mine = select(c.ref, c.pipeline, c.state, func.count()).where(OPEN, c.project == project)
+    mine = mine.where(c.parent.is_(None)).group_by(c.ref, c.pipeline, c.state)
+    alone = connection.execute(mine.where(c.pipeline.in_(names))).all()
+    return [*alone, *connection.execute(mine.where(c.pipeline.like("% %"))).all()]
 
 
 def _outcome(

@@ -85,7 +85,7 @@ class Desk:
             found = sessions.find_session(connection, session)
         if found is None or found.ended is not None:
             raise GoneError("the session is over", hint="register the worker anew")
-        self.hub.counter.admit(session, found.labels)
+        self.hub.counter.admit(session, found.labels or ())
 
     def end(self, session: str) -> None:
         """The worker goes. What it has not answered is given back."""

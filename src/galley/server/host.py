@@ -159,7 +159,8 @@ class Server:
     def _work(self, stop: Callable[[], bool]) -> None:
         """One engine's life. When the database goes away it ends, and another one follows."""
         workers = self._workers()
-        engine = Engine(self.site, workers, max(self.serving.slots, 1), everyones=True)
+        slots = self.serving.slots
+        engine = Engine(self.site, workers, max(slots, 1), everyones=True, works=slots > 0)
         try:
             self._leave_no_trace()
             engine.open()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, insert, select
 
 from galley.environments import collection
 from galley.errors import CollectedError
@@ -13,7 +13,8 @@ from galley.lake import compacting, refs, rooting
 from galley.lake.model import PRODUCTION, RefKind
 from galley.lake.reading import file_paths
 from galley.lake.replay import replay
-from galley.lake.tables import condemned
+from galley.lake.tables import condemned, writer
+from galley.runs.tables import attempt
 from tests.collect_cast import DAY, FRUGAL, SHOP, Store, forget_caches
 from tests.lake_cast import day
 
@@ -92,6 +93,22 @@ def test_files_of_a_live_attempt_stay_and_of_a_dead_one_go(store: Store) -> None
     assert outcome.files == 4
     assert dead.location not in store.files()
     assert live.location in store.files()
+
+
+def test_who_wrote_is_remembered_while_a_file_bears_the_name(store: Store) -> None:
+    store.write(ONE)
+    id = store.begin()
+    store.attempt(TWO, end="lost_worker", id=id)
+    rows = [{"id": one, "project": SHOP, "by": "", "until": store.now} for one in (id, "nobody")]
+    with store.home.database.write() as conn:
+        conn.execute(delete(attempt).where(attempt.c.id == id))
+        conn.execute(insert(writer), rows)
+    found = []
+    for _ in range(3):
+        done = store.collect()
+        found.append((done.files, done.writers))
+    # The files of a run that is forgotten go by what is remembered of it, and then that goes too.
+    assert found == [(4, 1), (0, 1), (0, 0)]
 
 
 def test_a_file_of_nobody_is_shown_and_kept(store: Store) -> None:
