@@ -198,7 +198,7 @@ def make(connection: Connection, who: Who, wanted: Sequence[Fire], now: int) -> 
         under_way, waiting = busy.get(place, (False, 0))
         busy[place] = (under_way, waiting + 1)
         made.append(Fired(new_id(), one, "run", run=new.id))
-    _cancel(connection, replaced)
+    _cancel(connection, replaced, now)
     records.insert_runs(connection, new_runs)
     _record(connection, who, made, now)
     _note_last(connection, made)
@@ -312,20 +312,12 @@ def _run_of(one: Fire, who: Who, now: int) -> Run:
     )
 
 
-def _cancel(connection: Connection, places: Iterable[Place]) -> None:
+def _cancel(connection: Connection, places: Iterable[Place], now: int) -> None:
     """Ask the runs of pipelines to stop that have not ended."""
-    states = [state.value for state in (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED)]
     for project, ref, pipeline in sorted(places):
-        connection.execute(
-            update(run)
-            .where(
-                run.c.state.in_(states),
-                run.c.project == project,
-                run.c.ref == ref,
-                run.c.pipeline == pipeline,
-            )
-            .values(intention=Intention.CANCEL.value)
-        )
+        mine = (run.c.project == project) & (run.c.ref == ref) & (run.c.pipeline == pipeline)
+        for id in connection.scalars(select(run.c.id).where(OPEN, mine)).all():
+            records.set_intention(connection, id, Intention.CANCEL, now)
 
 
 def _record(connection: Connection, who: Who, made: Sequence[Fired], now: int) -> None:

@@ -25,6 +25,8 @@ def test_a_version_fires_only_once_it_is_activated(works: Works) -> None:
     works.tick()
     works.activate(trigger(HOURLY))
     assert works.tick().activated == ("shop/production",)
+    with works.shop() as shop:
+        shop.open("kitchen/ben")
     assert works.tick(MIDNIGHT + HOUR - 1).fired == ()
     (fired,) = works.tick(MIDNIGHT + HOUR).fired
     (run,) = works.rows(tables.run)
