@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, Insert, Table, insert, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 Item = TypeVar("Item")
 
@@ -29,7 +31,12 @@ def batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
 def insert_rows(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert all rows; a key that is there already is an error of the database."""
     for batch in batches(rows, BATCH):
-        conn.execute(table.insert(), batch)
+        conn.execute(_insert(table), batch)
+
+
+@cache
+def _insert(table: Table) -> Insert:
+    return insert(table)
 
 
 def insert_many(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -76,5 +83,10 @@ def insert_first(conn: Connection, table: Table, row: Mapping[str, Any]) -> bool
 
     A concurrent insert of the same key is waited for, so exactly one of two callers is told True.
     """
-    statement = upsert(conn, table).values(**row).on_conflict_do_nothing()
-    return conn.execute(statement.returning(*table.primary_key)).first() is not None
+    return conn.execute(_first(conn.dialect.name, table), row).first() is not None
+
+
+@cache
+def _first(dialect: str, table: Table) -> ReturningInsert[Any]:
+    wanted = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return wanted.on_conflict_do_nothing().returning(*table.primary_key)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, or_, select, update
 
 from galley.clock import iso
 from galley.errors import HeldError, WithdrawnError
@@ -60,15 +60,20 @@ def withdraw(
 
 def withdrawn(conn: Connection, project: str, content_ids: Iterable[str]) -> dict[str, Withdrawal]:
     """Which of these contents are withdrawn, and by whom."""
-    w = t.withdrawn.c
     found: dict[str, Withdrawal] = {}
     for some in batches(sorted(set(content_ids)), NAMES):
-        rows = select(t.withdrawn).where(w.project == project, w.content_id.in_(some))
-        for row in conn.execute(rows):
+        for row in conn.execute(_WITHDRAWN, {"own_project": project, "contents": some}):
             found[row.content_id] = Withdrawal(
                 row.content_id, row.commit_id, row.by, row.reason, row.at
             )
     return found
+
+
+# Built once: every publish and every plan asks.
+_WITHDRAWN = select(t.withdrawn).where(
+    t.withdrawn.c.project == bindparam("own_project"),
+    t.withdrawn.c.content_id.in_(bindparam("contents", expanding=True)),
+)
 
 
 def clear(
