@@ -77,6 +77,18 @@ run = Table(
 ``part`` and ``size`` (in windows) are about backfills.
 """
 
+OPEN = text("state IN ('queued', 'running', 'paused', 'publishing')")
+"""Runs that have not ended; said so, they are found however many have."""
+
+Index(
+    "ix_run_open",
+    run.c.project,
+    run.c.pipeline,
+    run.c.ref,
+    sqlite_where=OPEN,
+    postgresql_where=OPEN,
+)
+
 step_run = Table(
     "run_step",
     metadata,
