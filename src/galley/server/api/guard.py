@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import compile_path
 
 from galley.environments.home import Home
 from galley.governance.decide import demand
@@ -92,6 +93,10 @@ class Routes:
             return handler
 
         return note
+
+    def methods(self, path: str) -> set[str]:
+        """The methods that are registered for a path."""
+        return {one.method for one in self._specs if compile_path(one.path)[0].fullmatch(path)}
 
     def attach(self, router: APIRouter) -> None:
         """Add the routes to a router."""
