@@ -82,7 +82,10 @@ def serve(works: Works, *, engine: bool = True) -> Iterator[Served]:
     listening = bound("127.0.0.1", 0)
     place = Place(works.home, works.site, {works.name: works.folder})
     app = api_app(place)
-    http = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", access_log=False))
+    config = uvicorn.Config(
+        app, log_config=None, lifespan="on", access_log=False, timeout_graceful_shutdown=1
+    )
+    http = uvicorn.Server(config)
     stop = threading.Event()
     threads = [threading.Thread(target=http.run, kwargs={"sockets": [listening]})]
     if engine:

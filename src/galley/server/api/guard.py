@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import compile_path
 
 from galley.environments.home import Home
@@ -45,6 +45,14 @@ class _Spec:
     status: int
     errors: tuple[int, ...]
     extra: dict[str, Any] = field(default_factory=dict)
+
+
+class _Events(Response):
+    media_type = "text/event-stream"
+
+
+_MEDIA = {"text/plain": PlainTextResponse, _Events.media_type: _Events}
+"""What the document says of answers that are no JSON."""
 
 
 class Routes:
@@ -112,6 +120,7 @@ class Routes:
                 operation_id=one.handler.__name__,
                 tags=[self.tag],
                 response_model=None,
+                response_class=_MEDIA.get(one.answers.media, JSONResponse),
                 responses=shapes.responses(one.answers, one.status, one.errors),
                 openapi_extra={"x-galley-action": one.rule.action.value},
                 route_class_override=GuardedRoute,
