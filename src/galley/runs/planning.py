@@ -21,6 +21,7 @@ from galley.project.model import Materialize, Step, WindowSpec, WindowUnit
 from galley.runs import chaining, cutting, findings, keys, takenback
 from galley.runs.chaining import Sorted, Wanted
 from galley.runs.coverage import Coverage, in_order
+from galley.runs.saying import counted, named, why_windows
 from galley.runs.scene import Scene
 
 MOST_WINDOWS = 31
@@ -188,11 +189,11 @@ def _why_run(
         return f"its earlier result was {gone}"
     pending = [name for name in step.inputs if name in scene.pending]
     if pending:
-        return f"{_names(pending)} will be made anew"
+        return f"{named(pending)} will be made anew"
     there = [versions[name] for name in step.outputs if name in versions]
     if len(there) < len(step.outputs):
         missing = [name for name in step.outputs if name not in versions]
-        return f"{_names(missing)} is not there yet"
+        return f"{named(missing)} is not there yet"
     before = there[0].made
     if not before:
         return "it was not made by this step"
@@ -210,7 +211,7 @@ def _differences(
     said += _settings_changed(step, version, setting)
     changed = [name for name in step.inputs if version.inputs.get(name) != read.get(name)]
     if changed:
-        said.append(f"{_names(changed)} changed")
+        said.append(f"{named(changed)} changed")
     if before.get("probe") != setting.probes.get(step.name):
         said.append("what it loads changed")
     return said
@@ -256,9 +257,9 @@ def _plan_windows(
     return StepPlan(
         step=step.name,
         move=Move.RUN if stale else Move.REUSE,
-        why=f"{_windows(len(stale))} to be made anew: the table was cut otherwise before"
+        why=f"{counted(len(stale))} to be made anew: the table was cut otherwise before"
         if recut
-        else _why_windows(
+        else why_windows(
             scene, step, stale, found.kept, found.accepted, adopted, ledger, anew, gone
         ),
         key=digest("windows", *(span_keys[str(span)] for span in wanted)),
@@ -554,66 +555,3 @@ def _adoptable(
         return ()
     found = findings.find_results(scene.connection, setting.project, wanted)
     return tuple(found[key][0] for key in wanted if key in found)
-
-
-def _why_windows(
-    scene: Scene,
-    step: Step,
-    stale: tuple[Span, ...],
-    kept: tuple[Span, ...],
-    accepted: Collection[WindowEntry],
-    adopted: tuple[findings.Result, ...],
-    ledger: Mapping[Span, WindowEntry],
-    rebuild: bool,
-    gone: Mapping[Span, withdrawals.Withdrawal],
-) -> str:
-    said = []
-    missing = [span for span in stale if span not in ledger]
-    other = len(stale) - len(missing)
-    if missing:
-        said.append(f"{_windows(len(missing))} missing ({_range(missing)})")
-    back = {str(span): gone[span] for span in stale if span in gone}
-    if back:
-        said.append(f"{_windows(len(back))} {takenback.words(back)}")
-    if other := other - len(back):
-        left = tuple(span for span in stale if span not in gone)
-        said.append(f"{_windows(other)} {_why_stale(scene, step, left, ledger, rebuild)}")
-    if adopted:
-        said.append(f"{_windows(len(adopted))} made before with the same code and inputs")
-    if kept:
-        said.append(f"{_windows(len(kept))} there and unchanged")
-    if accepted:
-        said.append(f"{_windows(len(accepted))} kept as earlier code made them")
-    return "; ".join(said) or "no windows"
-
-
-def _why_stale(
-    scene: Scene,
-    step: Step,
-    stale: tuple[Span, ...],
-    ledger: Mapping[Span, WindowEntry],
-    rebuild: bool,
-) -> str:
-    if rebuild:
-        return "to be rebuilt as asked"
-    pending = [name for name in step.inputs if name in scene.pending]
-    if pending:
-        return f"stale: {_names(pending)} will be made anew"
-    codes = {ledger[span].code for span in stale if span in ledger}
-    if codes != {step.code_hash}:
-        return "stale: the code changed"
-    chained = chaining.chained(step)
-    return f"stale: inputs{', or windows before them,' if chained else ''} changed"
-
-
-def _range(spans: list[Span]) -> str:
-    first, last = spans[0], spans[-1]
-    return str(first) if first == last else f"{first.start}..{last.end}"
-
-
-def _windows(count: int) -> str:
-    return f"{count} window{'s' if count != 1 else ''}"
-
-
-def _names(names: Collection[str]) -> str:
-    return ", ".join(sorted(names))
