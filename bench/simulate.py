@@ -26,6 +26,7 @@ from itertools import count, islice
 from pathlib import Path
 
 from tests.simulation import guards
+from tests.simulation.play import play
 
 EVERY = 10
 """Seeds between two notes of how far it is."""
@@ -114,9 +115,6 @@ class _Record:
 
 
 def _play(seed: int) -> dict[str, object]:
-    # Imported here: the guards are taken out before anything of the product is loaded.
-    from tests.simulation.play import play
-
     return asdict(play(seed))
 
 

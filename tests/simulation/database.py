@@ -90,6 +90,10 @@ class SimulatedConnection(Connection):
         elif not self._alone:
             self._database.world.breathe()
 
+    def lock(self) -> None:
+        """From here on nobody comes in between."""
+        self._begin()
+
     def _begin(self) -> None:
         if not self._begun:
             self._raw.execute("BEGIN")
@@ -116,7 +120,7 @@ class SimulatedDatabase(Database):
         yield SimulatedConnection(self, alone=True)
 
     @contextmanager
-    def write(self, *, durable: bool = True, **_more: Any) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True, share: int | None = None) -> Iterator[Connection]:
         """A unit of work. One that need not be durable may be forgotten; nobody hears of that."""
         world = self.world
         world.pause()
@@ -125,6 +129,8 @@ class SimulatedDatabase(Database):
         self.transactions += 1
         connection = SimulatedConnection(self, alone=self.is_sqlite)
         try:
+            if share is not None:
+                connection.lock()
             yield connection
         except BaseException:
             connection.end(commit=False)

@@ -42,7 +42,7 @@ class Misfortune:
     stop: float = 0.004
     longest_stop: int = 6 * SECOND
     between: float = 0.03
-    forgotten: float = 0.0
+    forgotten: float = 0.003
     slow: float = 0.06
     call_lost: float = 0.03
     answer_lost: float = 0.03
@@ -50,7 +50,9 @@ class Misfortune:
     late: float = 0.02
 
 
-CALM = Misfortune(0, 0, 0, 0, between=0, slow=0, call_lost=0, answer_lost=0, twice=0, late=0)
+CALM = Misfortune(
+    0, 0, 0, 0, between=0, forgotten=0, slow=0, call_lost=0, answer_lost=0, twice=0, late=0
+)
 
 
 AFTERWARDS = replace(CALM, between=0.03, slow=0.06)

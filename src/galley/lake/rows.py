@@ -1,13 +1,23 @@
-"""Bulk inserts that mean the same on SQLite and PostgreSQL."""
+"""Many rows at once, in statements that mean the same on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Insert, Table, insert, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    String,
+    Table,
+    any_,
+    insert,
+    literal,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
@@ -23,9 +33,28 @@ NAMES = 500
 """Names in one ``IN`` list, far below what either database takes."""
 
 
+ARRAY = 20_000
+"""Names in one array."""
+
+
 def batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     """The items in order, at most ``size`` at a time."""
     return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def among(
+    conn: Connection, column: ColumnElement[str], values: Iterable[str]
+) -> Iterator[ColumnElement[bool]]:
+    """That a column is one of some values, each once; as many conditions as that takes.
+
+    PostgreSQL takes them as one parameter, so that thousands of values are one statement.
+    """
+    distinct = sorted(set(values))
+    if conn.dialect.name != "postgresql":
+        yield from (column.in_(some) for some in batches(distinct, NAMES))
+        return
+    for some in batches(distinct, ARRAY):
+        yield column == any_(literal(list(some), postgresql.ARRAY(String)))
 
 
 def insert_rows(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 from galley import codec
 from galley.ids import digest, new_id
 from galley.lake.model import Span
-from galley.lake.rows import insert_missing
+from galley.lake.rows import among, insert_missing
 from galley.lake.tables import condemned, withdrawn
 from galley.project.model import TestSpec
 from galley.runs.tables import metric, override, result, run, verdict
@@ -67,8 +67,7 @@ def find_results(
     One that is condemned only is found: taking it over revives it.
     """
     found: dict[str, list[Result]] = {}
-    wanted = sorted(set(keys))
-    for start in range(0, len(wanted), 500):
+    for some in among(connection, result.c.key, keys):
         query = (
             select(result)
             .outerjoin(
@@ -88,7 +87,7 @@ def find_results(
             )
             .where(
                 result.c.project == project,
-                result.c.key.in_(wanted[start : start + 500]),
+                some,
                 condemned.c.location.is_(None),
                 withdrawn.c.content_id.is_(None),
             )
