@@ -150,6 +150,7 @@ def carry_out(home: Home, wanted: Survey) -> Outcome:
     demand(home.actor, Action.COLLECT, resource)
     with home.database.write() as connection:
         expired = retention.apply_retention(connection, home, wanted.project, wanted.expired)
+    retention.remove_logs(expired)
     condemned, revived = _condemn(home, wanted)
     doomed = _doom(home, wanted)
     swept = _remove(home, wanted, doomed)
