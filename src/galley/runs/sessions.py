@@ -7,7 +7,6 @@ import socket
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
@@ -51,12 +50,7 @@ class Session:
     ended: int | None = None
 
 
-def boot_id() -> str | None:
-    """What tells this boot of the machine from another; ``None`` where the system does not say."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return None
+boot_id = processes.boot_id
 
 
 def this_process(
