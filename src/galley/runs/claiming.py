@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from galley.errors import GalleyError
 from galley.lake import rooting
-from galley.runs import adopting, attempts, claims, queue, testing
+from galley.runs import adopting, attempts, claims, queue, sessions, testing
 from galley.runs.claims import Outlook, Taker
 from galley.runs.jobs import Jobs
 from galley.runs.live import LiveRun, Site, with_probes
@@ -90,8 +90,12 @@ class Claimer:
             alike.setdefault(labels, []).append(opening)
         now = self.site.clock()
         found: list[tuple[StepRun, Opening]] = []
+        afar = {opening.session for opening in openings if opening.session is not None}
+        lasting = sessions.leases_of(connection, afar)
         for labels, group in alike.items():
-            until = now + self.site.lease
+            # A worker that came from another server beats by that one's lease.
+            own = (lasting.get(opening.session or "", 0) for opening in group)
+            until = now + max(self.site.lease, *own)
             taker = Taker(self.owner, len(group), until, labels, self.origin)
             found += zip(claims.claim(connection, taker, now, self._outlook), group, strict=False)
         return found

@@ -87,9 +87,11 @@ class Engine:
         now = self.site.clock()
         with self.site.database.write() as connection:
             jumps.settle(connection, now, self.site.lease)
-            mine = sessions.this_process(self.id, self._capacity, now, labels=self.site.labels)
+            mine = sessions.this_process(
+                self.id, self._capacity, now, lease=self.site.lease, labels=self.site.labels
+            )
             sessions.open_session(connection, mine)
-            reaping.forsake_dead(connection, self.site, now)
+            reaping.forsake_dead(connection, now)
         taken = [] if self.site.shared else recovery.take_over(self.site, self.id)
         for live in taken:
             self.live[live.run.id] = live
@@ -265,7 +267,7 @@ class Engine:
         with self.site.database.write(durable=False) as connection:
             heard = self.pool.heard()
             leases.extend(connection, [self.id], now + self.site.lease)
-            leases.extend_afar(connection, heard, now + self.site.lease)
+            leases.extend_afar(connection, heard, now, sessions.leases_of(connection, heard))
             sessions.touch(connection, [self.id, *heard], now)
             held = leases.held(connection, [self.id, *self.pool.sessions()])
             for live in self.live.values():
@@ -284,7 +286,7 @@ class Engine:
         if not self._timers.reap.due(now, None, min(REAP, self.site.lease // 4)):
             return
         with self.site.database.write(durable=False) as connection:
-            reaping.forsake_dead(connection, self.site, now)
+            reaping.forsake_dead(connection, now)
             over = sessions.ended(connection, self.pool.sessions())
         self.pool.dismiss(over)
         taken = reaping.reap(self.site, self.id, self.live)

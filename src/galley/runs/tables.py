@@ -188,11 +188,12 @@ session = Table(
     Column("labels", JsonText),
     Column("capacity", Integer, nullable=False),
     Column("version", String(32), nullable=False),
+    Column("lease", BigInteger, nullable=False),
     Column("started", Instant, nullable=False),
     Column("beat", Instant, nullable=False),
     Column("ended", Instant),
 )
-"""Whoever holds leases: engines, and workers of other hosts."""
+"""Whoever holds leases: engines, and workers of other hosts. ``lease`` is in microseconds."""
 
 key = Table(
     "run_key",

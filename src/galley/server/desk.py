@@ -74,7 +74,7 @@ class Desk:
         with self.site.database.write() as connection:
             self._demand_join(connection, token)
             _demand_version(told.version)
-            sessions.open_session(connection, _session(id, told, now))
+            sessions.open_session(connection, _session(id, told, self.site.lease, now))
         self.hub.counter.admit(id, told.labels)
         lease = self.site.lease / 1_000_000
         return wire.Registered(session=id, token=self.signer.session_token(id), lease=lease)
@@ -85,6 +85,9 @@ class Desk:
             found = sessions.find_session(connection, session)
         if found is None or found.ended is not None:
             raise GoneError("the session is over", hint="register the worker anew")
+        if found.lease < self.site.lease:
+            with self.site.database.write() as connection:
+                sessions.lengthen(connection, session, self.site.lease)
         self.hub.counter.admit(session, found.labels or ())
 
     def end(self, session: str) -> None:
@@ -236,7 +239,7 @@ class Desk:
             os.close(handle)
 
 
-def _session(id: str, told: wire.Registration, now: int) -> Session:
+def _session(id: str, told: wire.Registration, lease: int, now: int) -> Session:
     return Session(
         id=id,
         kind=SessionKind.WORKER,
@@ -247,6 +250,7 @@ def _session(id: str, told: wire.Registration, now: int) -> Session:
         capacity=told.capacity,
         labels=told.labels,
         version=told.version,
+        lease=lease,
         started=now,
         beat=now,
     )

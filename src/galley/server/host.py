@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import uvicorn
@@ -27,6 +28,7 @@ from galley.server.exec_app import execution_app
 from galley.server.sockets import bound, is_loopback, url_of
 from galley.server.timekeeper import Timekeeper
 from galley.server.tokens import Signer
+from galley.server.troubles import Troubles
 
 _log = logging.getLogger("galley.server")
 
@@ -79,6 +81,8 @@ class Server:
         self._socket = bound(serving.host, serving.port)
         self._round: float | None = None
         self._left: list[str] = []
+        self._begun = 0.0
+        self._troubles = Troubles(_log.warning)
 
     @property
     def url(self) -> str:
@@ -86,8 +90,9 @@ class Server:
         return url_of(self._socket, tls=self.serving.certificate is not None)
 
     def ready(self) -> bool:
-        """Whether an engine is at work here."""
-        return self._round is not None and time.monotonic() - self._round < STALLED
+        """Whether an engine is at work here, and does not stop again and again."""
+        at_work = self._round is not None and time.monotonic() - self._round < STALLED
+        return at_work and not self._troubles.unsettled
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Answer calls and work on runs until ``stop()``.
@@ -134,10 +139,12 @@ class Server:
         slots = self.serving.slots
         engine = Engine(self.site, workers, max(slots, 1), everyones=True, works=slots > 0)
         try:
+            self._begun = time.monotonic()
             self._leave_no_trace()
             engine.open()
             self.hub.open()
             workers.start()
+            self._begun = time.monotonic()
             engine.work(stop, self._tick)
             # Take in what has arrived; nothing new is given out any more.
             self.hub.close()
@@ -145,11 +152,15 @@ class Server:
             engine.close()
             self.hub.fail(UnavailableError("this server stops"))
         except (UnavailableError, DBAPIError) as error:
-            _log.warning("the engine stopped: %s", error)
+            pause = self._troubles.stopped(error)
+            self._round = None
             self._left.append(engine.id)
             workers.close()
             self.hub.fail(UnavailableError("the state database does not answer; try again"))
-            nap(AGAIN, stop)
+            with suppress(UnavailableError, DBAPIError):
+                # Nobody is to take it for one at work until the next begins.
+                self._leave_no_trace()
+            nap(pause, stop)
         finally:
             self._round = None
 
@@ -166,6 +177,7 @@ class Server:
 
     def _tick(self) -> None:
         self._round = time.monotonic()
+        self._troubles.worked(self._round - self._begun)
 
     def _prepare(self) -> bytes:
         """The key for tokens, once it is certain that not everybody may come in."""

@@ -531,6 +531,7 @@ def _create_run_worker_session() -> None:
         sa.Column("labels", sa.Text(), nullable=True),
         sa.Column("capacity", sa.Integer(), nullable=False),
         sa.Column("version", sa.String(length=32), nullable=False),
+        sa.Column("lease", sa.BigInteger(), nullable=False),
         sa.Column("started", sa.BigInteger(), nullable=False),
         sa.Column("beat", sa.BigInteger(), nullable=False),
         sa.Column("ended", sa.BigInteger(), nullable=True),
