@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 from galley.errors import UsageError
@@ -23,6 +24,18 @@ Not ``pyiceberg.table``, which takes 80 ms: only tables with deletes of other en
 
 STORE_PRELOAD = ("botocore.session", "botocore.client", "botocore.signers", "fsspec")
 """What they load too where tables stand in an object store."""
+
+KEPT_PLACE = "warehouse.at"
+"""The file of a home that says where its tables stand, if not in it."""
+
+
+def preload(home: Path) -> tuple[str, ...]:
+    """What the worker processes of a home load before there is work."""
+    try:
+        stored = (home / KEPT_PLACE).read_text("utf-8").startswith("s3://")
+    except OSError:
+        stored = False
+    return PRELOAD + STORE_PRELOAD if stored and find_spec("botocore") else PRELOAD
 
 
 def home_path(project: Path, lake: str | None = None) -> Path:

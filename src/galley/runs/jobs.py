@@ -50,11 +50,6 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._stillborn: list[tuple[Job, TaskFailed]] = []
 
-    @property
-    def free(self) -> int:
-        """How many more tasks would start at once."""
-        return self.pool.idle
-
     def share(self, more: int) -> int:
         """Among how many tasks the machine is divided when ``more`` are added."""
         return max(1, min(self.slots, len(self._jobs) + more))
@@ -76,9 +71,14 @@ class Jobs:
                 self.pool.cancel(task_id)
 
     def abandon(self) -> None:
-        """Kill all work, and await none of it any more."""
-        for task_id in self._jobs:
-            self.pool.cancel(task_id, grace=0.0)
+        """Await no answer any more, and kill what only this engine could have taken in.
+
+        Attempts at the workers of other sessions go on: whoever hears their answer finds in the
+        database what it belongs to.
+        """
+        for task_id, job in self._jobs.items():
+            if job.attempt is None or job.attempt.post is None:
+                self.pool.cancel(task_id, grace=0.0)
         self._jobs.clear()
 
     def pop(self, task_id: str) -> Job:

@@ -6,7 +6,7 @@ as pending) and the engine (over the run's own ref), so that what was planned is
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -234,14 +234,12 @@ def _plan_windows(
 ) -> StepPlan:
     versions = scene.versions((*step.inputs, *step.outputs))
     own = versions.get(step.outputs[0])
-    ledger = scene.ledger(own.table_id) if own else {}
     asked = step.name in setting.rebuild
     recut = own is not None and cutting.recut(step, own, rebuild=asked)
-    there = cutting.present(step, window, own, ledger)
-    wanted = _wanted(scene, step, window, setting, there)
+    wanted, ledger = _wanted(scene, step, window, setting, own)
     if recut:
         # The table is replaced whole, so whatever it has must be made again.
-        wanted = tuple(in_order((*wanted, *there)))
+        wanted = tuple(in_order((*wanted, *cutting.present(step, window, own, ledger))))
     own_keys = _span_keys(scene, step, window, setting, identity, versions, wanted)
     anew = recut or asked
     whole = anew and (recut or setting.windows is None)
@@ -351,22 +349,46 @@ def _refuse_many(step: Step, stale: tuple[Span, ...], setting: Setting) -> None:
 
 
 def _wanted(
-    scene: Scene, step: Step, window: WindowSpec, setting: Setting, there: Collection[Span]
+    scene: Scene, step: Step, window: WindowSpec, setting: Setting, own: Version | None
+) -> tuple[tuple[Span, ...], Mapping[Span, WindowEntry]]:
+    """The windows that the plan is about, and what is known of them where they are there.
+
+    Who was told which windows to make looks at no others: there may be tens of thousands. Only
+    windows that are made onto one another have keys that say something of all before them.
+    """
+    if own is None:
+        return _those(scene, step, window, setting, dict), {}
+    cut = own.made.get("window") in (None, cutting.cut_of(step)) and not chaining.chained(step)
+    if cut and setting.windows is not None and setting.source is None:
+        wanted = _those(scene, step, window, setting, lambda: scene.ledger(own.table_id))
+        return wanted, scene.ledger(own.table_id, cutting.starts(window, wanted, own))
+    ledger = scene.ledger(own.table_id)
+    there = cutting.present(step, window, own, ledger)
+    return _those(scene, step, window, setting, lambda: there), ledger
+
+
+def _those(
+    scene: Scene,
+    step: Step,
+    window: WindowSpec,
+    setting: Setting,
+    known: Callable[[], Collection[Span]],
 ) -> tuple[Span, ...]:
-    promoted = _promoted(scene, step, window, setting, there)
-    return promoted or cutting.wanted(step, window, setting.windows, setting.now, there)
+    if setting.source is not None:
+        promoted = _promoted(scene, step, window, setting.source, known())
+        if promoted:
+            return promoted
+    return cutting.wanted(step, window, setting.windows, setting.now, known)
 
 
 def _promoted(
-    scene: Scene, step: Step, window: WindowSpec, setting: Setting, present: Collection[Span]
+    scene: Scene, step: Step, window: WindowSpec, source: str, present: Collection[Span]
 ) -> tuple[Span, ...]:
     """The windows a promotion is about: those the target has and those its source has."""
-    if setting.source is None:
-        return ()
-    there = trees.lookup(scene.connection, setting.source, step.outputs[:1])
+    there = trees.lookup(scene.connection, source, step.outputs[:1])
     found = set(present)
     for version in there.values():
-        ledger = trees.ledger(scene.connection, setting.source, version.table_id)
+        ledger = trees.ledger(scene.connection, source, version.table_id)
         found |= set(cutting.present(step, window, version, ledger))
     return tuple(sorted(found))
 
@@ -381,7 +403,7 @@ def _span_keys(
     wanted: tuple[Span, ...],
 ) -> dict[str, str]:
     contents = scene.contents(versions)
-    cut = _inputs_cut_alike(scene, step, versions)
+    cut = _inputs_cut_alike(scene, step, versions, () if setting.windows is None else wanted)
     whole = {
         name: contents.get(name, "absent")
         for name in step.inputs
@@ -417,14 +439,16 @@ class _CutInput:
 
 
 def _inputs_cut_alike(
-    scene: Scene, step: Step, versions: Mapping[str, Version]
+    scene: Scene, step: Step, versions: Mapping[str, Version], wanted: Collection[Span]
 ) -> dict[str, _CutInput]:
-    """The inputs that are read window by window."""
+    """The inputs that are read window by window; only what ``wanted`` ones read is known then."""
     found = {}
     for name in step.inputs:
         own = "." not in name and name not in step.outputs
         if own and name in versions and cutting.cut_alike(step, versions[name]):
-            ledger = scene.ledger(versions[name].table_id)
+            table = versions[name].table_id
+            some = cutting.starts(step.window, wanted, versions[name]) if step.window else None
+            ledger = scene.ledger(table, some) or (scene.ledger(table) if some else {})
             if ledger:
                 found[name] = _CutInput(scene, name, ledger)
     return found

@@ -153,11 +153,6 @@ class Pool(_OwnOnly):
         self._arrived: deque[PoolEvent] = deque()
 
     @property
-    def free(self) -> int:
-        """How many tasks may be submitted now so that no worker waits: two a slot."""
-        return max(0, 2 * self._settings.slots - len(self._tasks))
-
-    @property
     def idle(self) -> int:
         """How many tasks submitted now would start at once."""
         return max(0, self._settings.slots - len(self._tasks))

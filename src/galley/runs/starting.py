@@ -90,6 +90,12 @@ def _fork(connection: Connection, run: Run, now: int) -> tuple[str, int]:
                 hint=f"start again with `galley run {run.pipeline}`",
             )
         head = base = left.fork_point
+    open_ref(connection, run, head, base, now)
+    return base, generation
+
+
+def open_ref(connection: Connection, run: Run, head: str, base: str, now: int) -> None:
+    """Create a run's own ref at ``head``; ``base`` is the commit of the target it started from."""
     refs.create_ref(
         connection,
         run.project,
@@ -101,7 +107,6 @@ def _fork(connection: Connection, run: Run, now: int) -> tuple[str, int]:
         fork_point=base,
         fork_ref=run.ref,
     )
-    return base, generation
 
 
 def pins_of(connection: Connection, manifest: Manifest, now: int) -> dict[str, str]:

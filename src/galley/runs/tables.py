@@ -30,7 +30,10 @@ definition = Table(
     Column("actor", String(128), nullable=False),
     Column("created", Instant, nullable=False),
 )
-"""Immutable manifests, each with its files as an archive; a run is pinned to one."""
+"""Immutable manifests, each with its files as an archive; a run is pinned to one.
+
+``created`` is when it was last put to use.
+"""
 
 run = Table(
     "run",
@@ -73,6 +76,18 @@ run = Table(
 """Runs. ``engine`` publishes it until ``lease_until``; ``origin`` is the home it was asked for in.
 ``part`` and ``size`` (in windows) are about backfills.
 """
+
+OPEN = text("state IN ('queued', 'running', 'paused', 'publishing')")
+"""Runs that have not ended; said so, they are found however many have."""
+
+Index(
+    "ix_run_open",
+    run.c.project,
+    run.c.pipeline,
+    run.c.ref,
+    sqlite_where=OPEN,
+    postgresql_where=OPEN,
+)
 
 step_run = Table(
     "run_step",

@@ -85,15 +85,19 @@ class Desk:
             found = sessions.find_session(connection, session)
         if found is None or found.ended is not None:
             raise GoneError("the session is over", hint="register the worker anew")
-        self.hub.counter.admit(session, found.labels)
+        self.hub.counter.admit(session, found.labels or ())
 
     def end(self, session: str) -> None:
         """The worker goes. What it has not answered is given back."""
         # Without an engine here it is reaped instead.
         with suppress(UnavailableError, TimeoutError):
-            self.hub.counter.leave(session).result(GOODBYE)
+            self.wait(self.hub.counter.leave(session))
         with self.site.database.write() as connection:
             sessions.end_session(connection, session, self.site.clock())
+
+    def wait(self, told: Future[None]) -> None:
+        """Until the engine has acted upon what it was told. Raises TimeoutError."""
+        told.result(GOODBYE)
 
     def _demand_join(self, connection: Connection, token: str | None) -> None:
         if token and self._join and hmac.compare_digest(token.encode(), self._join.encode()):
@@ -223,8 +227,11 @@ class Desk:
             size = os.fstat(handle).st_size
             if offset > size:
                 raise ConflictError(f"the log has {size} bytes only", details={"size": size})
-            os.pwrite(handle, data, offset)
-            return wire.Kept(size=max(size, offset + len(data)))
+            end = offset + len(data)
+            while offset < end:
+                # On a disk that fills up less is written than was asked for; the rest then fails.
+                offset += os.pwrite(handle, data[offset - end :], offset)
+            return wire.Kept(size=max(size, end))
         finally:
             os.close(handle)
 

@@ -31,12 +31,17 @@ GRACE = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the API answers; ``certificate`` and ``certificate_key`` are files in PEM form."""
+    """Where the API answers; ``certificate`` and ``certificate_key`` are files in PEM form.
+
+    ``identity``: who calls says who they are; ``behind_tls``: a proxy before it speaks TLS.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
     certificate: str | None = None
     certificate_key: str | None = None
+    identity: bool = False
+    behind_tls: bool = False
 
 
 class Front:
@@ -49,11 +54,12 @@ class Front:
             UsageError: others than this machine could reach it, and anybody could do anything.
             UnavailableError: the port cannot be had.
         """
-        if not is_loopback(address.host):
+        if not (address.identity or is_loopback(address.host)):
             raise UsageError(
                 f"{address.host} can be reached from other machines, and nobody would have to say "
                 "who they are",
-                hint="127.0.0.1, and a tunnel for those who work elsewhere",
+                hint="--identity: people log in, programs show tokens; the first start prints a "
+                "one-time link for an admin",
             )
         self._socket = bound(address.host, address.port)
         self._socket.listen(512)
@@ -65,6 +71,8 @@ class Front:
             folder=str(folder) if folder else None,
             folders={name: str(folder)} if name else {},
             names=(address.host,),
+            identity=address.identity,
+            secure=address.behind_tls or address.certificate is not None,
             certificate=address.certificate,
             certificate_key=address.certificate_key,
         )

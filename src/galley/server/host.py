@@ -25,6 +25,7 @@ from galley.runs.workforce import Joint, Workforce
 from galley.server.desk import Desk
 from galley.server.exec_app import execution_app
 from galley.server.sockets import bound, is_loopback, url_of
+from galley.server.timekeeper import Timekeeper
 from galley.server.tokens import Signer
 
 _log = logging.getLogger("galley.server")
@@ -98,10 +99,12 @@ class Server:
         # Calls are answered beside the engine's loop: neither waits long for the other.
         sys.setswitchinterval(_SWITCH)
         http = uvicorn.Server(self._settings)
+        timekeeper = Timekeeper(self.home)
         thread = threading.Thread(
             target=http.run, kwargs={"sockets": [self._socket]}, name="http", daemon=True
         )
         thread.start()
+        timekeeper.start()
         lock = EngineLock(self.home.path)
 
         def stopped() -> bool:
@@ -119,6 +122,7 @@ class Server:
                     else:
                         nap(AGAIN, stop)
         finally:
+            timekeeper.stop()
             self.hub.close()
             http.should_exit = True
             thread.join(10)
@@ -127,7 +131,8 @@ class Server:
     def _work(self, stop: Callable[[], bool]) -> None:
         """One engine's life. When the database goes away it ends, and another one follows."""
         workers = self._workers()
-        engine = Engine(self.site, workers, max(self.serving.slots, 1), everyones=True)
+        slots = self.serving.slots
+        engine = Engine(self.site, workers, max(slots, 1), everyones=True, works=slots > 0)
         try:
             self._leave_no_trace()
             engine.open()

@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 from galley.lake import refs
-from galley.runs import claims, leases, queue, reaping, records, starting
+from galley.runs import backfill, claims, leases, queue, reaping, records, starting
 from galley.runs.claims import Taker
 from galley.runs.live import LiveRun
-from galley.runs.model import Intention, Reason, Run, RunState, StepState
+from galley.runs.model import Intention, Part, Reason, Run, RunCause, RunState, StepState
 from tests.integration.engine.guarded import no_workers
 from tests.integration.engine.kit import KITCHEN, Works, at
 
+WINDOW = "{column: day, by: day, start: 2024-03-01, end: 2024-03-02}"
+CUT = "SELECT id, day FROM raw WHERE day >= $start AND day < $end"
+ROWS = "id,day\n1,2024-03-01\n"
 PLAIN = "@step\ndef one():\n    return []"
 
 
@@ -40,6 +43,20 @@ def test_a_run_that_another_engine_started_is_not_ended_as_if_it_waited(idle: Wo
     starting.end_queued(idle.site, seen, RunState.CANCELLED, Reason.CANCELLED, now)
     starting.refuse(idle.site, seen, ValueError("planted"), now)
     assert idle.get(seen).state is RunState.RUNNING
+
+
+def test_a_backfill_that_another_engine_moved_on_is_not_ended(idle: Works) -> None:
+    """Whoever looks again at what it has come to does so at what it is by then."""
+    idle.load("raw", ROWS)
+    idle.sql("days", CUT, materialize="window", window=WINDOW)
+    seen = idle.launch(batch=1, cause=RunCause.BACKFILL)
+    with idle.home.database.write() as conn:
+        queue.move_run(conn, seen.id, RunState.RUNNING, 1, part=Part.LAST.value)
+    stale = replace(idle.get(seen), part=Part.WINDOWS, definition="not kept")
+    backfill._go_on(idle.site, stale, 2)
+    assert idle.get(seen).state is RunState.RUNNING
+    backfill._go_on(idle.site, replace(stale, part=Part.LAST), 2)
+    assert "not kept" in str(idle.get(seen).message)
 
 
 def test_a_worker_that_is_heard_of_again_keeps_its_step(idle: Works) -> None:
@@ -69,10 +86,8 @@ def test_a_worker_that_is_heard_of_again_keeps_its_step(idle: Works) -> None:
 def test_windows_are_not_taken_over_for_a_claim_that_was_lost(
     works: Works, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    works.load("raw", "id,day\n1,2024-03-01\n", pipeline="src")
-    window = "{column: day, by: day, start: 2024-03-01, end: 2024-03-02}"
-    cut = "SELECT id, day FROM raw WHERE day >= $start AND day < $end"
-    works.sql("daily", cut, materialize="window", window=window)
+    works.load("raw", ROWS, pipeline="src")
+    works.sql("daily", CUT, materialize="window", window=WINDOW)
     for pipeline, ref in (("src", KITCHEN), ("src", "kitchen/ben"), ("p", "kitchen/ben")):
         assert works.run(pipeline, ref).state is RunState.SUCCEEDED
     run = works.launch()

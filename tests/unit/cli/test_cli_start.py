@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from galley import settings
 from tests.cli_cast import Shell
 
 NEEDLESS = {
@@ -22,3 +25,13 @@ def test_a_kitchen_opens_with_few_libraries_and_leaves_one_database_file(tmp_pat
     assert loaded & NEEDLESS == set()
     state = (tmp_path / ".galley").glob("galley.db*")
     assert [path.name for path in state] == ["galley.db"]
+
+
+def test_workers_of_a_home_with_a_bucket_load_what_reaches_it(tmp_path: Path) -> None:
+    pytest.importorskip("botocore")
+    kept = tmp_path / settings.KEPT_PLACE
+    assert settings.preload(tmp_path) == settings.PRELOAD
+    kept.write_text("/srv/tables\n")
+    assert settings.preload(tmp_path) == settings.PRELOAD
+    kept.write_text("s3://lake/tables\n")
+    assert settings.preload(tmp_path) == settings.PRELOAD + settings.STORE_PRELOAD

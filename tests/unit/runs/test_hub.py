@@ -154,3 +154,13 @@ def test_every_beat_is_heard_once(hub: Hub) -> None:
     hub.counter.hear("a", ["s1"])
     assert hub.heard() == {"a": {"s1"}}
     assert hub.heard() == {}
+
+
+def test_what_was_given_back_outlasts_an_engine_that_could_not_record_it(hub: Hub) -> None:
+    ask(hub)
+    submit(hub, "t1")
+    hub.close()
+    hub.counter.report([final("t2")])
+    hub.fail(UnavailableError("no database"))
+    hub.open()
+    assert [(event.kind, event.task_id) for event in hub.poll(0)] == [("returned", "t1")]

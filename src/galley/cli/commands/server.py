@@ -6,19 +6,16 @@ import os
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from galley.cli import options, screen
 from galley.cli.lazy import new_app
-from galley.cli.service import check_server, stopping, tell_what_happens
-from galley.cli.session import find_home
+from galley.cli.service import check_server, stopping, tell_first_link, tell_what_happens
+from galley.cli.session import open_home_here
 from galley.errors import UnavailableError
 from galley.server.front import PORT, Address, Front
-
-if TYPE_CHECKING:
-    from galley.server.host import Serving
 
 app = new_app(invoke_without_command=True)
 
@@ -55,6 +52,13 @@ def server(
     api: Annotated[
         bool, typer.Option("--api/--no-api", help="Whether to serve the REST API too.")
     ] = True,
+    identity: Annotated[
+        bool,
+        typer.Option("--identity", help="The API's callers log in or show tokens, also from here."),
+    ] = False,
+    behind_tls: Annotated[
+        bool, typer.Option("--behind-tls", help="A proxy before the API speaks TLS with browsers.")
+    ] = False,
     project: options.Project = None,
 ) -> None:
     """Work on the runs of a home or database, with workers that call over HTTP.
@@ -65,7 +69,6 @@ def server(
     if context.invoked_subcommand is not None:
         return
     check_server()
-    from galley import bootstrap
     from galley.server.host import Server, Serving
 
     serving = Serving(
@@ -78,43 +81,44 @@ def server(
         lease=int(lease * 1_000_000),
     )
     tell_what_happens()
-    home = bootstrap.open_home(_home(project))
+    home = open_home_here(project)
     found = Server(home, serving)
-    front = _front(home.path, api_host, api_port, serving) if api else nullcontext()
+    address = Address(
+        api_host,
+        PORT if api_port is None else api_port,
+        serving.certificate,
+        serving.certificate_key,
+        identity,
+        behind_tls,
+    )
+    front = _front(address, home.path, any_port=api_port is None) if api else nullcontext()
     with stopping() as stop, front as served:
         if served is not None:
             typer.echo(f"API at {served.url}")
+            tell_first_link(home, served.url, identity=identity)
         typer.echo(f"listening on {found.url}")
         found.run(stop)
 
 
-def _front(home: Path, host: str, port: int | None, serving: Serving) -> Front:
+def _front(address: Address, home: Path, *, any_port: bool) -> Front:
     """The REST API's process. Raises UsageError, UnavailableError."""
-    where = Address(host, port or 0, serving.certificate, serving.certificate_key)
-    if port is not None:
-        return Front(where, home, None)
     try:
-        return Front(replace(where, port=PORT), home, None)
+        return Front(address, home, None)
     except UnavailableError:
-        return Front(where, home, None)
+        if not any_port:
+            raise
+        return Front(replace(address, port=0), home, None)
 
 
 @app.command()
 def token(project: options.Project = None, as_json: options.Json = False) -> None:
     """Make a token with which workers may join. It is shown once; only its digest is kept."""
-    from galley import bootstrap
     from galley.runs.credentials import new_join_token
 
-    home = bootstrap.open_home(_home(project))
+    home = open_home_here(project)
     with home.database.write() as connection:
         made = new_join_token(connection, home.actor.name, home.clock())
     if as_json:
         screen.print_json({"token": made})
     else:
         typer.echo(made)
-
-
-def _home(project: Path | None) -> Path:
-    """The home: ``GALLEY_HOME`` needs no project beside it."""
-    chosen = os.environ.get("GALLEY_HOME")
-    return Path(chosen).expanduser().resolve() if chosen and project is None else find_home(project)

@@ -8,14 +8,15 @@ import typer
 
 from galley.cli import options
 from galley.cli.lazy import app_of
-from galley.cli.service import check_server, stopping, tell_what_happens
+from galley.cli.service import check_server, stopping, tell_first_link, tell_what_happens
 from galley.cli.session import find_folder, find_home
 from galley.server.front import PORT, Address, Front
 
 
 def up(
     host: Annotated[
-        str, typer.Option("--host", help="The address to listen on; one of this machine's own.")
+        str,
+        typer.Option("--host", help="The address to listen on. Others' machines need --identity."),
     ] = "127.0.0.1",
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes any.")
@@ -26,6 +27,13 @@ def up(
     slots: Annotated[
         int | None, typer.Option("--slots", min=0, help="Steps at once. Default: one a core.")
     ] = None,
+    identity: Annotated[
+        bool,
+        typer.Option("--identity", help="People log in and programs show tokens, also from here."),
+    ] = False,
+    behind_tls: Annotated[
+        bool, typer.Option("--behind-tls", help="A proxy before it speaks TLS with browsers.")
+    ] = False,
     project: options.Project = None,
 ) -> None:
     """Serve this project on this machine: an engine with its workers, the API, the web interface.
@@ -37,7 +45,8 @@ def up(
     check_server()
     tell_what_happens()
     # It loads its libraries while these are imported.
-    with Front(Address(host, port), home, folder) as front:
+    address = Address(host, port, identity=identity, behind_tls=behind_tls)
+    with Front(address, home, folder) as front:
         from galley import bootstrap
         from galley.server.host import Server, Serving
 
@@ -46,6 +55,7 @@ def up(
         found = Server(opened, Serving(port=worker_port, slots=many))
         with stopping() as stop:
             typer.echo(f"galley is up at {front.url}")
+            tell_first_link(opened, front.url, identity=identity)
             typer.echo(f"workers join with: galley worker --server {found.url}")
             found.run(stop)
 

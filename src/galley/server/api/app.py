@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from galley.server.api import (
+    access,
     events,
     health,
     kitchens,
@@ -25,11 +26,15 @@ from galley.server.api import (
     refs,
     run_parts,
     runs,
+    session,
     settings,
     shapes,
     sql,
     tables,
+    teams,
     tests,
+    triggers,
+    users,
     workers,
 )
 from galley.server.api.call import Place
@@ -37,6 +42,7 @@ from galley.server.api.guard import Routes
 from galley.server.api.news import News
 from galley.server.api.problems import handle_problems
 from galley.server.api.requests import Requests
+from galley.server.door import Door
 from galley.version import VERSION
 
 PREFIX = "/api/v1"
@@ -48,6 +54,10 @@ THREADS = 12
 
 ROUTES: Sequence[Routes] = (
     me.routes,
+    session.routes,
+    users.routes,
+    teams.routes,
+    access.routes,
     overview.routes,
     projects.routes,
     pipelines.routes,
@@ -60,6 +70,7 @@ ROUTES: Sequence[Routes] = (
     promotions.routes,
     tests.routes,
     sql.routes,
+    triggers.routes,
     events.routes,
     workers.routes,
     settings.routes,
@@ -72,8 +83,11 @@ Everything that the web interface and remote commands do. Shapes are those of th
 """
 
 
-def api_app(place: Place, *, names: Sequence[str] = ()) -> FastAPI:
-    """The application. ``names`` are the hosts it is called by besides those of loopback."""
+def api_app(place: Place, door: Door | None = None, *, names: Sequence[str] = ()) -> FastAPI:
+    """The application. ``names`` are the hosts it is called by besides those of loopback.
+
+    Without a ``door`` whoever reaches it is the home's owner.
+    """
     app = FastAPI(
         title="Galley",
         version=VERSION,
@@ -86,6 +100,7 @@ def api_app(place: Place, *, names: Sequence[str] = ()) -> FastAPI:
     )
     app.state.place = place
     app.state.home = place.home
+    app.state.door = door or Door(place.home)
     app.state.names = frozenset(names)
     app.state.news = News(place.home)
     app.state.methods = _methods
