@@ -33,15 +33,15 @@ GRACE = 5.0
 class Address:
     """Where the API answers; ``certificate`` and ``certificate_key`` are files in PEM form.
 
-    ``identity``: who calls says who they are. ``behind_tls``: a proxy before it speaks TLS.
+    ``identity``: who calls says who they are; ``behind_tls``: a proxy before it speaks TLS.
     """
 
     host: str = "127.0.0.1"
     port: int = 0
-    identity: bool = False
-    behind_tls: bool = False
     certificate: str | None = None
     certificate_key: str | None = None
+    identity: bool = False
+    behind_tls: bool = False
 
 
 class Front:

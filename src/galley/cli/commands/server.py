@@ -6,7 +6,7 @@ import os
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -16,9 +16,6 @@ from galley.cli.service import check_server, stopping, tell_first_link, tell_wha
 from galley.cli.session import open_home_here
 from galley.errors import UnavailableError
 from galley.server.front import PORT, Address, Front
-
-if TYPE_CHECKING:
-    from galley.server.host import Serving
 
 app = new_app(invoke_without_command=True)
 
@@ -57,10 +54,10 @@ def server(
     ] = True,
     identity: Annotated[
         bool,
-        typer.Option("--identity", help="People log in and programs show tokens, also from here."),
+        typer.Option("--identity", help="The API's callers log in or show tokens, also from here."),
     ] = False,
     behind_tls: Annotated[
-        bool, typer.Option("--behind-tls", help="A proxy before it speaks TLS with browsers.")
+        bool, typer.Option("--behind-tls", help="A proxy before the API speaks TLS with browsers.")
     ] = False,
     project: options.Project = None,
 ) -> None:
@@ -86,8 +83,15 @@ def server(
     tell_what_happens()
     home = open_home_here(project)
     found = Server(home, serving)
-    where = Address(api_host, api_port or 0, identity=identity, behind_tls=behind_tls)
-    front = _front(home.path, where, api_port, serving) if api else nullcontext()
+    address = Address(
+        api_host,
+        PORT if api_port is None else api_port,
+        serving.certificate,
+        serving.certificate_key,
+        identity,
+        behind_tls,
+    )
+    front = _front(address, home.path, any_port=api_port is None) if api else nullcontext()
     with stopping() as stop, front as served:
         if served is not None:
             typer.echo(f"API at {served.url}")
@@ -96,15 +100,14 @@ def server(
         found.run(stop)
 
 
-def _front(home: Path, where: Address, port: int | None, serving: Serving) -> Front:
+def _front(address: Address, home: Path, *, any_port: bool) -> Front:
     """The REST API's process. Raises UsageError, UnavailableError."""
-    where = replace(where, certificate=serving.certificate, certificate_key=serving.certificate_key)
-    if port is not None:
-        return Front(where, home, None)
     try:
-        return Front(replace(where, port=PORT), home, None)
+        return Front(address, home, None)
     except UnavailableError:
-        return Front(where, home, None)
+        if not any_port:
+            raise
+        return Front(replace(address, port=0), home, None)
 
 
 @app.command()
