@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bench.lines import (
+    api,
     backfills,
     catalogue,
     deaths,
     forty_tests,
     metrics,
+    remote_deaths,
     schedules,
     shared,
     sql_step,
@@ -30,6 +32,8 @@ LINES: dict[str, Line] = {
     "small-tables": steps.with_table,
     "steps-postgres": shared.one_controller,
     "steps-over-http": shared.two_workers,
+    "api-pages": api.pages,
+    "api-events": api.events,
     "kitchen": catalogue.kitchen,
     "publish": catalogue.publish,
     "queue": waiting.flat,
@@ -40,6 +44,7 @@ LINES: dict[str, Line] = {
     "deaths": deaths.child,
     "lost-worker": deaths.worker,
     "lost-engine": deaths.engine,
+    "lost-worker-http": remote_deaths.worker,
     "sql-step": sql_step.measure,
     "metrics": metrics.measure,
     "forty-tests": forty_tests.measure,

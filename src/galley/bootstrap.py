@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from galley import clock
+from galley.clock import Clock
 from galley.db import schema
 from galley.db.engine import Database, open_database, sqlite_url
 from galley.db.moments import DatabaseClock, SteadyClock
@@ -245,9 +246,9 @@ resolve = secrets.filled
 """A text with the values of its secrets, and these values."""
 
 
-def make_sender(home: Home) -> Sender:
-    """What sends the messages that wait in a home."""
-    return Sender(home.database, home.clock, resolve)
+def make_sender(home: Home, clock: Clock) -> Sender:
+    """What sends the messages that wait in a home, when they are due by a clock."""
+    return Sender(home.database, clock, resolve)
 
 
 def hook_secret(home: Home, definition: str, name: str) -> str:

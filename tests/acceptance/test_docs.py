@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from galley import errors
-from galley.project import shapes
+from galley.project import shapes, triggers
 from galley.project.model import Materialize, WindowUnit
 from galley.project.testspec import OPTIONS
 from galley.project.testtypes import CATALOGUE
@@ -82,6 +82,10 @@ PROJECT: dict[str, type[shapes.Shape]] = {
     "Under retention": shapes.RetentionShape,
     "Under defaults": shapes.DefaultsShape,
     "pipelines/NAME/pipeline.yaml": shapes.PipelineShape,
+    "Under triggers": triggers.TriggerShape,
+    "Under parameters and manual, by variable": triggers.ParameterShape,
+    "Under fresh_by": triggers.PromiseShape,
+    "Under alerts": triggers.AlertShape,
 }
 
 

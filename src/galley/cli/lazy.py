@@ -45,6 +45,7 @@ COMMANDS: dict[str, Entry] = {
     "logs": Entry("logs", LOOK, "What the steps of a run printed"),
     "tables": Entry("tables", LOOK, "List tables; a table's history and metrics"),
     "history": Entry("history", LOOK, "The commits of a ref"),
+    "pools": Entry("pools", LOOK, "Pools and workers: what is full, and who is there"),
     "diff": Entry("diff", LOOK, "What differs between two states of the data"),
     "triggers": Entry("triggers", LOOK, "What fires when; fire, pause and resume triggers"),
     "alerts": Entry("alerts", LOOK, "What is late, missing or failed, and who was told"),

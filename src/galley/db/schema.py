@@ -108,8 +108,8 @@ def _create(database: Database, connection: Connection) -> None:
             hint="choose an empty database, or a schema of its own: add "
             "?options=-csearch_path%3Dgalley to GALLEY_DATABASE",
         )
-    metadata.create_all(connection)
-    _stamps.create(connection)
+    metadata.create_all(connection, checkfirst=False)  # none is there
+    _stamps.create(connection, checkfirst=False)
     connection.execute(insert(_stamps), [{"version_num": head} for head in HEADS])
 
 

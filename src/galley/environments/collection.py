@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection, select
 
 from galley import faults
-from galley.environments import compaction, expiry, retention
+from galley.environments import compaction, expiry, leftovers, retention
 from galley.environments.compaction import Compacted
 from galley.environments.expiry import Stale
 from galley.environments.home import Home
@@ -52,7 +52,8 @@ FILES = 200
 class Survey:
     """What collecting would do: to refs and logs, to records of runs, to versions, to files.
 
-    ``folder`` is where the next round's sweep goes on; empty after the last one.
+    ``folder`` is where the next round's sweep goes on; empty after the last one. ``writers`` are
+    those of whom no file is left, known only if all folders were looked at.
     """
 
     project: str
@@ -62,6 +63,7 @@ class Survey:
     versions: collect.Plan
     sweeps: tuple[Sweep, ...]
     folder: str = ""
+    writers: tuple[str, ...] = ()
 
     @property
     def policy(self) -> Policy:
@@ -81,6 +83,7 @@ class Outcome:
     commits: int = 0
     files: int = 0
     bytes: int = 0
+    writers: int = 0
     compacted: tuple[Compacted, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -123,14 +126,17 @@ def survey(
         every = [one for one in warehouse.list_folders(project) if one > after]
     looked = every[:folders]
     wanted = sorted({*looked, *map(sweeping.folder_of, going)})
+    sweeps = tuple(_sweep(home, project, folder, going) for folder in wanted)
+    all_seen = len(looked) == len(every) and not after
     return Survey(
         project=project,
         kept=kept,
         expired=expired,
         stale=stale,
         versions=versions,
-        sweeps=tuple(_sweep(home, project, folder, going) for folder in wanted),
+        sweeps=sweeps,
         folder=looked[-1] if len(looked) < len(every) else "",
+        writers=_ended_writers(home, project, now, sweeps) if all_seen else (),
     )
 
 
@@ -144,11 +150,14 @@ def carry_out(home: Home, wanted: Survey) -> Outcome:
     demand(home.actor, Action.COLLECT, resource)
     with home.database.write() as connection:
         expired = retention.apply_retention(connection, home, wanted.project, wanted.expired)
+    retention.remove_logs(expired)
     condemned, revived = _condemn(home, wanted)
     doomed = _doom(home, wanted)
     swept = _remove(home, wanted, doomed)
     commits = _forget(home, wanted)
+    leftovers.remove_leftovers(home, writers)
     with home.database.write() as connection:
+        forgotten = sweeping.forget_writers(connection, wanted.writers)
         stale = expiry.remove_stale(
             connection, wanted.project, wanted.stale, home.clock(), wanted.kept, wanted.policy
         )
@@ -161,6 +170,7 @@ def carry_out(home: Home, wanted: Survey) -> Outcome:
         commits=commits,
         files=swept.files,
         bytes=swept.bytes,
+        writers=forgotten,
         problems=tuple(swept.problems),
     )
 
@@ -231,6 +241,15 @@ def _sweep(home: Home, project: str, folder: str, going: Collection[str] = ()) -
         now=home.clock(),
         going=going,
     )
+
+
+def _ended_writers(home: Home, project: str, now: int, sweeps: Sequence[Sweep]) -> tuple[str, ...]:
+    """Of a folder that cannot be read nobody knows whose files are in it."""
+    if any(one.problem is not None for one in sweeps):
+        return ()
+    seen = {writer for one in sweeps for writer in one.writers}
+    with home.database.read() as connection:
+        return sweeping.ended_writers(connection, project, now, seen)
 
 
 def _condemn(home: Home, wanted: Survey) -> tuple[tuple[Item, ...], int]:

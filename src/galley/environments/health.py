@@ -242,4 +242,4 @@ def _refs(home: Home, project: str | None) -> Iterator[Check]:
 def _alive(pid: int | None, started: int | None, boot: str | None) -> bool:
     if pid is None or started is None or boot not in (None, boot_id()):
         return False
-    return processes.start_time(pid) == started
+    return processes.lives(pid, started)

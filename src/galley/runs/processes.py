@@ -35,6 +35,14 @@ def boottime() -> float:
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
+def boot_id() -> str | None:
+    """What tells this boot of the machine from another; ``None`` where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+
+
 def signal_on_parents_death(number: signal.Signals) -> None:
     """Be sent ``number`` when the thread that is our parent ends (Linux)."""
     if LINUX:
@@ -130,6 +138,14 @@ def start_time(pid: int) -> int | None:
     """When the process started, in clock ticks since boot; with the pid it names one process."""
     fields = _stat(pid)
     return int(fields[_START_TIME]) if fields else None
+
+
+def lives(pid: int, started: int) -> bool:
+    """Whether the process that started then is there and does anything yet.
+
+    One that has ended stays listed until its parent asks for it, which may be never.
+    """
+    return start_time(pid) == started and _running(pid)
 
 
 def resident(pid: int) -> int:

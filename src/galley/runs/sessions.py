@@ -7,7 +7,6 @@ import socket
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
@@ -30,7 +29,10 @@ class Session:
     """One engine or worker. ``beat`` is when it was last heard of, in microseconds.
 
     ``pid_started`` is the start of its process in clock ticks since the boot ``boot_id``: together
-    they name one process of one machine.
+    they name one process of one machine. ``capacity`` is how many steps it takes at once, none for
+    an engine that only gives them to others; without ``labels`` (``None``) it takes all of them.
+    ``lease`` is for how many microseconds its claims stand without a heartbeat: it beats by that,
+    whatever others go by.
     """
 
     id: str
@@ -40,23 +42,25 @@ class Session:
     pid_started: int | None
     boot_id: str | None
     capacity: int
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] | None
     version: str
+    lease: int
     started: int
     beat: int
     ended: int | None = None
 
 
-def boot_id() -> str | None:
-    """What tells this boot of the machine from another; ``None`` where the system does not say."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return None
+boot_id = processes.boot_id
 
 
 def this_process(
-    id: str, capacity: int, now: int, *, kind: SessionKind = SessionKind.ENGINE
+    id: str,
+    capacity: int,
+    now: int,
+    *,
+    lease: int,
+    kind: SessionKind = SessionKind.ENGINE,
+    labels: tuple[str, ...] | None = None,
 ) -> Session:
     """The session of the process that asks."""
     pid = os.getpid()
@@ -68,8 +72,9 @@ def this_process(
         pid_started=processes.start_time(pid),
         boot_id=boot_id(),
         capacity=capacity,
-        labels=(),
+        labels=labels,
         version=VERSION,
+        lease=lease,
         started=now,
         beat=now,
     )
@@ -78,7 +83,12 @@ def this_process(
 def dead(one: Session) -> bool:
     """Whether its process is certainly gone: it was one of this boot of this machine."""
     here = one.boot_id is not None and one.boot_id == boot_id() and one.host == socket.gethostname()
-    return here and (one.pid_started is None or processes.start_time(one.pid) != one.pid_started)
+    return here and (one.pid_started is None or not processes.lives(one.pid, one.pid_started))
+
+
+def silent(one: Session, now: int) -> bool:
+    """Whether it was not heard of for so long that all its leases are over."""
+    return one.beat < now - 2 * one.lease
 
 
 def open_session(connection: Connection, one: Session) -> None:
@@ -90,9 +100,10 @@ def open_session(connection: Connection, one: Session) -> None:
         "boot_id": one.boot_id,
         "pid": one.pid,
         "pid_started": one.pid_started,
-        "labels": list(one.labels),
+        "labels": None if one.labels is None else list(one.labels),
         "capacity": one.capacity,
         "version": one.version,
+        "lease": one.lease,
         "started": one.started,
         "beat": one.beat,
     }
@@ -102,6 +113,13 @@ def open_session(connection: Connection, one: Session) -> None:
 def touch(connection: Connection, ids: Collection[str], now: int) -> None:
     """Record a heartbeat of several sessions."""
     connection.execute(update(session).where(session.c.id.in_(sorted(ids))).values(beat=now))
+
+
+def lengthen(connection: Connection, id: str, lease: int) -> None:
+    """From now on a session is heard of at least as seldom as ``lease`` allows."""
+    connection.execute(
+        update(session).where(session.c.id == id, session.c.lease < lease).values(lease=lease)
+    )
 
 
 def end_session(connection: Connection, id: str, now: int) -> None:
@@ -119,6 +137,16 @@ def ended(connection: Connection, ids: Collection[str]) -> set[str]:
         select(session.c.id).where(session.c.id.in_(sorted(ids)), session.c.ended.is_not(None))
     )
     return set(rows.scalars())
+
+
+def leases_of(connection: Connection, ids: Collection[str]) -> dict[str, int]:
+    """For how long the claims of some sessions stand, in microseconds."""
+    if not ids:
+        return {}
+    rows = connection.execute(
+        select(session.c.id, session.c.lease).where(session.c.id.in_(sorted(ids)))
+    )
+    return {row.id: row.lease for row in rows}
 
 
 def find_session(connection: Connection, id: str) -> Session | None:
@@ -145,8 +173,9 @@ def _read(row: Row[Any]) -> Session:
         pid_started=data["pid_started"],
         boot_id=data["boot_id"],
         capacity=data["capacity"],
-        labels=tuple(data["labels"] or ()),
+        labels=None if data["labels"] is None else tuple(data["labels"]),
         version=data["version"],
+        lease=data["lease"],
         started=data["started"],
         beat=data["beat"],
         ended=data["ended"],

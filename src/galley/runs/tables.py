@@ -30,7 +30,10 @@ definition = Table(
     Column("actor", String(128), nullable=False),
     Column("created", Instant, nullable=False),
 )
-"""Immutable manifests, each with its files as an archive; a run is pinned to one."""
+"""Immutable manifests, each with its files as an archive; a run is pinned to one.
+
+``created`` is when it was last put to use.
+"""
 
 run = Table(
     "run",
@@ -66,12 +69,25 @@ run = Table(
     Index(None, "project", "pipeline", "created", "id"),
     Index(None, "project", "ref", "created", "id"),
     Index(None, "project", "state", "created", "id"),
+    Index(None, "project", "cause", "created", "id"),
     Index(None, "state"),
     Index(None, "parent", "state", "created"),
 )
 """Runs. ``engine`` publishes it until ``lease_until``; ``origin`` is the home it was asked for in.
 ``part`` and ``size`` (in windows) are about backfills.
 """
+
+OPEN = text("state IN ('queued', 'running', 'paused', 'publishing')")
+"""Runs that have not ended; said so, they are found however many have."""
+
+Index(
+    "ix_run_open",
+    run.c.project,
+    run.c.pipeline,
+    run.c.ref,
+    sqlite_where=OPEN,
+    postgresql_where=OPEN,
+)
 
 step_run = Table(
     "run_step",
@@ -172,11 +188,12 @@ session = Table(
     Column("labels", JsonText),
     Column("capacity", Integer, nullable=False),
     Column("version", String(32), nullable=False),
+    Column("lease", BigInteger, nullable=False),
     Column("started", Instant, nullable=False),
     Column("beat", Instant, nullable=False),
     Column("ended", Instant),
 )
-"""Whoever holds leases: engines, and workers of other hosts."""
+"""Whoever holds leases: engines, and workers of other hosts. ``lease`` is in microseconds."""
 
 key = Table(
     "run_key",

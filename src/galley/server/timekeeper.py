@@ -24,6 +24,8 @@ PAUSE = 1.0
 
 SEND_PAUSE = 2.0
 WATCH_PAUSE = 2.0
+CLEAN_PAUSE = 6 * 3600 * clock.SECOND
+"""Microseconds between two looks for what is too old."""
 
 
 class Timekeeper:
@@ -34,8 +36,9 @@ class Timekeeper:
         # shows seven. Over a shared database all go by the database's.
         self._now = clock.now if home.database.is_sqlite else home.clock
         self._scheduler = Scheduler(home)
-        self._sender = bootstrap.make_sender(home)
+        self._sender = bootstrap.make_sender(home, self._now)
         self._watcher = Watcher(home, self._scheduler, bootstrap.resolve)
+        self._cleaned = 0
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -55,6 +58,8 @@ class Timekeeper:
     def stop(self) -> None:
         """End; a message that is being sent is sent again later if it does not end in time."""
         self._stop.set()
+        self._sender.close()
+        self._watcher.close()
         for thread in self._threads:
             thread.join(2)
 
@@ -83,4 +88,8 @@ class Timekeeper:
         return self._watcher.look(self._now()) > 0
 
     def _send(self) -> bool:
+        now = self._now()
+        if not 0 <= now - self._cleaned < CLEAN_PAUSE:
+            self._scheduler.forget(now)
+            self._cleaned = now
         return self._sender.deliver() > 0

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, insert, select
 
 from galley.environments import collection
 from galley.errors import CollectedError
@@ -13,7 +13,8 @@ from galley.lake import compacting, refs, rooting
 from galley.lake.model import PRODUCTION, RefKind
 from galley.lake.reading import file_paths
 from galley.lake.replay import replay
-from galley.lake.tables import condemned
+from galley.lake.tables import condemned, writer
+from galley.runs.tables import attempt
 from tests.collect_cast import DAY, FRUGAL, SHOP, Store, forget_caches
 from tests.lake_cast import day
 
@@ -92,6 +93,22 @@ def test_files_of_a_live_attempt_stay_and_of_a_dead_one_go(store: Store) -> None
     assert outcome.files == 4
     assert dead.location not in store.files()
     assert live.location in store.files()
+
+
+def test_who_wrote_is_remembered_while_a_file_bears_the_name(store: Store) -> None:
+    store.write(ONE)
+    id = store.begin()
+    store.attempt(TWO, end="lost_worker", id=id)
+    rows = [{"id": one, "project": SHOP, "by": "", "until": store.now} for one in (id, "nobody")]
+    with store.home.database.write() as conn:
+        conn.execute(delete(attempt).where(attempt.c.id == id))
+        conn.execute(insert(writer), rows)
+    found = []
+    for _ in range(3):
+        done = store.collect()
+        found.append((done.files, done.writers))
+    # The files of a run that is forgotten go by what is remembered of it, and then that goes too.
+    assert found == [(4, 1), (0, 1), (0, 0)]
 
 
 def test_a_file_of_nobody_is_shown_and_kept(store: Store) -> None:
@@ -229,3 +246,15 @@ def test_a_damaged_table_keeps_no_other_from_being_compacted(store: Store, damag
     assert outcome is not None
     assert [one.table for one in outcome.compacted] == ["whole"]
     assert "table broken" in outcome.problems[-1]
+
+
+def test_scratch_of_attempts_that_have_ended_goes(store: Store) -> None:
+    """The net under whoever should have removed it; what may be used or is unknown stays."""
+    folder = store.home.path / "scratch"
+    ended, alive, unknown = store.begin(), store.begin(), "e" * 32
+    store.end(ended, "lost_worker")
+    for name in (ended, alive, unknown):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "left").write_text("x")
+    store.collect()
+    assert {path.name for path in folder.iterdir()} == {alive, unknown}

@@ -66,6 +66,8 @@ def _facts(found: Survey, done: Outcome | None) -> dict[str, Any]:
             "metrics": stale.metrics,
             "ref_log": stale.log_entries,
             "sessions": stale.sessions,
+            "definitions": stale.definitions,
+            "writers": done.writers if done else len(found.writers),
         },
         "versions": {
             "kept": versions.kept,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +12,10 @@ import typer
 
 from galley.cli import options, screen
 from galley.cli.lazy import new_app
-from galley.cli.service import needs_server, stopping, tell_what_happens
+from galley.cli.service import check_server, stopping, tell_first_link, tell_what_happens
 from galley.cli.session import open_home_here
+from galley.errors import UnavailableError
+from galley.server.front import PORT, Address, Front
 
 app = new_app(invoke_without_command=True)
 
@@ -36,6 +40,25 @@ def server(
         float,
         typer.Option("--lease", min=1, help="Seconds for which a claim stands without heartbeat."),
     ] = 20.0,
+    api_host: Annotated[
+        str, typer.Option("--api-host", help="Where the REST API listens. Others need --identity.")
+    ] = "127.0.0.1",
+    api_port: Annotated[
+        int | None,
+        typer.Option(
+            "--api-port", min=0, max=65535, help="Its port. Default: 8642, or any if that is taken."
+        ),
+    ] = None,
+    api: Annotated[
+        bool, typer.Option("--api/--no-api", help="Whether to serve the REST API too.")
+    ] = True,
+    identity: Annotated[
+        bool,
+        typer.Option("--identity", help="The API's callers log in or show tokens, also from here."),
+    ] = False,
+    behind_tls: Annotated[
+        bool, typer.Option("--behind-tls", help="A proxy before the API speaks TLS with browsers.")
+    ] = False,
     log_format: options.LogFormat = None,
     project: options.Project = None,
 ) -> None:
@@ -46,8 +69,8 @@ def server(
     """
     if context.invoked_subcommand is not None:
         return
-    with needs_server():
-        from galley.server.host import Server, Serving
+    check_server()
+    from galley.server.host import Server, Serving
 
     serving = Serving(
         host=host,
@@ -59,10 +82,33 @@ def server(
         lease=int(lease * 1_000_000),
     )
     tell_what_happens(log_format)
-    found = Server(open_home_here(project), serving)
-    with stopping() as stop:
+    home = open_home_here(project)
+    found = Server(home, serving)
+    address = Address(
+        api_host,
+        PORT if api_port is None else api_port,
+        serving.certificate,
+        serving.certificate_key,
+        identity,
+        behind_tls,
+    )
+    front = _front(address, home.path, any_port=api_port is None) if api else nullcontext()
+    with stopping() as stop, front as served:
+        if served is not None:
+            typer.echo(f"API at {served.url}")
+            tell_first_link(home, served.url, identity=identity)
         typer.echo(f"listening on {found.url}")
         found.run(stop)
+
+
+def _front(address: Address, home: Path, *, any_port: bool) -> Front:
+    """The REST API's process. Raises UsageError, UnavailableError."""
+    try:
+        return Front(address, home, None)
+    except UnavailableError:
+        if not any_port:
+            raise
+        return Front(replace(address, port=0), home, None)
 
 
 @app.command()
