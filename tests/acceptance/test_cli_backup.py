@@ -32,7 +32,8 @@ def test_a_restored_home_is_read_run_and_rolled_back(tmp_path: Path) -> None:
     Shell(folder).galley("run")
     ana.galley("promote", "--yes")
     assert '"n": 9' in ana.galley("sql", COUNT, "--at", "production", "--json").out
-    ana.galley("rollback", "production", "--yes")
+    back = ana.galley("rollback", "production", "--yes", "--reason", "a drill")
+    assert back.status == 0, back.err
     assert '"n": 5' in ana.galley("sql", COUNT, "--at", "production", "--json").out
     said = ana.galley("doctor", "--json").follows("doctor")["checks"]
     assert [one for one in said if one["state"] == "fail"] == []
