@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from galley.errors import GalleyError
+from galley.db.contention import repeated
+from galley.errors import ContendedError, GalleyError
 from galley.lake import rooting
 from galley.runs import adopting, attempts, claims, queue, sessions, testing
 from galley.runs.claims import Taker
@@ -61,6 +62,20 @@ class Claimer:
         openings = self.jobs.pool.seats(MOST)
         if not openings:
             return set()
+        try:
+            claimed, todo = self._take(openings)
+        except ContendedError:
+            # Nothing was claimed; the next round does.
+            return set()
+        for act in todo:
+            act()
+        return {step_run.run_id for step_run, _ in claimed}
+
+    @repeated
+    def _take(
+        self, openings: Sequence[Opening]
+    ) -> tuple[list[tuple[StepRun, Opening]], list[Afterwards]]:
+        """Claim and decide; what is claimed, and what to do once that has committed."""
         with self.site.database.write(durable=False) as connection:
             claimed = self._claim(connection, openings)
             if claimed:
@@ -75,9 +90,7 @@ class Claimer:
                 )
                 for step_run, opening in claimed
             ]
-        for act in todo:
-            act()
-        return {step_run.run_id for step_run, _ in claimed}
+        return claimed, todo
 
     def _claim(
         self, connection: Connection, openings: Sequence[Opening]
