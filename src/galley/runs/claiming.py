@@ -17,8 +17,13 @@ from sqlalchemy.exc import DBAPIError
 from galley.db.contention import repeated
 from galley.errors import ContendedError, GalleyError
 from galley.lake import rooting
+<<<<<<< HEAD
 from galley.runs import adopting, attempts, claims, queue, sessions, testing
 from galley.runs.claims import Taker
+=======
+from galley.runs import adopting, attempts, claims, queue, testing
+from galley.runs.claims import Outlook, Taker
+>>>>>>> main
 from galley.runs.jobs import Jobs
 from galley.runs.live import LiveRun, Site, with_probes
 from galley.runs.model import Reason, StepRun, StepState
@@ -56,12 +61,14 @@ class Claimer:
         self.owner = owner
         self.find = find
         self.origin = origin
+        self._outlook = Outlook()
 
     def dispatch(self) -> set[str]:
         """Claim ready steps; returns the runs whose steps changed."""
         openings = self.jobs.pool.seats(MOST)
         if not openings:
             return set()
+<<<<<<< HEAD
         try:
             claimed, todo = self._take(openings)
         except ContendedError:
@@ -77,9 +84,12 @@ class Claimer:
     ) -> tuple[list[tuple[StepRun, Opening]], list[Afterwards]]:
         """Claim and decide; what is claimed, and what to do once that has committed."""
         with self.site.database.write(durable=False) as connection:
+=======
+        # A claim that a crash of the database loses takes its attempt along, and whatever is
+        # answered to that attempt is refused then (see ``attempts.finish``).
+        with self.site.database.write(durable=False, share=rooting.LOCK) as connection:
+>>>>>>> main
             claimed = self._claim(connection, openings)
-            if claimed:
-                rooting.share(connection)
             among = self.jobs.share(len(claimed))
             todo = [
                 self._decide(
@@ -109,7 +119,7 @@ class Claimer:
             own = (lasting.get(opening.session or "", 0) for opening in group)
             until = now + max(self.site.lease, *own)
             taker = Taker(self.owner, len(group), until, labels, self.origin)
-            found += zip(claims.claim(connection, taker, now), group, strict=False)
+            found += zip(claims.claim(connection, taker, now, self._outlook), group, strict=False)
         return found
 
     def _decide(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, literal, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, literal, select, tuple_, update
 
 from galley.errors import NotFoundError
 from galley.lake.rows import BATCH, insert_many
@@ -165,7 +165,7 @@ def get_run(connection: Connection, run_id: str) -> Run:
 
 def find_run(connection: Connection, run_id: str) -> Run | None:
     """A run by its id, if there is such a run."""
-    row = connection.execute(select(run).where(run.c.id == run_id)).first()
+    row = connection.execute(_RUN, {"own_id": run_id}).first()
     return read_run(row) if row is not None else None
 
 
@@ -178,6 +178,9 @@ def project_of(connection: Connection, run_id: str) -> str | None:
     """The project of a run, if there is such a run."""
     found: str | None = connection.scalar(select(run.c.project).where(run.c.id == run_id))
     return found
+
+
+_RUN = select(run).where(run.c.id == bindparam("own_id"))
 
 
 def lock_run(connection: Connection, run_id: str, state: RunState) -> bool:
@@ -311,11 +314,10 @@ def start_attempt(connection: Connection, values: dict[str, Any]) -> None:
 
 def end_attempt(
     connection: Connection, attempt_id: str, *, end: str, now: int, error: str | None = None
-) -> None:
-    """Record how an attempt ended; the first end stands."""
-    connection.execute(
-        _END_ATTEMPT, {"own_id": attempt_id, "new_end": end, "at": now, "new_error": error}
-    )
+) -> bool:
+    """Record how an attempt ended; whether this is its end: the first stands."""
+    given = {"own_id": attempt_id, "new_end": end, "at": now, "new_error": error}
+    return connection.execute(_END_ATTEMPT, given).rowcount > 0
 
 
 _START_ATTEMPT = insert(attempt)
@@ -339,6 +341,18 @@ def attempts_of(
     if step_run_id is not None:
         query = query.where(attempt.c.step_run_id == step_run_id)
     return [dict(row._mapping) for row in connection.execute(query.order_by(attempt.c.started))]
+
+
+def attempts_page(
+    connection: Connection, run_id: str, *, after: tuple[int, str] | None, limit: int
+) -> list[dict[str, Any]]:
+    """The attempts of a run after one (its start and id), oldest first."""
+    query = select(attempt).where(attempt.c.run_id == run_id)
+    if after is not None:
+        begun, id = literal(after[0]), literal(after[1])
+        query = query.where(tuple_(attempt.c.started, attempt.c.id) > tuple_(begun, id))
+    rows = connection.execute(query.order_by(attempt.c.started, attempt.c.id).limit(limit))
+    return [dict(row._mapping) for row in rows]
 
 
 def open_attempts(connection: Connection) -> list[dict[str, Any]]:

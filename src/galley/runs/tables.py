@@ -69,12 +69,25 @@ run = Table(
     Index(None, "project", "pipeline", "created", "id"),
     Index(None, "project", "ref", "created", "id"),
     Index(None, "project", "state", "created", "id"),
+    Index(None, "project", "cause", "created", "id"),
     Index(None, "state"),
     Index(None, "parent", "state", "created"),
 )
 """Runs. ``engine`` publishes it until ``lease_until``; ``origin`` is the home it was asked for in.
 ``part`` and ``size`` (in windows) are about backfills.
 """
+
+OPEN = text("state IN ('queued', 'running', 'paused', 'publishing')")
+"""Runs that have not ended; said so, they are found however many have."""
+
+Index(
+    "ix_run_open",
+    run.c.project,
+    run.c.pipeline,
+    run.c.ref,
+    sqlite_where=OPEN,
+    postgresql_where=OPEN,
+)
 
 step_run = Table(
     "run_step",

@@ -94,9 +94,13 @@ class Desk:
         """The worker goes. What it has not answered is given back."""
         # Without an engine here it is reaped instead.
         with suppress(UnavailableError, TimeoutError):
-            self.hub.counter.leave(session).result(GOODBYE)
+            self.wait(self.hub.counter.leave(session))
         with self.site.database.write() as connection:
             sessions.end_session(connection, session, self.site.clock())
+
+    def wait(self, told: Future[None]) -> None:
+        """Until the engine has acted upon what it was told. Raises TimeoutError."""
+        told.result(GOODBYE)
 
     def _demand_join(self, connection: Connection, token: str | None) -> None:
         if token and self._join and hmac.compare_digest(token.encode(), self._join.encode()):

@@ -3,11 +3,12 @@
 import time
 
 from galley import clock
+from galley.project.schedule import Every
 from galley.runs.model import RunState
 from galley.runs.schedule_tables import fire
 from galley.server.timekeeper import Timekeeper
 from tests.integration.schedule.conftest import Sink
-from tests.schedule_cast import Every, Works, rule, trigger
+from tests.schedule_cast import Works, rule, trigger
 
 
 def test_time_alone_fires_and_tells(works: Works, web: Sink) -> None:

@@ -68,7 +68,21 @@ def _create_run() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
     )
     op.create_index(
+        "ix_run_open",
+        "run",
+        ["project", "pipeline", "ref"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('queued', 'running', 'paused', 'publishing')"),
+        postgresql_where=sa.text("state IN ('queued', 'running', 'paused', 'publishing')"),
+    )
+    op.create_index(
         op.f("ix_run_parent_state_created"), "run", ["parent", "state", "created"], unique=False
+    )
+    op.create_index(
+        op.f("ix_run_project_cause_created_id"),
+        "run",
+        ["project", "cause", "created", "id"],
+        unique=False,
     )
     op.create_index(
         op.f("ix_run_project_created_id"), "run", ["project", "created", "id"], unique=False
