@@ -17,13 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from galley.db.contention import repeated
 from galley.errors import ContendedError, GalleyError
 from galley.lake import rooting
-<<<<<<< HEAD
 from galley.runs import adopting, attempts, claims, queue, sessions, testing
-from galley.runs.claims import Taker
-=======
-from galley.runs import adopting, attempts, claims, queue, testing
 from galley.runs.claims import Outlook, Taker
->>>>>>> main
 from galley.runs.jobs import Jobs
 from galley.runs.live import LiveRun, Site, with_probes
 from galley.runs.model import Reason, StepRun, StepState
@@ -68,7 +63,6 @@ class Claimer:
         openings = self.jobs.pool.seats(MOST)
         if not openings:
             return set()
-<<<<<<< HEAD
         try:
             claimed, todo = self._take(openings)
         except ContendedError:
@@ -83,12 +77,9 @@ class Claimer:
         self, openings: Sequence[Opening]
     ) -> tuple[list[tuple[StepRun, Opening]], list[Afterwards]]:
         """Claim and decide; what is claimed, and what to do once that has committed."""
-        with self.site.database.write(durable=False) as connection:
-=======
         # A claim that a crash of the database loses takes its attempt along, and whatever is
         # answered to that attempt is refused then (see ``attempts.finish``).
         with self.site.database.write(durable=False, share=rooting.LOCK) as connection:
->>>>>>> main
             claimed = self._claim(connection, openings)
             among = self.jobs.share(len(claimed))
             todo = [

@@ -308,25 +308,6 @@ class Dispatcher:
                 queue.fail_downstream(connection, live.run.id, names, step_run.name, now)
 
 
-<<<<<<< HEAD
-@repeated
-def _note_processes(site: Site, started: Sequence[PoolEvent]) -> None:
-    """Record which process has an attempt, so that the next engine can kill it."""
-    if not started:
-        return
-    with site.database.write(durable=False) as connection:
-        for event in started:
-            records.set_attempt(
-                connection,
-                event.task_id,
-                pid=event.pid,
-                pid_started=event.pid_started,
-                boot_id=event.boot_id or sessions.boot_id(),
-            )
-
-
-=======
->>>>>>> main
 def _defect(error: Exception) -> TaskFailed:
     said = f"a defect of Galley: {error!r}"
     internal, name = Reason.INTERNAL.value, type(error).__name__
