@@ -1,0 +1,47 @@
+/** Everything that the interface may ask to be done, in one place. */
+
+import { call, callWithTag } from './client'
+import { refPath } from './queries'
+import type * as t from './types'
+
+const seg = encodeURIComponent
+
+export interface StartWish {
+  pipeline: string
+  ref: string
+  window?: string
+  select?: string[]
+  variables?: Record<string, string>
+}
+
+export const startRun = (project: string, wish: StartWish) =>
+  call<t.Started>(`/projects/${seg(project)}/runs`, { method: 'POST', body: wish })
+
+export const askRun = (run: string, what: 'cancel' | 'pause' | 'resume') =>
+  call<t.Started>(`/runs/${seg(run)}/${what}`, { method: 'POST', body: {} })
+
+export const rerun = (run: string, from: string | null) =>
+  call<t.Started>(`/runs/${seg(run)}/rerun`, { method: 'POST', body: { from } })
+
+export interface RollbackWish {
+  to?: string
+  tables?: string[]
+  reason?: string
+  dry_run: boolean
+}
+
+export const rollback = (project: string, ref: string, wish: RollbackWish, etag?: string | null) =>
+  callWithTag<t.Rollback>(`${refPath(project, ref)}/rollback`, { method: 'POST', body: wish, etag })
+
+export const askSql = (project: string, query: string, ref: string, limit: number, signal?: AbortSignal) =>
+  call<t.Answer>(`/projects/${seg(project)}/sql`, {
+    method: 'POST',
+    body: { query, ref, limit },
+    signal,
+  })
+
+export const steerTrigger = (project: string, name: string, what: 'pause' | 'resume' | 'fire') =>
+  call<unknown>(`/projects/${seg(project)}/triggers/${seg(name)}/${what}`, {
+    method: 'POST',
+    body: {},
+  })

@@ -1,0 +1,1 @@
+export function LogIn() { return null }

@@ -1,0 +1,17 @@
+import { Copy } from './Copy'
+import css from './Code.module.css'
+
+/** Text as it was written: SQL, a trace, a command. */
+export function Code({ text, label = 'Copy' }: { text: string; label?: string }) {
+  return (
+    <div className={css.frame}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
+      <pre className={css.code} tabIndex={0}>
+        {text}
+      </pre>
+      <div className={css.copy}>
+        <Copy text={text} label={label} />
+      </div>
+    </div>
+  )
+}
