@@ -113,6 +113,18 @@ class TooLargeError(UsageError):
     code, status = "too_large", 413
 
 
+class InvalidRequestError(UsageError):
+    """A part of the request is missing or has a value that it may not have."""
+
+    code, status = "invalid_request", 422
+
+
+class WrongMethodError(UsageError):
+    """The path is there, but not for this method."""
+
+    code, status = "wrong_method", 405
+
+
 class NotFoundError(GalleyError):
     """The named thing does not exist."""
 
@@ -165,6 +177,24 @@ class StaleRefError(ConflictError):
     """A ref is no longer at the commit the caller saw."""
 
     code = "stale_ref"
+
+
+class PreconditionError(ConflictError):
+    """What is there is not what the caller saw; nothing was changed."""
+
+    code, status = "stale_etag", 412
+
+
+class PreconditionNeededError(UsageError):
+    """The call has to say what the caller saw."""
+
+    code, status = "if_match_needed", 428
+
+
+class ReplayedKeyError(ConflictError):
+    """The idempotency key was used before, for another request."""
+
+    code, status = "replayed_key", 422
 
 
 class MergeConflictError(ConflictError):

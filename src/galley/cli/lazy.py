@@ -53,6 +53,7 @@ COMMANDS: dict[str, Entry] = {
     "release": Entry("release", ENVIRONMENTS, "Let a pipeline publish again after a rollback"),
     "cancel": Entry("cancel", UPKEEP, "Stop a run; nothing of it is published"),
     "pause": Entry("pause", UPKEEP, "Let a run start no further steps"),
+    "up": Entry("up", DAILY, "Serve this project: engine, API and web interface"),
     "server": Entry("server", UPKEEP, "Work on runs with workers that call over HTTP"),
     "worker": Entry("worker", UPKEEP, "Run steps for a server, here or on another machine"),
     "gc": Entry("gc", UPKEEP, "Remove what has expired; report what is unreferenced"),

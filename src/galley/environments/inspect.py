@@ -64,12 +64,38 @@ def tables_at(
 ) -> list[Facts]:
     """Every table at a commit of a ref, with its marks."""
     tree = trees.tree(connection, commit)
-    contents = keys.effective_contents(tree)
-    overrides = _standing(connection, project, ref, list(tree), home.clock())
+    return _tables(connection, home, project, ref, tree, tree)
+
+
+def some_tables(
+    connection: Connection, home: Home, project: str, ref: str, commit: str, names: Sequence[str]
+) -> list[Facts]:
+    """Some of the tables at a commit of a ref, with their marks, by name."""
+    found = trees.lookup(connection, commit, names)
+    read, new = dict(found), found
+    # What a table is made from decides whether it is stale; a view shows what it reads in turn.
+    while new:
+        inputs = {table for version in new.values() for table in version.inputs if "." not in table}
+        new = trees.lookup(connection, commit, inputs - read.keys())
+        read |= new
+        new = {name: version for name, version in new.items() if version.view_sql is not None}
+    return _tables(connection, home, project, ref, found, read)
+
+
+def _tables(
+    connection: Connection,
+    home: Home,
+    project: str,
+    ref: str,
+    found: Mapping[str, Version],
+    read: Mapping[str, Version],
+) -> list[Facts]:
+    contents = keys.effective_contents(read)
+    overrides = _standing(connection, project, ref, list(found), home.clock())
     warehouse = home.store
     return [
         table_facts(version, contents, overrides.get(name, ()), warehouse)
-        for name, version in sorted(tree.items())
+        for name, version in sorted(found.items())
     ]
 
 
@@ -160,28 +186,36 @@ def history_facts(connection: Connection, found: Sequence[Commit]) -> list[Facts
     ]
 
 
-def diff_facts(connection: Connection, before: str, after: str) -> list[Facts]:
-    """The tables that differ between two commits."""
-    return [_diff_facts(found) for found in diff(connection, before, after)]
+def diff_facts(
+    connection: Connection, before: str, after: str, tables: tuple[str, ...] | None = None
+) -> list[Facts]:
+    """The tables (some, or all) that differ between two commits."""
+    return [_diff_facts(found) for found in diff(connection, before, after, tables)]
 
 
 def table_history(
-    connection: Connection, home: Home, ref: Ref, head: str, table: str, limit: int
+    connection: Connection,
+    home: Home,
+    ref: Ref,
+    head: str,
+    table: str,
+    limit: int,
+    before: str | None = None,
 ) -> list[Facts]:
-    """The commits that changed a table, newest first.
+    """The commits that changed a table (before one of them), newest first.
 
     Raises:
         TableNotFoundError: no commit of the ref's history has the table.
     """
-    line = commits.walk(connection, head, FAR)
-    changes = commits.changes_by_commit(connection, [commit.id for commit in line])
+    start = head if before is None else commits.get_commit(connection, before).parent
+    line = {commit.id: commit for commit in commits.walk(connection, start, FAR)} if start else {}
+    changes = commits.changes_to(connection, list(line), table)
     warehouse = home.store
     found: list[Facts] = []
-    for commit in line:
-        for change in changes[commit.id]:
-            if change.table == table and len(found) < limit:
-                found.append(_table_commit(commit, change.version, warehouse))
-    if not found:
+    for id, commit in line.items():
+        if id in changes and len(found) < limit:
+            found.append(_table_commit(commit, changes[id].version, warehouse))
+    if not found and before is None:
         raise missing_table(connection, head, ref.name, table)
     return found
 
@@ -216,19 +250,37 @@ def check_table(
 
 def ref_facts(connection: Connection, ref: Ref) -> Facts:
     """A ref for lists of environments, kitchens and tags."""
-    base = base_of(connection, ref)
-    holds = withdrawals.holds(connection, ref.project, ref.name)
+    (found,) = refs_facts(connection, ref.project, [ref])
+    return found
+
+
+def refs_facts(connection: Connection, project: str, found: Sequence[Ref]) -> list[Facts]:
+    """Refs for lists, in a few statements however many they are."""
+    sources = refs.heads(connection, project, {ref.fork_ref for ref in found if ref.fork_ref})
+    wanted = {ref.head for ref in found} | {ref.fork_point for ref in found if ref.fork_point}
+    known = commits.get_commits(connection, wanted | set(sources.values()))
+    held = withdrawals.holds_by_ref(connection, project)
+    return [_ref_facts(ref, known, sources, held.get(ref.name, ())) for ref in found]
+
+
+def _ref_facts(
+    ref: Ref, known: Mapping[str, Commit], sources: Mapping[str, str], held: Iterable[str]
+) -> Facts:
+    base = known[ref.fork_point or ref.head]
+    source = sources.get(ref.fork_ref or "")
+    # A ref moves along its commits' parents only, so their depths tell how many there were since.
+    behind = known[source].depth - base.depth if source and ref.fork_point else 0
     return {
         "ref": ref.name,
         "kind": ref.kind.value,
         "head": ref.head,
         "owner": ref.owner,
         "protected": ref.protected,
-        "base": base.commit if ref.kind is RefKind.KITCHEN else None,
+        "base": base.id if ref.kind is RefKind.KITCHEN else None,
         "base_created": iso(base.created),
-        "behind": base.behind,
+        "behind": max(0, min(behind, FAR)),
         "expires": iso(ref.expires_at),
-        "held": sorted({hold.pipeline for hold in holds}),
+        "held": sorted(set(held)),
     }
 
 

@@ -26,6 +26,19 @@ MOST_CHILDREN = 1000
 """So many runs of a backfill are named; ``backfill`` counts them all."""
 
 
+def get_run(connection: Connection, run_id: str) -> Run:
+    """A run by its whole id. Raises NotFoundError with the nearest of the newest ones."""
+    found = records.find_run(connection, run_id)
+    if found is not None:
+        return found
+    meant = nearest(run_id, records.newest_ids(connection, 200))
+    raise NotFoundError(
+        f"there is no run {run_id}",
+        hint=f"did you mean {meant}?" if meant else None,
+        details={"nearest": meant},
+    )
+
+
 def find_run(connection: Connection, project: str, text: str) -> Run:
     """The run whose id begins with ``text``; ``last`` is the newest.
 
@@ -71,6 +84,7 @@ def run_facts(connection: Connection, run: Run) -> Facts:
         "ref": run.ref,
         "base": run.base,
         "state": run.state.value,
+        "asked": run.intention.value,
         "published": run.state is RunState.SUCCEEDED,
         "commit": run.commit,
         "reason": run.reason.value if run.reason else None,
@@ -81,7 +95,7 @@ def run_facts(connection: Connection, run: Run) -> Facts:
         "started": iso(run.started),
         "finished": iso(run.finished),
         "seconds": _seconds(run.started, run.finished),
-        "steps": [_step_facts(step) for step in steps if step.type is StepType.STEP],
+        "steps": [step_facts(step) for step in steps if step.type is StepType.STEP],
         "tests": tests_of(connection, run),
         "warnings": warnings_of(connection, run.id),
         "children": _children(connection, run),
@@ -106,7 +120,7 @@ def run_details(connection: Connection, home: Home, run: Run) -> Facts:
         "rebuild": list(request.rebuild),
         "variables": variable_facts(request.variables, request.origins),
         "pins": run.pins,
-        "attempts": [_attempt_facts(row, names, str(home.path / "logs")) for row in attempts],
+        "attempts": [attempt_facts(row, names, str(home.path / "logs")) for row in attempts],
         "tables": _made_by(connection, home.store, run),
     }
 
@@ -137,7 +151,7 @@ def tests_of(connection: Connection, run: Run) -> list[Facts]:
     )
     newest = {(row.test, row.table_key): row for row in rows}
     found = [
-        _test_facts(
+        test_facts(
             codec.from_plain(Verdict, row.body),
             row.step,
             row.reused_from,
@@ -164,16 +178,21 @@ def list_facts(connection: Connection, runs: Sequence[Run], now: int) -> list[Fa
     return [
         {
             "run": run.id,
+            "project": run.project,
             "pipeline": run.pipeline,
             "ref": run.ref,
             "state": run.state.value,
+            "asked": run.intention.value,
             "published": run.state is RunState.SUCCEEDED,
             "reason": run.reason.value if run.reason else None,
             "message": run.message,
             "cause": run.cause.value,
             "actor": run.actor,
             "commit": run.commit,
+            "parent": run.request.parent,
             "created": iso(run.created),
+            "started": iso(run.started),
+            "finished": iso(run.finished),
             "seconds": _seconds(
                 run.started, run.finished or (None if run.started is None else now)
             ),
@@ -183,7 +202,7 @@ def list_facts(connection: Connection, runs: Sequence[Run], now: int) -> list[Fa
     ]
 
 
-def _step_facts(step: StepRun) -> Facts:
+def step_facts(step: StepRun) -> Facts:
     return {
         "name": step.name,
         "state": step.state.value,
@@ -192,6 +211,8 @@ def _step_facts(step: StepRun) -> Facts:
         "rows": step.rows,
         "bytes": step.bytes,
         "seconds": step.seconds,
+        "started": iso(step.started),
+        "finished": iso(step.finished),
         "reused_from": step.reused_from,
         "why": step.why,
         "windows": [str(span) for span in step.spans],
@@ -202,7 +223,7 @@ def _step_facts(step: StepRun) -> Facts:
     }
 
 
-def _test_facts(
+def test_facts(
     verdict: Verdict, step: str, reused_from: str | None, override: Mapping[str, Any] | None
 ) -> Facts:
     return {
@@ -231,7 +252,7 @@ def _test_facts(
     }
 
 
-def _attempt_facts(row: Mapping[str, Any], names: Mapping[str, str], folder: str) -> Facts:
+def attempt_facts(row: Mapping[str, Any], names: Mapping[str, str], folder: str) -> Facts:
     log = f"{folder}/{row['log']}" if row["log"] else None
     return {
         "attempt": row["id"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -168,3 +169,31 @@ def _mark(scene: Scene, step: Step, spans: tuple[Span, ...] | None) -> None:
     )
     for table in step.outputs:
         scene.pending[table] = spans if windowed and spans else None
+
+
+def plan_facts(found: Plan) -> dict[str, Any]:
+    """A plan as ``galley plan --json`` prints it."""
+    request = found.launch.request
+    return {
+        "project": found.launch.manifest.project,
+        "pipeline": " ".join(request.pipelines),
+        "ref": found.ref.name,
+        "base": found.ref.head,
+        "steps": [
+            {
+                "name": step.name,
+                "action": step.move.value,
+                "why": step.why,
+                "windows": [str(span) for span in step.spans],
+                "inputs": list(step.inputs),
+                "outputs": list(step.outputs),
+                "problem": step.problem.to_dict() if step.problem else None,
+            }
+            for step in found.steps
+        ],
+        "variables": [
+            {"name": name, "value": value, "origin": request.origins[pipeline][name]}
+            for pipeline, bound in request.variables.items()
+            for name, value in bound.items()
+        ],
+    }

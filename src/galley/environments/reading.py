@@ -24,6 +24,7 @@ from galley.lake.presence import Damage, damage_of
 from galley.lake.warehouse import KEPT
 from galley.project import sql_analysis
 from galley.runs.live import Site
+from galley.runs.runner.preview import plain
 from galley.runs.scene import Scene
 
 
@@ -230,6 +231,29 @@ class Reader:
                     ) from error
             said = error.message.removesuffix(KEPT)
             raise StorageError(said, hint=error.hint, details=error.details) from error
+
+
+def rows_facts(reader: Reader, table: Table, limit: int | None) -> dict[str, Any]:
+    """Rows as ``galley sql --json`` prints them; ``more``: there are more than the limit.
+
+    Raises:
+        UsageError: two columns have one name.
+    """
+    found = reader.fetch(table, limit)
+    names = [name for name, _ in found.columns]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(
+            f"two columns are named {twice}, and a JSON object holds one of a name",
+            hint=f"give one another name: AS {twice}_2",
+        )
+    return {
+        "ref": reader.target.ref,
+        "commit": reader.target.commit,
+        "columns": [{"name": name, "type": type_} for name, type_ in found.columns],
+        "rows": [dict(zip(names, map(plain, row), strict=True)) for row in found.rows],
+        "more": found.more,
+    }
 
 
 def remedy(damage: Damage) -> str:

@@ -18,8 +18,10 @@ from galley.governance.decide import demand
 from galley.governance.model import Action, Resource
 from galley.lake import refs
 from galley.project.model import Manifest
+from galley.project.names import hint_for
 from galley.project.variables import convert
 from galley.runs import findings, records
+from galley.runs.graph import build_graph, selected_steps
 from galley.runs.model import Intention, Run, RunCause, RunRequest, RunState
 from galley.runs.verdict import Verdict
 
@@ -87,6 +89,45 @@ def resume_same(connection: Connection, home: Home, run: Run) -> Run:
             hint=f"go on with the present code: galley resume {run.id}",
         )
     return launch(connection, home, wanted)
+
+
+def rerun(
+    connection: Connection,
+    home: Home,
+    manifest: Manifest,
+    checkout: Checkout,
+    run: Run,
+    step: str | None = None,
+) -> Run:
+    """Queue a run like ``run`` that computes ``step`` and all that follows from it anew.
+
+    Without a step everything is computed. A run that stopped hands over what it staged of the rest.
+
+    Raises:
+        ConflictError: the run has not ended.
+        NotFoundError: it has no such step; names the nearest.
+        UsageError: it is a promotion or a backfill, which are asked for anew.
+    """
+    if run.request.activates or run.is_backfill:
+        kind = "promotion" if run.request.activates else "backfill"
+        raise UsageError(
+            f"run {run.id} is a {kind}, which is not run again step by step",
+            hint=f"galley {'promote' if run.request.activates else 'backfill'}",
+        )
+    if not run.state.terminal:
+        raise ConflictError(f"run {run.id} is at work still", hint="cancel it, or wait for it")
+    ready = _relaunch(connection, home, manifest, checkout, run)
+    names = [one.name for one in selected_steps(ready.manifest, ready.request)]
+    if step is not None:
+        if step not in names:
+            hint = hint_for(step, names, "its steps")
+            raise NotFoundError(f"run {run.id} has no step {step!r}", hint=hint)
+        after = build_graph(ready.manifest, ready.request).downstream(step)
+        names = [name for name in names if name == step or name in after]
+    request = replace(
+        ready.request, rebuild=tuple(names), resumes=run.id if resumable(run) else None
+    )
+    return launch(connection, home, replace(ready, request=request, cause=RunCause.MANUAL))
 
 
 def override(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from galley.clock import iso
 from galley.environments.home import Home
+from galley.environments.inspect import Facts
 from galley.errors import NotFoundError, UsageError
 from galley.governance.audit import record
 from galley.governance.decide import demand
@@ -116,3 +118,32 @@ def _codes(connection: Connection, version: str | None) -> dict[str, str]:
         return {}
     manifest = manifest_from_json(records.definition_row(connection, version)["body"])
     return {name: pipeline_code(manifest, name) for name in manifest.pipelines}
+
+
+def rollback_facts(
+    plan: RollbackPlan, returns: list[Facts], holds: list[str], commit: Commit | None
+) -> Facts:
+    """A rollback as ``galley rollback --json`` prints it; without a commit it was only planned."""
+    return {
+        "ref": plan.ref.name,
+        "from": plan.ref.head,
+        "to": plan.to.id,
+        "commit": commit.id if commit else None,
+        "applied": commit is not None,
+        "reason": commit.message if commit else None,
+        "tables": returns,
+        "taken_back": [
+            {
+                "commit": one.id,
+                "kind": one.kind.value,
+                "author": one.author,
+                "message": one.message,
+                "created": iso(one.created),
+                "run": one.run_id,
+            }
+            for one in plan.taken_back
+        ],
+        "downstream": list(plan.downstream),
+        "held": holds,
+        "code_version": plan.code_version,
+    }

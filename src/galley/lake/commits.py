@@ -104,6 +104,15 @@ def get_commit(conn: Connection, commit_id: str) -> Commit:
     return commit_of(row)
 
 
+def get_commits(conn: Connection, ids: Collection[str]) -> dict[str, Commit]:
+    """The commits with those ids; those that are not there are left out."""
+    found: dict[str, Commit] = {}
+    for some in batches(sorted(ids), NAMES):
+        rows = conn.execute(select(t.commit).where(t.commit.c.id.in_(some)))
+        found.update((row.id, commit_of(row)) for row in rows)
+    return found
+
+
 def find_publish(conn: Connection, run_id: str) -> Commit | None:
     """The commit by which a run was published, if it was. The run id is the idempotency key."""
     kinds = [kind.value for kind in PUBLISHES]
@@ -154,6 +163,16 @@ def changes_by_commit(conn: Connection, commit_ids: Sequence[str]) -> dict[str, 
         for row in conn.execute(_ENTRIES, {"ids": ids}):
             rows = windows.get((row.commit_id, row.table_id), [])
             found[row.commit_id].append(_change_of(row, rows))
+    return found
+
+
+def changes_to(conn: Connection, commit_ids: Sequence[str], table: str) -> dict[str, Change]:
+    """What those of several commits that changed a table did to it, windows apart."""
+    found: dict[str, Change] = {}
+    for ids in batches(commit_ids, NAMES):
+        e = t.entry.c
+        rows = conn.execute(select(t.entry).where(e.commit_id.in_(ids), e.table_key == table))
+        found.update((row.commit_id, _change_of(row, [])) for row in rows)
     return found
 
 

@@ -65,9 +65,11 @@ class TableDiff:
         return _numbers(self.before, self.after, "bytes")
 
 
-def diff(conn: Connection, before: str, after: str) -> list[TableDiff]:
-    """The tables whose content differs between two commits, by name."""
-    changed = changed_content(conn, before, after)
+def diff(
+    conn: Connection, before: str, after: str, tables: tuple[str, ...] | None = None
+) -> list[TableDiff]:
+    """The tables (some, or all) whose content differs between two commits, by name."""
+    changed = changed_content(conn, before, after, tables)
     olds, news = lookup(conn, before, changed), lookup(conn, after, changed)
     pairs = {name: (olds.get(name), news.get(name)) for name in changed}
     intents = intents_since(conn, before, after)

@@ -165,6 +165,28 @@ def list_refs(conn: Connection, project: str, kinds: Collection[RefKind] = LASTI
     return sorted((_ref_of(row) for row in conn.execute(wanted)), key=lambda ref: ref.name)
 
 
+def page(
+    conn: Connection,
+    project: str,
+    kinds: Collection[RefKind] = LASTING,
+    *,
+    after: str = "",
+    limit: int = 50,
+) -> list[Ref]:
+    """The refs of some kinds after a name, by name."""
+    r = t.ref.c
+    mine = select(t.ref).where(r.project == project, r.name > after)
+    mine = mine.where(r.kind.in_([kind.value for kind in kinds]))
+    return [_ref_of(row) for row in conn.execute(mine.order_by(r.name).limit(limit))]
+
+
+def heads(conn: Connection, project: str, names: Collection[str]) -> dict[str, str]:
+    """Where some refs are; those that are gone are left out."""
+    r = t.ref.c
+    wanted = select(r.name, r.head).where(r.project == project, r.name.in_(sorted(names)))
+    return {row.name: row.head for row in conn.execute(wanted)}
+
+
 def move_ref(
     conn: Connection, ref: Ref, new_commit: str | Commit, *, who: str, why: str, now: int
 ) -> Ref:

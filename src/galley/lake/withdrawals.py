@@ -152,6 +152,18 @@ def holds(conn: Connection, project: str, ref: str) -> list[PipelineHold]:
     return [_hold_of(row) for row in rows]
 
 
+def holds_by_ref(conn: Connection, project: str) -> dict[str, list[str]]:
+    """The pipelines that are held from publishing, by the ref that they are held from."""
+    h = t.pipeline_hold.c
+    rows = conn.execute(
+        select(h.ref, h.pipeline).where(h.project == project, h.released_at.is_(None))
+    )
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.ref, []).append(row.pipeline)
+    return found
+
+
 def refuse_held(conn: Connection, project: str, ref: str, pipeline: str, code: str | None) -> None:
     """Raise HeldError if the pipeline is held from publishing to the ref."""
     hold = held(conn, project, ref, pipeline, code)

@@ -225,15 +225,24 @@ def bind_metrics(connection: Connection, run_id: str, commit_id: str) -> None:
 
 
 def metrics_of(
-    connection: Connection, project: str, table: str, *, limit: int = 500
+    connection: Connection,
+    project: str,
+    table: str,
+    *,
+    name: str | None = None,
+    column: str | None = None,
+    before: int | None = None,
+    limit: int = 500,
 ) -> list[dict[str, Any]]:
-    """The stored metrics of a table, newest first."""
-    rows = connection.execute(
-        select(metric)
-        .where(metric.c.project == project, metric.c.table_key == table)
-        .order_by(metric.c.id.desc())
-        .limit(limit)
-    )
+    """The stored metrics of a table (of a name, of a column, with ids below), newest first."""
+    query = select(metric).where(metric.c.project == project, metric.c.table_key == table)
+    if name is not None:
+        query = query.where(metric.c.name == name)
+    if column is not None:
+        query = query.where(metric.c.column == column)
+    if before is not None:
+        query = query.where(metric.c.id < before)
+    rows = connection.execute(query.order_by(metric.c.id.desc()).limit(limit))
     return [dict(row._mapping) for row in rows]
 
 

@@ -265,6 +265,17 @@ def counts(connection: Connection, run_ids: Collection[str]) -> dict[str, dict[S
     return found
 
 
+def held_by(connection: Connection, sessions: Collection[str]) -> dict[str, int]:
+    """How many steps each of some sessions holds."""
+    c = step_run.c
+    rows = connection.execute(
+        select(c.owner, func.count())
+        .where(c.owner.in_(sorted(sessions)), c.state.in_([state.value for state in LIVE]))
+        .group_by(c.owner)
+    )
+    return dict(rows.tuples().all())
+
+
 def live_steps(connection: Connection, run_ids: Collection[str]) -> list[StepRun]:
     """The steps of the given runs that a worker holds or held."""
     rows = connection.execute(

@@ -153,10 +153,27 @@ def get_run(connection: Connection, run_id: str) -> Run:
     Raises:
         NotFoundError: there is no such run.
     """
-    row = connection.execute(select(run).where(run.c.id == run_id)).first()
-    if row is None:
+    found = find_run(connection, run_id)
+    if found is None:
         raise NotFoundError(f"there is no run {run_id}", hint="see `galley runs`")
-    return read_run(row)
+    return found
+
+
+def find_run(connection: Connection, run_id: str) -> Run | None:
+    """A run by its id, if there is such a run."""
+    row = connection.execute(select(run).where(run.c.id == run_id)).first()
+    return read_run(row) if row is not None else None
+
+
+def newest_ids(connection: Connection, limit: int) -> list[str]:
+    """The ids of the newest runs of all projects."""
+    return list(connection.scalars(select(run.c.id).order_by(run.c.created.desc()).limit(limit)))
+
+
+def project_of(connection: Connection, run_id: str) -> str | None:
+    """The project of a run, if there is such a run."""
+    found: str | None = connection.scalar(select(run.c.project).where(run.c.id == run_id))
+    return found
 
 
 def lock_run(connection: Connection, run_id: str, state: RunState) -> bool:

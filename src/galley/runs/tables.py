@@ -62,7 +62,10 @@ run = Table(
     Column("created", Instant, nullable=False),
     Column("started", Instant),
     Column("finished", Instant),
-    Index(None, "project", "created"),
+    Index(None, "project", "created", "id"),
+    Index(None, "project", "pipeline", "created", "id"),
+    Index(None, "project", "ref", "created", "id"),
+    Index(None, "project", "state", "created", "id"),
     Index(None, "state"),
     Index(None, "parent", "state", "created"),
 )
@@ -209,6 +212,19 @@ event = Table(
 )
 """The outbox: written in the transaction of the change it tells of."""
 
+request = Table(
+    "run_request",
+    metadata,
+    Column("actor", String(128), primary_key=True),
+    Column("key", String(128), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", JsonText),
+    Column("created", Instant, nullable=False),
+    Index(None, "created"),
+)
+"""What was answered to requests with an idempotency key."""
+
 result = Table(
     "run_result",
     metadata,
@@ -244,7 +260,7 @@ verdict = Table(
     Column("at", Instant, nullable=False),
     Index(None, "project", "key"),
     Index(None, "run_id"),
-    Index(None, "project", "table_key", "at"),
+    Index(None, "project", "table_key", "test", "at"),
 )
 """Verdicts. The key binds a test to the exact contents it read (and the windows)."""
 
@@ -282,6 +298,7 @@ metric = Table(
     Column("run_id", String(32), nullable=False),
     Column("commit_id", String(32)),
     Column("at", Instant, nullable=False),
-    Index(None, "project", "table_key", "name", "at"),
+    Index(None, "project", "table_key", "id"),
+    Index(None, "project", "table_key", "name", "column", "id"),
     Index(None, "run_id"),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
 import sys
@@ -10,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from sqlalchemy.exc import DBAPIError
@@ -17,14 +17,18 @@ from sqlalchemy.exc import DBAPIError
 from galley import bootstrap
 from galley.environments.home import Home
 from galley.errors import UnavailableError, UsageError
+from galley.project.find import declared_name
 from galley.runs import credentials, recovery
 from galley.runs.engine import Engine
 from galley.runs.hub import Hub
 from galley.runs.live import Site
 from galley.runs.lockfile import EngineLock
 from galley.runs.workforce import Joint, Workforce
+from galley.server.api.task import Task
 from galley.server.desk import Desk
+from galley.server.entry import is_loopback
 from galley.server.exec_app import execution_app
+from galley.server.front import Front
 from galley.server.tokens import Signer
 
 _log = logging.getLogger("galley.server")
@@ -43,7 +47,9 @@ class Serving:
     """Where and with what a server works.
 
     ``slots`` are worker processes of its own; ``token`` is one with which workers may join.
-    ``certificate`` and ``certificate_key`` are files in PEM form.
+    ``certificate`` and ``certificate_key`` are files in PEM form. The REST API answers at
+    ``api_host`` and ``api_port``; without a port there is none. ``folder`` is that of the project
+    that the server was started in.
     """
 
     host: str = "127.0.0.1"
@@ -53,6 +59,9 @@ class Serving:
     certificate: str | None = None
     certificate_key: str | None = None
     lease: int | None = None
+    api_host: str = "127.0.0.1"
+    api_port: int | None = None
+    folder: Path | None = None
 
 
 class Server:
@@ -67,20 +76,29 @@ class Server:
         """
         self.home = home
         self.serving = serving
-        self.guarded = not _loopback(serving.host)
+        self.guarded = not is_loopback(serving.host)
         signer = Signer(self._prepare())
         self.site = _site(home, serving)
         self.hub = Hub(lease=self.site.lease / 1_000_000)
         self.hub.close()
         self._desk = Desk(self.site, self.hub, signer, serving.token, self.guarded)
         self._socket = _bound(serving.host, serving.port)
+        self._front = self._make_front()
         self._round = 0.0
         self._before: str | None = None
 
     @property
     def url(self) -> str:
         """Where it answers."""
-        host, port = self._socket.getsockname()[:2]
+        return self._url(self._socket)
+
+    @property
+    def api_url(self) -> str | None:
+        """Where the REST API answers."""
+        return self._url(self._api_socket) if self._api_socket else None
+
+    def _url(self, bound: socket.socket) -> str:
+        host, port = bound.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         return f"http{'s' if self.serving.certificate else ''}://{shown}:{port}"
 
@@ -97,6 +115,8 @@ class Server:
             target=http.run, kwargs={"sockets": [self._socket]}, name="http", daemon=True
         )
         thread.start()
+        if self._front is not None:
+            self._front.start()
         try:
             with EngineLock(self.home.path) as lock:
                 while not stop():
@@ -107,6 +127,8 @@ class Server:
         finally:
             self.hub.close()
             http.should_exit = True
+            if self._front is not None:
+                self._front.stop()
             thread.join(10)
             self._socket.close()
 
@@ -161,6 +183,31 @@ class Server:
                 )
             return credentials.signing_key(connection, self.home.clock())
 
+    def _make_front(self) -> Front | None:
+        serving = self.serving
+        self._api_socket = None
+        if serving.api_port is None:
+            return None
+        if not is_loopback(serving.api_host):
+            self._socket.close()
+            raise UsageError(
+                f"{serving.api_host} can be reached from other machines, and nobody would have to "
+                "say who they are",
+                hint="--host 127.0.0.1, with a tunnel for those who work elsewhere",
+            )
+        self._api_socket = _bound(serving.api_host, serving.api_port)
+        name = declared_name(serving.folder) if serving.folder else None
+        task = Task(
+            home=str(self.home.path),
+            socket=-1,
+            folder=str(serving.folder) if serving.folder else None,
+            folders={name: str(serving.folder)} if name else {},
+            names=(serving.api_host,),
+            certificate=serving.certificate,
+            certificate_key=serving.certificate_key,
+        )
+        return Front(task, self._api_socket)
+
     def _http_settings(self) -> uvicorn.Config:
         return uvicorn.Config(
             execution_app(self._desk, self.ready),
@@ -196,12 +243,3 @@ def _bound(host: str, port: int) -> socket.socket:
             hint="choose another with --port, or stop what uses it",
         ) from error
     return bound
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from galley.cli import options, screen, words
 from galley.cli.lazy import app_of
-from galley.cli.session import Session, open_session
+from galley.cli.session import open_session
 from galley.cli.wishes import wish_for
-from galley.environments.plan import Plan, plan_wish
+from galley.environments.plan import Plan, plan_facts, plan_wish
 from galley.lake.model import Span
 from galley.runs.planning import MOST_WINDOWS, Move
 
@@ -32,37 +30,9 @@ def plan(
             connection, session.home, manifest, session.checkout, wish, session.site.probe
         )
     if as_json:
-        screen.print_json(answer(session, found))
+        screen.print_json(plan_facts(found))
         return
     _print(found)
-
-
-def answer(session: Session, found: Plan) -> dict[str, Any]:
-    """The plan as JSON."""
-    request = found.launch.request
-    return {
-        "project": session.project,
-        "pipeline": " ".join(request.pipelines),
-        "ref": found.ref.name,
-        "base": found.ref.head,
-        "steps": [
-            {
-                "name": step.name,
-                "action": step.move.value,
-                "why": step.why,
-                "windows": [str(span) for span in step.spans],
-                "inputs": list(step.inputs),
-                "outputs": list(step.outputs),
-                "problem": step.problem.to_dict() if step.problem else None,
-            }
-            for step in found.steps
-        ],
-        "variables": [
-            {"name": name, "value": value, "origin": request.origins[pipeline][name]}
-            for pipeline, bound in request.variables.items()
-            for name, value in bound.items()
-        ],
-    }
 
 
 def print_steps(found: Plan) -> None:

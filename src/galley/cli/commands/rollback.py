@@ -10,11 +10,10 @@ import typer
 from galley.cli import complete, options, screen, words
 from galley.cli.lazy import app_of
 from galley.cli.session import Session, open_session
-from galley.clock import iso
 from galley.environments import rollback as rolling
 from galley.environments.inspect import Facts, return_facts
 from galley.errors import UsageError
-from galley.lake.model import Commit, CommitKind
+from galley.lake.model import CommitKind
 from galley.lake.rollback import RollbackPlan, plan_rollback
 
 
@@ -67,7 +66,7 @@ def rollback(
         _print(session, plan, returns, holds)
     if dry_run:
         if as_json:
-            screen.print_json(answer(plan, returns, holds, None))
+            screen.print_json(rolling.rollback_facts(plan, returns, holds, None))
         return
     why = reason or _asked(as_json)
     if not screen.confirmed("Roll back?", yes=yes or reason is not None, refusal=_unasked):
@@ -76,39 +75,10 @@ def rollback(
     with session.home.database.write() as connection:
         commit = rolling.apply(connection, session.home, plan, reason=why)
     if as_json:
-        screen.print_json(answer(plan, returns, holds, commit))
+        screen.print_json(rolling.rollback_facts(plan, returns, holds, commit))
         return
     text = f"✓ {ref} shows {_shown(plan)} again, as commit {words.short(commit.id)}"
     screen.out().print(text, style="bold green", markup=False, soft_wrap=True)
-
-
-def answer(
-    plan: RollbackPlan, returns: list[Facts], holds: list[str], commit: Commit | None
-) -> Facts:
-    """The rollback as JSON."""
-    return {
-        "ref": plan.ref.name,
-        "from": plan.ref.head,
-        "to": plan.to.id,
-        "commit": commit.id if commit else None,
-        "applied": commit is not None,
-        "reason": commit.message if commit else None,
-        "tables": returns,
-        "taken_back": [
-            {
-                "commit": one.id,
-                "kind": one.kind.value,
-                "author": one.author,
-                "message": one.message,
-                "created": iso(one.created),
-                "run": one.run_id,
-            }
-            for one in plan.taken_back
-        ],
-        "downstream": list(plan.downstream),
-        "held": holds,
-        "code_version": plan.code_version,
-    }
 
 
 def _shown(plan: RollbackPlan) -> str:

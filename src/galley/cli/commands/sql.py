@@ -9,7 +9,7 @@ import sys
 import tempfile
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,9 +18,8 @@ from galley.cli.lazy import app_of
 from galley.cli.session import open_session
 from galley.cli.summary import fitting_table
 from galley.cli.wishes import parse_variables
-from galley.environments.reading import Reader, parse_question
+from galley.environments.reading import Reader, parse_question, rows_facts
 from galley.errors import StorageError, UsageError
-from galley.runs.runner.preview import plain
 
 if TYPE_CHECKING:
     from galley.lake.handle import Table
@@ -71,7 +70,7 @@ def sql(
         ) as reader:
             table = reader.ask(question, _values(parameter))
             if as_json:
-                _print_object(reader, table)
+                screen.print_json(rows_facts(reader, table, None))
             elif form is Format.TABLE:
                 _print_table(reader, table, limit)
             else:
@@ -107,24 +106,6 @@ def _number(text: str) -> object:
         except ValueError:
             continue
     return text
-
-
-def _print_object(reader: Reader, table: Table) -> None:
-    rows = reader.fetch(table)
-    names = [name for name, _ in rows.columns]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise UsageError(
-            f"two columns are named {twice}, and a JSON object holds one of a name",
-            hint=f"give one another name: AS {twice}_2",
-        )
-    answer: dict[str, Any] = {
-        "ref": reader.target.ref,
-        "commit": reader.target.commit,
-        "columns": [{"name": name, "type": type_} for name, type_ in rows.columns],
-        "rows": [dict(zip(names, map(plain, row), strict=True)) for row in rows.rows],
-    }
-    screen.print_json(answer)
 
 
 def _print_table(reader: Reader, table: Table, limit: int) -> None:

@@ -10,8 +10,8 @@ import typer
 from galley.cli import complete, options, screen, words
 from galley.cli.lazy import new_app
 from galley.cli.session import Session, open_session
-from galley.clock import iso
 from galley.environments import inspect
+from galley.environments.inspect_tables import metric_facts
 from galley.errors import DefinitionError
 from galley.lake import refs
 from galley.runs import findings
@@ -110,7 +110,7 @@ def metrics(
         stored = findings.metrics_of(connection, session.project, name, limit=limit)
         if not stored:
             inspect.check_table(connection, session.project, name, _made(session))
-    found = [_metric(row) for row in stored]
+    found = [metric_facts(row) for row in stored]
     if as_json:
         screen.print_json({"table": name, "metrics": found})
         return
@@ -149,21 +149,6 @@ def marks(table: Mapping[str, Any]) -> str:
         said.append(f"stale: {', '.join(table['stale'])} changed")
     said += [f"published over {one['test']} by {one['by']}" for one in table["overrides"]]
     return "; ".join(said)
-
-
-def _metric(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "at": iso(row["at"]),
-        "column": row["column"],
-        "name": row["name"],
-        "value": row["value"],
-        "text": row["text"],
-        "estimated": row["estimated"],
-        "window": row["span_start"],
-        "content_id": row["content_id"],
-        "run": row["run_id"],
-        "commit": row["commit_id"],
-    }
 
 
 def _measured(one: Mapping[str, Any]) -> Any:

@@ -22,6 +22,7 @@ def upgrade() -> None:
     _create_run_limit()
     _create_run_metric()
     _create_run_override()
+    _create_run_request()
     _create_run_result()
     _create_run_step()
     _create_run_verdict()
@@ -63,7 +64,27 @@ def _create_run() -> None:
     op.create_index(
         op.f("ix_run_parent_state_created"), "run", ["parent", "state", "created"], unique=False
     )
-    op.create_index(op.f("ix_run_project_created"), "run", ["project", "created"], unique=False)
+    op.create_index(
+        op.f("ix_run_project_created_id"), "run", ["project", "created", "id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_run_project_pipeline_created_id"),
+        "run",
+        ["project", "pipeline", "created", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_run_project_ref_created_id"),
+        "run",
+        ["project", "ref", "created", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_run_project_state_created_id"),
+        "run",
+        ["project", "state", "created", "id"],
+        unique=False,
+    )
     op.create_index(op.f("ix_run_state"), "run", ["state"], unique=False)
 
 
@@ -186,9 +207,15 @@ def _create_run_metric() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run_metric")),
     )
     op.create_index(
-        op.f("ix_run_metric_project_table_key_name_at"),
+        op.f("ix_run_metric_project_table_key_id"),
         "run_metric",
-        ["project", "table_key", "name", "at"],
+        ["project", "table_key", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_run_metric_project_table_key_name_column_id"),
+        "run_metric",
+        ["project", "table_key", "name", "column", "id"],
         unique=False,
     )
     op.create_index(op.f("ix_run_metric_run_id"), "run_metric", ["run_id"], unique=False)
@@ -210,6 +237,20 @@ def _create_run_override() -> None:
     )
     op.create_index(op.f("ix_run_override_run_id"), "run_override", ["run_id"], unique=False)
     op.create_index(op.f("ix_run_override_table_key"), "run_override", ["table_key"], unique=False)
+
+
+def _create_run_request() -> None:
+    op.create_table(
+        "run_request",
+        sa.Column("actor", sa.String(length=128), nullable=False),
+        sa.Column("key", sa.String(length=128), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=True),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("actor", "key", name=op.f("pk_run_request")),
+    )
+    op.create_index(op.f("ix_run_request_created"), "run_request", ["created"], unique=False)
 
 
 def _create_run_result() -> None:
@@ -310,9 +351,9 @@ def _create_run_verdict() -> None:
         op.f("ix_run_verdict_project_key"), "run_verdict", ["project", "key"], unique=False
     )
     op.create_index(
-        op.f("ix_run_verdict_project_table_key_at"),
+        op.f("ix_run_verdict_project_table_key_test_at"),
         "run_verdict",
-        ["project", "table_key", "at"],
+        ["project", "table_key", "test", "at"],
         unique=False,
     )
     op.create_index(op.f("ix_run_verdict_run_id"), "run_verdict", ["run_id"], unique=False)

@@ -1,0 +1,58 @@
+"""``galley up``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from galley.cli import options
+from galley.cli.lazy import app_of
+from galley.cli.service import needs_server, stopping, tell_what_happens
+from galley.cli.session import find_folder, find_home
+
+PORT = 8642
+
+
+def up(
+    host: Annotated[
+        str, typer.Option("--host", help="The address to listen on; one of this machine's own.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes any.")
+    ] = PORT,
+    worker_port: Annotated[
+        int, typer.Option("--worker-port", min=0, max=65535, help="For workers; 0 takes any.")
+    ] = 0,
+    slots: Annotated[
+        int | None, typer.Option("--slots", min=0, help="Steps at once. Default: one a core.")
+    ] = None,
+    project: options.Project = None,
+) -> None:
+    """Serve this project on this machine: an engine with its workers, the API, the web interface.
+
+    Commands in the project go on to work: they hand their runs to it. Ctrl-C stops it; what runs
+    goes on with the next command.
+    """
+    folder = find_folder(project)
+    with needs_server():
+        from galley.server.host import Server, Serving
+    from galley import bootstrap
+
+    serving = Serving(
+        port=worker_port,
+        slots=bootstrap.slots() if slots is None else slots,
+        api_host=host,
+        api_port=port,
+        folder=folder,
+    )
+    tell_what_happens()
+    home = bootstrap.open_home(find_home(project), bootstrap.find_place(folder))
+    found = Server(home, serving)
+    with stopping() as stop:
+        typer.echo(f"galley is up at {found.api_url}")
+        typer.echo(f"workers join with: galley worker --server {found.url}")
+        found.run(stop)
+
+
+app = app_of(up)

@@ -1,0 +1,119 @@
+"""The REST API as an ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from anyio import to_thread
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from galley.server.api import (
+    events,
+    health,
+    me,
+    pipelines,
+    projects,
+    refs,
+    runs,
+    shapes,
+    tables,
+    tests,
+    workers,
+)
+from galley.server.api.call import Place
+from galley.server.api.guard import Routes
+from galley.server.api.news import News
+from galley.server.api.problems import handle_problems
+from galley.server.api.requests import RequestIds
+from galley.version import VERSION
+
+PREFIX = "/api/v1"
+LARGEST = 1 << 20
+"""Bytes of a request's body that are taken."""
+
+THREADS = 12
+"""Requests that are worked on at once; as many connections to the database are at hand."""
+
+ROUTES: Sequence[Routes] = (
+    me.routes,
+    projects.routes,
+    pipelines.routes,
+    runs.routes,
+    tables.routes,
+    refs.routes,
+    tests.routes,
+    events.routes,
+    workers.routes,
+)
+
+DESCRIPTION = """\
+Everything that the web interface and remote commands do. Shapes are those of the command line's
+`--json`. Lists answer `{"items": [...], "next": ...}`; give `next` as `cursor`. Errors are
+`application/problem+json`. What starts something takes an `Idempotency-Key`.
+"""
+
+
+def api_app(place: Place, *, names: Sequence[str] = ()) -> FastAPI:
+    """The application. ``names`` are the hosts it is called by besides those of loopback."""
+    app = FastAPI(
+        title="Galley",
+        version=VERSION,
+        description=DESCRIPTION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=LARGEST,
+        lifespan=_limited,
+    )
+    app.state.place = place
+    app.state.home = place.home
+    app.state.names = frozenset(names)
+    app.state.news = News(place.home)
+    router = APIRouter(prefix=PREFIX)
+    for routes in ROUTES:
+        routes.attach(router)
+    app.include_router(router)
+    app.add_middleware(RequestIds)
+    handle_problems(app)
+    health.add(app)
+    app.add_api_route("/openapi.json", _openapi, include_in_schema=False)
+    return app
+
+
+@asynccontextmanager
+async def _limited(app: FastAPI) -> AsyncIterator[None]:
+    """Work on no more requests at once than there are connections."""
+    to_thread.current_default_thread_limiter().total_tokens = THREADS
+    yield
+
+
+async def _openapi(request: Request) -> Response:
+    """The whole API, described."""
+    app: FastAPI = request.app
+    return JSONResponse(described(app))
+
+
+def described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, made once."""
+    if app.openapi_schema is None:
+        found = get_openapi(
+            title=app.title,
+            version=app.version,
+            openapi_version="3.1.0",
+            summary="Every pipeline run is a tested transaction on versioned data.",
+            description=app.description,
+            license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            routes=app.routes,
+        )
+        known = found.setdefault("components", {}).setdefault("schemas", {})
+        known.update(shapes.COMPONENTS)
+        for unused in ("HTTPValidationError", "ValidationError"):
+            known.pop(unused, None)
+        app.openapi_schema = found
+    return app.openapi_schema

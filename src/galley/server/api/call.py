@@ -1,0 +1,86 @@
+"""What every route gets: the home as its caller sees it, and the projects that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Query
+from sqlalchemy import Connection
+from starlette.requests import Request
+
+from galley.environments import definitions, reading
+from galley.environments.definitions import Shown
+from galley.environments.home import Home
+from galley.environments.kitchens import personal
+from galley.lake import refs
+from galley.lake.model import Target
+from galley.runs.live import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a server serves: a home, and the folders of the projects that it was started in."""
+
+    home: Home
+    site: Site
+    folders: Mapping[str, Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. ``home.actor`` is who asks."""
+
+    home: Home
+    place: Place
+    id: str
+
+    def now(self) -> int:
+        """The present instant in microseconds."""
+        return self.home.clock()
+
+    def check_project(self, connection: Connection, project: str) -> None:
+        """Raise NotFoundError, with the nearest name, for a project that is not here."""
+        definitions.check_project(connection, project, self.place.folders)
+
+    def ref_name(self, ref: str | None) -> str:
+        """The ref that is meant: the caller's kitchen where none is named."""
+        return ref or personal(self.home.actor.name)
+
+    def target(self, project: str, ref: str | None) -> Target:
+        """The commit to look at; a kitchen that is not open yet shows production.
+
+        Raises:
+            NotFoundError: no such project.
+            RefNotFoundError: no such ref, commit or tag.
+        """
+        with self.home.database.read() as connection:
+            self.check_project(connection, project)
+        return reading.find_target(self.home, project, self.ref_name(ref))
+
+    def code(self, connection: Connection, project: str, ref: str) -> Shown:
+        """The definitions that a ref works with. Raises DefinitionErrors, NotFoundError."""
+        folder = self.place.folders.get(project)
+        found = refs.find_ref(connection, project, ref)
+        return definitions.shown_in(connection, self.home, project, found, folder)
+
+
+def call_of(request: Request) -> Call:
+    """The call that a request is."""
+    place: Place = request.app.state.place
+    home = replace(place.home, actor=request.state.actor)
+    return Call(home, place, request.state.id)
+
+
+Calling = Annotated[Call, Depends(call_of)]
+RefQuery = Annotated[
+    str | None,
+    Query(
+        max_length=300,
+        description="REF, REF@COMMIT, REF@TIME or tag/NAME. Default: the caller's kitchen, or "
+        "production while that is not open.",
+        examples=["production"],
+    ),
+]

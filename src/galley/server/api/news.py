@@ -1,0 +1,170 @@
+"""One look at the database for everybody who listens.
+
+Events are found by their ids, once for all listeners, every tenth of a second while there is
+anybody. On a shared database an event may become visible after a younger one, so the last seconds
+are looked at again. A listener that does not take what is sent to it is let go: it comes back and
+says which event it saw last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from starlette.concurrency import run_in_threadpool
+
+from galley.environments.home import Home
+from galley.errors import UnavailableError
+from galley.runs import outbox
+from galley.runs.outbox import News as Event
+
+_log = logging.getLogger("galley.api")
+
+PACE = 0.1
+"""Seconds between two looks."""
+
+LATE = 5.0
+"""Seconds within which an event of a shared database becomes visible after a younger one."""
+
+KEPT = 5000
+"""Events that are remembered for listeners that come back."""
+
+MOST = 2000
+"""Events that wait for one listener before it is let go."""
+
+LARGEST_LOOK = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """An event, written once for all who get it."""
+
+    event: Event
+    bytes: bytes
+
+
+@dataclass(eq=False)
+class Listener:
+    """Somebody who listens to a project or a run. ``lost``: too much waits for them."""
+
+    project: str | None
+    run: str | None
+    waiting: deque[Packed] = field(default_factory=deque)
+    rung: asyncio.Event = field(default_factory=asyncio.Event)
+    lost: bool = False
+
+    def wants(self, event: Event) -> bool:
+        """Whether an event is about what they listen to."""
+        project = self.project is None or event.project == self.project
+        return project and (self.run is None or event.run == self.run)
+
+    def tell(self, packed: Packed) -> None:
+        """Let an event wait for them."""
+        if len(self.waiting) >= MOST:
+            self.lost = True
+        else:
+            self.waiting.append(packed)
+        self.rung.set()
+
+
+class News:
+    """The events of a home, and who listens. For one event loop."""
+
+    def __init__(self, home: Home) -> None:
+        self._database = home.database
+        self._listeners: set[Listener] = set()
+        self._kept: deque[Packed] = deque(maxlen=KEPT)
+        self._floor = 0
+        self._seen: dict[int, float] = {}
+        self._mark: int | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._begun = asyncio.Event()
+        self.looks = 0
+
+    @contextmanager
+    def listening(self, listener: Listener) -> Iterator[None]:
+        """Hear what happens from now on."""
+        self._listeners.add(listener)
+        if self._looking is None or self._looking.done():
+            self._begun = asyncio.Event()
+            self._looking = asyncio.get_running_loop().create_task(self._look_again())
+        try:
+            yield
+        finally:
+            self._listeners.discard(listener)
+
+    async def begun(self) -> None:
+        """Wait until nothing that happens from now on is missed."""
+        await self._begun.wait()
+
+    def kept_since(self, id: int) -> list[Packed] | None:
+        """What became visible after an event; ``None`` if that is not remembered."""
+        found = list(self._kept)
+        for number, packed in enumerate(found):
+            if packed.event.id == id:
+                return found[number + 1 :]
+        return None
+
+    async def _look_again(self) -> None:
+        """Look while somebody listens. A database that is away is looked at again."""
+        begun = False
+        while self._listeners:
+            try:
+                if not begun:
+                    self._floor = await run_in_threadpool(self._last)
+                    self._seen.clear()
+                    self._kept.clear()
+                    begun = True
+                    self._begun.set()
+                for packed in await run_in_threadpool(self._look):
+                    self._kept.append(packed)
+                    for listener in self._listeners:
+                        if listener.wants(packed.event):
+                            listener.tell(packed)
+            except UnavailableError as error:
+                _log.warning("no events: %s", error.message)
+            await asyncio.sleep(PACE)
+        self._looking = None
+
+    def _last(self) -> int:
+        with self._database.read() as connection:
+            return outbox.last_id(connection)
+
+    def _look(self) -> list[Packed]:
+        mark = self._database.mark()
+        if mark is not None and mark == self._mark:
+            return []
+        self.looks += 1
+        with self._database.read() as connection:
+            found = outbox.since(connection, self._floor, limit=LARGEST_LOOK)
+        fresh = [event for event in found if event.id not in self._seen]
+        # All were not read: there is more to see though nothing is written meanwhile.
+        self._mark = mark if len(found) < LARGEST_LOOK else None
+        self._forget(fresh)
+        return [Packed(event, packed(event)) for event in fresh]
+
+    def _forget(self, fresh: list[Event]) -> None:
+        """Raise the floor to the youngest event below which none can appear any more."""
+        if self._database.is_sqlite:
+            # One writer at a time: ids become visible in their order.
+            if fresh:
+                self._floor = fresh[-1].id
+            return
+        now = time.monotonic()
+        self._seen.update((event.id, now) for event in fresh)
+        old = [id for id, seen in self._seen.items() if seen < now - LATE]
+        if old:
+            self._floor = max(self._floor, *old)
+            self._seen = {id: seen for id, seen in self._seen.items() if id > self._floor}
+
+
+def packed(event: Event) -> bytes:
+    """An event as it is sent."""
+    body = json.dumps(event.facts(), separators=(",", ":"), ensure_ascii=False)
+    return f"id: {event.id}\ndata: {body}\n\n".encode()

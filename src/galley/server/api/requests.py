@@ -1,0 +1,40 @@
+"""Every request has an id: in its answer, in its problems, in the log."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from galley.ids import new_id
+
+_SANE = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+HEADER = "x-request-id"
+
+
+class RequestIds:
+    """Takes the caller's id where it is a sane one, gives one otherwise, and says it back."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        told = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        text = told.decode("latin-1")
+        own = text if _SANE.fullmatch(text) else new_id()
+        scope.setdefault("state", {})["id"] = own
+
+        async def stamped(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers[HEADER] = own
+                headers["cache-control"] = headers.get("cache-control", "no-store")
+                headers["x-content-type-options"] = "nosniff"
+            await send(message)
+
+        await self._app(scope, receive, stamped)

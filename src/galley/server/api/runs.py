@@ -1,0 +1,225 @@
+"""Runs: listed, shown, started, and asked to stop, wait or go on."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
+
+from galley.environments import asking, launch, resume
+from galley.environments.definitions import runnable_in
+from galley.environments.inspect import Facts
+from galley.environments.inspect_projects import find_pipeline, run_edges
+from galley.environments.inspect_runs import get_run, list_facts, run_details
+from galley.errors import ConflictError
+from galley.governance.model import Action
+from galley.runs import listing
+from galley.runs.listing import Wanted
+from galley.runs.model import Run, RunState
+from galley.server.api import shapes as s
+from galley.server.api.answers import Answer
+from galley.server.api.call import Call, Calling
+from galley.server.api.guard import Routes
+from galley.server.api.once import Key, once
+from galley.server.api.paging import Page
+from galley.server.api.pipelines import EDGE
+from galley.server.api.projects import RUN_ROW
+
+routes = Routes("runs")
+
+ROW = s.Shape(RUN_ROW)
+DETAILS = s.shape("Run", s.extended(s.cli("show"), edges=s.many(EDGE)))
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class Body(BaseModel):
+    """A request's body; a field that is not known is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class StartRun(Body):
+    """What to run, and where."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"pipeline": "shop", "ref": "kitchen/ana"}]},
+    )
+
+    pipeline: Name
+    ref: Name | None = Field(None, description="Default: the caller's kitchen.")
+    select: list[Name] = Field([], max_length=1000, description="Only these steps.")
+    window: Name | None = Field(None, description="A..B; B is exclusive.")
+    variables: dict[str, Any] = Field({}, description="Values of declared variables.")
+    rebuild: list[Name] = Field([], max_length=1000, description="Compute though unchanged.")
+    priority: int = Field(0, ge=-1000, le=1000)
+
+
+class Rerun(Body):
+    """From which step."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"from": "orders"}]})
+
+    step: Name | None = Field(None, alias="from", description="Default: every step.")
+
+
+class Resume(Body):
+    """With which code."""
+
+    same_code: bool = Field(False, description="The code that it had, not the present one.")
+
+
+@routes.get("/projects/{project}/runs", s.page("Runs", RUN_ROW))
+def list_runs(
+    call: Calling,
+    project: str,
+    page: Page,
+    pipeline: Annotated[str | None, Query(max_length=256)] = None,
+    state: Annotated[list[RunState] | None, Query(description="May be repeated.")] = None,
+    ref: Annotated[str | None, Query(max_length=256)] = None,
+    parent: Annotated[str | None, Query(max_length=32, description="Of this backfill.")] = None,
+    actor: Annotated[str | None, Query(max_length=128)] = None,
+) -> Facts:
+    """The runs of a project, newest first."""
+    wanted = Wanted(project, pipeline, ref, tuple(state or ()), parent, actor)
+    with call.home.database.read() as connection:
+        call.check_project(connection, project)
+        found = listing.page(connection, wanted, after=page.after(int, str), limit=page.limit + 1)
+        return page.page(
+            found,
+            lambda run: (run.created, run.id),
+            lambda shown: list_facts(connection, shown, call.now()),
+        )
+
+
+@routes.post("/projects/{project}/runs", ROW, action=Action.RUN, status=202, errors=(409, 413))
+def start_run(call: Calling, project: str, body: StartRun, key: Key = None) -> Answer:
+    """Start a run.
+
+    It is queued when this answers, and an engine takes it up at once. In a kitchen the project's
+    folder runs, in an environment what was promoted to it.
+    """
+    ref = call.ref_name(body.ref)
+    with call.home.database.read() as connection:
+        call.check_project(connection, project)
+        shown = call.code(connection, project, ref)
+    find_pipeline(shown.manifest, body.pipeline)
+    checkout = runnable_in(shown)
+    wish = launch.Wish(
+        (body.pipeline,),
+        ref,
+        select=tuple(body.select),
+        window=body.window,
+        variables={name: _typed(value) for name, value in body.variables.items()},
+        rebuild=tuple(body.rebuild),
+        priority=body.priority,
+    )
+
+    def act(connection: Connection) -> Answer:
+        wanted = launch.prepare(connection, call.home, shown.manifest, checkout, wish)
+        return _queued(connection, call, launch.launch(connection, call.home, wanted))
+
+    return once(call, key, (f"start {project}", body), act)
+
+
+@routes.get("/runs/{run}", DETAILS, kind="run")
+def show_run(call: Calling, run: str) -> Facts:
+    """Everything about a run: steps, tests, attempts, variables, code, inputs and results."""
+    with call.home.database.read() as connection:
+        found = get_run(connection, run)
+        return {
+            **run_details(connection, call.home, found),
+            "edges": run_edges(connection, found),
+        }
+
+
+@routes.post("/runs/{run}/cancel", ROW, action=Action.CANCEL, kind="run", errors=(409,))
+def cancel_run(call: Calling, run: str, key: Key = None) -> Answer:
+    """Stop a run: what it does is ended, and nothing of it is published."""
+
+    def act(connection: Connection) -> Answer:
+        return _asked(
+            connection, call, asking.cancel(connection, call.home, _open(connection, run))
+        )
+
+    return once(call, key, (f"cancel {run}", None), act)
+
+
+@routes.post("/runs/{run}/pause", ROW, action=Action.CANCEL, kind="run", errors=(409,))
+def pause_run(call: Calling, run: str, key: Key = None) -> Answer:
+    """Let a run start no further steps; those under way are finished."""
+
+    def act(connection: Connection) -> Answer:
+        return _asked(connection, call, asking.pause(connection, call.home, _open(connection, run)))
+
+    return once(call, key, (f"pause {run}", None), act)
+
+
+@routes.post(
+    "/runs/{run}/resume", ROW, action=Action.RUN, kind="run", status=202, errors=(409, 413)
+)
+def resume_run(call: Calling, run: str, body: Resume | None = None, key: Key = None) -> Answer:
+    """Go on with a run that stopped, as a new run, or with a paused one.
+
+    What it staged and proved is taken over. In a kitchen the present code runs, so that a fix
+    counts.
+    """
+    with call.home.database.read() as connection:
+        found = get_run(connection, run)
+        same = (body is not None and body.same_code) or not found.state.terminal
+        shown = None if same else call.code(connection, found.project, found.ref)
+    if found.state is RunState.SUCCEEDED:
+        raise ConflictError(f"run {run} was published; there is nothing to resume")
+    checkout = runnable_in(shown) if shown else None
+
+    def act(connection: Connection) -> Answer:
+        fresh = get_run(connection, run)
+        if shown is None or checkout is None:
+            return _queued(connection, call, resume.resume_same(connection, call.home, fresh))
+        again = resume.resume(connection, call.home, shown.manifest, checkout, fresh)
+        return _queued(connection, call, again)
+
+    return once(call, key, (f"resume {run}", body), act)
+
+
+@routes.post("/runs/{run}/rerun", ROW, action=Action.RUN, kind="run", status=202, errors=(409, 413))
+def rerun_run(call: Calling, run: str, body: Rerun | None = None, key: Key = None) -> Answer:
+    """Run the same again, as a new run, computing a step and all that follows from it anew.
+
+    Windows, variables and selection stay. Without `from` every step is computed.
+    """
+    with call.home.database.read() as connection:
+        found = get_run(connection, run)
+        shown = call.code(connection, found.project, found.ref)
+    checkout = runnable_in(shown)
+    step = body.step if body else None
+
+    def act(connection: Connection) -> Answer:
+        again = resume.rerun(connection, call.home, shown.manifest, checkout, found, step)
+        return _queued(connection, call, again)
+
+    return once(call, key, (f"rerun {run}", body), act)
+
+
+def _open(connection: Connection, run_id: str) -> Run:
+    found = get_run(connection, run_id)
+    if found.state.terminal:
+        raise ConflictError(f"run {run_id} has ended already: {found.state}")
+    return found
+
+
+def _asked(connection: Connection, call: Call, run: Run) -> Answer:
+    return Answer(list_facts(connection, [run], call.now())[0])
+
+
+def _queued(connection: Connection, call: Call, run: Run) -> Answer:
+    (facts,) = list_facts(connection, [run], call.now())
+    return Answer(facts, 202, {"location": f"/api/v1/runs/{run.id}"})
+
+
+def _typed(value: Any) -> str:
+    """A value as it would be typed on a command line."""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,47 @@
+"""Who is at work."""
+
+from __future__ import annotations
+
+from galley.environments.inspect import Facts
+from galley.environments.inspect_workers import worker_facts
+from galley.runs import queue, sessions
+from galley.server.api import shapes as s
+from galley.server.api.call import Calling
+from galley.server.api.guard import HOME, Routes
+from galley.server.api.paging import Page
+
+routes = Routes("workers")
+
+WORKER = s.named(
+    "Worker",
+    s.record(
+        "An engine or a worker; `lost`: it was not heard of for long.",
+        session=s.TEXT,
+        kind=s.one_of("engine", "worker"),
+        host=s.TEXT,
+        pid=s.WHOLE,
+        labels=s.many(s.TEXT),
+        slots=s.WHOLE,
+        running=s.WHOLE,
+        version=s.TEXT,
+        started=s.TIME,
+        beat=s.TIME,
+        lost=s.YES_NO,
+    ),
+)
+
+
+@routes.get("/workers", s.page("Workers", WORKER), kind=HOME)
+def list_workers(call: Calling, page: Page) -> Facts:
+    """The engines and workers that have not ended, oldest first."""
+    after = page.after(int, str) or (-1, "")
+    with call.home.database.read() as connection:
+        found = sorted(sessions.open_sessions(connection), key=lambda one: (one.started, one.id))
+        left = [one for one in found if (one.started, one.id) > after]
+        return page.page(
+            left[: page.limit + 1],
+            lambda one: (one.started, one.id),
+            lambda some: worker_facts(
+                some, queue.held_by(connection, [one.id for one in some]), call.now()
+            ),
+        )

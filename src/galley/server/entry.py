@@ -1,0 +1,68 @@
+"""Who calls, and whether the call may come in at all."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+from galley.environments.home import Home
+from galley.errors import RefusedError
+from galley.governance.model import Actor
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def caller(request: Request) -> Actor:
+    """Who acts in a request: on loopback the owner of the home.
+
+    Raises:
+        RefusedError: a page of another site made the browser send it.
+    """
+    home: Home = request.app.state.home
+    check_origin(request, request.app.state.names)
+    return home.actor
+
+
+def check_origin(request: Request, names: Iterable[str] = ()) -> None:
+    """Let in only what was addressed to this server by name, and changes only from its own pages.
+
+    A page from elsewhere can make a browser call 127.0.0.1 (and, once its own name resolves to
+    that address, read the answer), but neither forge ``Host`` nor hide ``Origin``.
+
+    Raises:
+        RefusedError: the call comes from such a page.
+    """
+    host = request.headers.get("host", "")
+    if _name(host) not in _LOCAL | set(names):
+        raise RefusedError(
+            f"this server is not called {host or 'nothing'}",
+            hint="call it by the name or address that it was started with",
+        )
+    origin = request.headers.get("origin")
+    if request.method in SAFE or origin is None:
+        return
+    if urlsplit(origin).netloc.lower() != host.lower():
+        raise RefusedError(
+            f"a page of {origin} may not change anything here",
+            hint="changes are taken from this server's own pages, and from programs",
+        )
+
+
+def _name(host: str) -> str:
+    """The host without its port."""
+    name, colon, port = host.lower().rpartition(":")
+    return name if colon and port.isdecimal() else host.lower()
