@@ -92,3 +92,12 @@ export const tableTests = (project: string, name: string, ref?: string) =>
   listOf<t.Test>(['tests', project, name], `${tablePath(project, name)}/tests`, { ref, limit: 200 })
 export const tests = (project: string, ref?: string) =>
   listOf<t.Test>(['tests', project], `/projects/${seg(project)}/tests`, { ref, limit: 200 })
+
+export const compare = (a: string, b: string) =>
+  one<t.Comparison>(['compare'], '/runs/compare', { a, b })
+export const workers = () => listOf<t.Worker>(['workers'], '/workers')
+export const settings = () => one<t.Settings>(['settings'], '/settings')
+export const connections = (project: string, ref?: string) =>
+  listOf<t.Connection>(['connections', project], `/projects/${seg(project)}/connections`, { ref })
+export const runsOf = (project: string, actor: string) =>
+  listOf<t.RunRow>(['runs', project], `/projects/${seg(project)}/runs`, { actor, limit: 20 })

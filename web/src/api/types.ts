@@ -403,6 +403,104 @@ export interface Lineage {
   edges: { from: string; to: string; step: string }[]
 }
 
+export interface RunBrief {
+  run: string
+  ref: string
+  state: RunState
+  created: string
+  seconds: number | null
+}
+
+export interface Failing {
+  run: string
+  step: string
+  test: string
+  table: string
+  verdict: string
+  blocks: boolean
+  message: string | null
+  at: string
+}
+
+export interface ProjectOverview {
+  project: string
+  day: Record<string, number>
+  pipelines: { name: string; history: RunBrief[] }[]
+  failing: Failing[]
+  environments: Ref[]
+  expiring: Ref[]
+  held: { ref: string; pipeline: string }[]
+}
+
 export interface Overview {
+  at: string
   runs: RunRow[]
+  projects: ProjectOverview[]
+  engines: number
+  workers: number
+}
+
+export interface Difference {
+  name: string
+  a: unknown
+  b: unknown
+}
+
+interface StepSide {
+  state: string
+  reason: string | null
+  rows: number | null
+  bytes: number | null
+  seconds: number | null
+  why: string | null
+}
+
+interface TestSide {
+  verdict: string
+  blocks: boolean
+  value: unknown
+  message: string | null
+}
+
+export interface Comparison {
+  a: RunRow
+  b: RunRow
+  same_code: boolean
+  code: Difference[]
+  packages: Difference[]
+  variables: Difference[]
+  inputs: Difference[]
+  windows: Difference[]
+  steps: { name: string; a: StepSide | null; b: StepSide | null }[]
+  tests: { name: string; a: TestSide | null; b: TestSide | null }[]
+}
+
+export interface Worker {
+  session: string
+  kind: string
+  host: string
+  pid: number
+  labels: string[]
+  slots: number
+  running: number
+  version: string
+  started: string
+  beat: string
+  lost: boolean
+}
+
+export interface Settings {
+  version: string
+  python: string
+  system: string
+  home: string
+  database: string
+  warehouse: string
+  projects: Record<string, string>
+}
+
+export interface Connection {
+  name: string
+  kind: string
+  steps: string[]
 }

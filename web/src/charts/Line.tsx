@@ -10,11 +10,16 @@ export interface Point {
   /** Milliseconds. */
   at: number
   value: number
+  /** False: it was measured, and what was measured did not get published. */
+  published?: boolean
 }
 
 const HEIGHT = 132
 
-/** A number over time: points, a line, and the band in which nine of ten lie. Drag to zoom. */
+/**
+ * A number over time: a line through what was published, crosses for what was not, and the band
+ * in which nine of ten lie. Drag to zoom, double-click to see all.
+ */
 export function Line({
   points,
   title,
@@ -35,7 +40,11 @@ export function Line({
     const sorted = [...points].sort((one, other) => one.at - other.at)
     const plot = new uPlot(
       options(element, sorted, title, sync, say),
-      [sorted.map((point) => point.at / 1000), sorted.map((point) => point.value)],
+      [
+        sorted.map((point) => point.at / 1000),
+        sorted.map((point) => (point.published === false ? null : point.value)),
+        sorted.map((point) => (point.published === false ? point.value : null)),
+      ],
       element,
     )
     const watcher = new ResizeObserver(() =>
@@ -47,7 +56,9 @@ export function Line({
       plot.destroy()
     }
   }, [points, title, sync, theme])
-  const last = points.reduce<Point | null>((best, point) => (best && best.at > point.at ? best : point), null)
+  const last = points
+    .filter((point) => point.published !== false)
+    .reduce<Point | null>((best, point) => (best && best.at > point.at ? best : point), null)
   return (
     <figure className={css.chart}>
       <figcaption className={css.head}>
@@ -69,7 +80,7 @@ function options(
   const style = getComputedStyle(document.documentElement)
   const colour = (name: string) => style.getPropertyValue(name).trim()
   const values = points.map((point) => point.value)
-  const band = usual(values)
+  const band = usual(points.filter((point) => point.published !== false).map((point) => point.value))
   const low = Math.min(...values)
   const high = Math.max(...values)
   const room = (high - low || Math.abs(high) || 1) * 0.15
@@ -92,7 +103,7 @@ function options(
       y: { range: (_, from, upto) => (from == null ? [0, 1] : [Math.min(from, low) - room, Math.max(upto, high) + room]) },
     },
     axes: [
-      { ...axis, space: 90 },
+      { ...axis, size: 26, space: 84, values: (_, splits, __, ___, step) => moments(splits, step) },
       { ...axis, size: 62, values: (_, splits) => splits.map((value) => say(value)) },
     ],
     series: [
@@ -101,7 +112,14 @@ function options(
         label: title,
         stroke: colour('--accent'),
         width: 1.6,
+        spanGaps: true,
         points: { show: true, size: 6, fill: colour('--accent') },
+      },
+      {
+        label: 'not published',
+        stroke: colour('--bad'),
+        paths: () => null,
+        points: { show: true, size: 8, width: 1.6, fill: colour('--surface') },
       },
     ],
     hooks: {
@@ -117,4 +135,20 @@ function options(
         : [],
     },
   }
+}
+
+/** Ticks in the reader's zone: the day where days apart, else the time, the day with the first. */
+function moments(splits: number[], step: number): string[] {
+  return splits.map((at, place) => {
+    const moment = new Date(at * 1000)
+    const day = moment.toLocaleDateString(undefined, { month: 'short', day: 'numeric' })
+    if (step >= 86_400) return day
+    const time = moment.toLocaleTimeString(undefined, {
+      hour: '2-digit',
+      minute: '2-digit',
+      second: step < 60 ? '2-digit' : undefined,
+      hourCycle: 'h23',
+    })
+    return place ? time : `${day} ${time}`
+  })
 }

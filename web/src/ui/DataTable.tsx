@@ -6,7 +6,7 @@ export interface ColumnOf<T> {
   head: ReactNode
   cell: (row: T) => ReactNode
   /** `num` is right-aligned; `wide` is left out on a phone; `grow` takes what room there is. */
-  kind?: 'num' | 'wide' | 'wide num' | 'grow'
+  kind?: 'num' | 'wide' | 'wide num' | 'grow' | 'wide grow'
 }
 
 /** Rows under a head that stays in view; on a phone the columns marked wide are left out. */

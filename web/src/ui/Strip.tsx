@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router'
-import type { RunRow } from '@/api/types'
+import type { RunBrief } from '@/api/types'
 import { usual } from '@/lib/band'
 import { toneOf, wordOf } from '@/lib/status'
 import { duration, exact } from '@/lib/time'
@@ -12,7 +12,7 @@ export function Strip({
   tall = false,
 }: {
   project: string
-  runs: RunRow[]
+  runs: RunBrief[]
   tall?: boolean
 }) {
   const shown = runs.slice(0, tall ? 60 : 14).reverse()

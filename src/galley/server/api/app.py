@@ -30,6 +30,7 @@ from galley.server.api.guard import Routes
 from galley.server.api.news import News
 from galley.server.api.problems import handle_problems
 from galley.server.api.requests import RequestIds
+from galley.server.web import add_web
 from galley.version import VERSION
 
 PREFIX = "/api/v1"
@@ -83,6 +84,7 @@ def api_app(place: Place, *, names: Sequence[str] = ()) -> FastAPI:
     handle_problems(app)
     health.add(app)
     app.add_api_route("/openapi.json", _openapi, include_in_schema=False)
+    add_web(app)
     return app
 
 

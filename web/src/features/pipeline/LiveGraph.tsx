@@ -1,17 +1,29 @@
+import { useInfiniteQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
+import { tests as testsQuery } from '@/api/queries'
 import type { Pipeline, StepDefinition } from '@/api/types'
 import { stepEdges } from '@/graph/layout'
 import { Graph } from '@/graph/Graph'
 import { useNow } from '@/lib/hooks'
-import type { Search } from '@/lib/place'
+import { type Search, useProject } from '@/lib/place'
 import { isOpen } from '@/lib/status'
 import { between, duration, relative } from '@/lib/time'
+import { rowsOf } from '@/ui/More'
 
 
 /** The graph with what every step did last, or is doing now. */
 export function LiveGraph({ line, chosen }: { line: Pipeline; chosen: string | null }) {
   const navigate = useNavigate()
   const now = useNow()
+  const project = useProject()
+  const tests = rowsOf(useInfiniteQuery(testsQuery(project, line.ref)))
+  const verdicts = new Map<string, Record<string, number>>()
+  for (const test of tests) {
+    if (!test.step || !test.last) continue
+    const counts = verdicts.get(test.step) ?? {}
+    counts[test.last.verdict] = (counts[test.last.verdict] ?? 0) + 1
+    verdicts.set(test.step, counts)
+  }
   return (
     <Graph
       label={`Graph of ${line.name}`}
@@ -19,6 +31,7 @@ export function LiveGraph({ line, chosen }: { line: Pipeline; chosen: string | n
         id: step.name,
         state: step.last?.state ?? null,
         note: noteOf(step, now),
+        tests: verdicts.get(step.name),
       }))}
       edges={stepEdges(line.edges)}
       chosen={chosen}

@@ -71,7 +71,7 @@ function Shown({ line }: { line: PipelineFacts }) {
       }
     >
       {line.description && <p style={{ maxWidth: '75ch', marginTop: -12 }}>{line.description}</p>}
-      <Durations runs={line.history} />
+      <Durations line={line} />
       <Tabs
         current={tab}
         tabs={[

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { lineage } from '@/api/queries'
+import type { TableNode } from '@/api/types'
 import { Graph } from '@/graph/Graph'
 import { count } from '@/lib/numbers'
 import { type Search, useProject } from '@/lib/place'
@@ -22,7 +23,7 @@ export function Lineage({ name, place }: { name: string; place: string }) {
             nodes={line.tables.map((table) => ({
               id: table.name,
               state: table.untested ? 'untested' : null,
-              note: table.rows == null ? 'not there' : `${count(table.rows)} rows`,
+              note: noteOf(table),
             }))}
             edges={line.edges}
             chosen={line.table}
@@ -41,4 +42,9 @@ export function Lineage({ name, place }: { name: string; place: string }) {
       }
     </Load>
   )
+}
+
+function noteOf(table: TableNode): string {
+  if (!table.content_id) return 'not there'
+  return table.rows == null ? 'nothing counted' : `${count(table.rows)} rows`
 }

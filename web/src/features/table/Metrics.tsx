@@ -32,6 +32,10 @@ export function Metrics({ table }: { table: TableDetails }) {
   }
   return (
     <>
+      <p className="quiet">
+        A point for every run that measured the table, in any ref; a ring: what it measured was not
+        published.
+      </p>
       <div className={css.charts}>
         <Chart title="Rows" items={rows.data?.items} />
         <Chart title="Bytes" items={size.data?.items} say={bytes} />
@@ -83,7 +87,7 @@ function Chart({
 function pointsOf(items: Metric[]): Point[] {
   const whole = items.filter((item) => item.window == null)
   return (whole.length ? whole : items).flatMap((item) =>
-    item.value == null ? [] : [{ at: Date.parse(item.at), value: item.value }],
+    item.value == null ? [] : [{ at: Date.parse(item.at), value: item.value, published: item.commit != null }],
   )
 }
 
