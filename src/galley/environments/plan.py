@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from galley import codec
 from galley.environments.home import Checkout, Home
 from galley.environments.launch import Launch, Wish, prepare
+from galley.environments.promotion import Promotion
 from galley.errors import GalleyError
 from galley.lake import refs
 from galley.lake.model import Ref, Span, Version, WindowEntry, content_of
@@ -196,4 +197,32 @@ def plan_facts(found: Plan) -> dict[str, Any]:
             for pipeline, bound in request.variables.items()
             for name, value in bound.items()
         ],
+    }
+
+
+def promotion_facts(promotion: Promotion, plan: Plan, differs: list[dict[str, Any]]) -> Any:
+    """A promotion as ``galley promote --dry-run --json`` prints it."""
+    launch = promotion.launch
+    return {
+        "from": promotion.source.name if promotion.source else None,
+        "to": promotion.target.name,
+        "base": promotion.target.head,
+        "git_commit": launch.checkout.git_commit,
+        "present_code": promotion.present,
+        "code_version": launch.manifest.hash,
+        "code": [{"step": one.step, "change": one.change} for one in promotion.code],
+        "left_over": list(promotion.left_over),
+        "since": launch.request.since,
+        "forward_only": launch.request.forward_only,
+        "steps": [
+            {
+                "name": step.name,
+                "action": step.move.value,
+                "why": step.why,
+                "windows": [str(span) for span in step.spans],
+                "remade": step.remade,
+            }
+            for step in plan.steps
+        ],
+        "tables": differs,
     }

@@ -19,7 +19,7 @@ from sqlalchemy import (
     values,
 )
 
-from galley.runs.model import ACTIVE, Run, RunState, StepRun, StepType
+from galley.runs.model import ACTIVE, Run, RunCause, RunState, StepRun, StepType
 from galley.runs.queue import read_step
 from galley.runs.records import read_run
 from galley.runs.tables import run, step_run
@@ -38,6 +38,20 @@ class Wanted:
     states: tuple[RunState, ...] = ()
     parent: str | None = None
     actor: str | None = None
+    cause: RunCause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """A run in a strip of many."""
+
+    id: str
+    pipeline: str
+    ref: str
+    state: RunState
+    created: int
+    started: int | None
+    finished: int | None
 
 
 def page(
@@ -51,6 +65,7 @@ def page(
         (c.ref, wanted.ref),
         (c.parent, wanted.parent),
         (c.actor, wanted.actor),
+        (c.cause, wanted.cause.value if wanted.cause else None),
     ):
         if value is not None:
             query = query.where(field == value)
@@ -74,7 +89,31 @@ def newest(
     found: dict[str, list[Run]] = {name: [] for name in pipelines}
     if not found:
         return found
-    names = _names(found)
+    for row in connection.execute(_newest(project, found, ref, each, list(run.c))):
+        found[row.pipeline].append(read_run(row))
+    return found
+
+
+def strips(
+    connection: Connection, project: str, pipelines: Collection[str], each: int
+) -> dict[str, list[Brief]]:
+    """The newest runs of each of some pipelines in few words, newest first."""
+    found: dict[str, list[Brief]] = {name: [] for name in pipelines}
+    if not found:
+        return found
+    c = run.c
+    columns = [c.id, c.pipeline, c.ref, c.state, c.created, c.started, c.finished]
+    for row in connection.execute(_newest(project, found, None, each, columns)):
+        values_ = dict(row._mapping)
+        found[row.pipeline].append(Brief(**{**values_, "state": RunState(row.state)}))
+    return found
+
+
+def _newest(
+    project: str, pipelines: Iterable[str], ref: str | None, each: int, columns: list[Any]
+) -> Select[Any]:
+    """A statement that looks at the head of the index for each pipeline."""
+    names = _names(pipelines)
     near = run.alias()
     inner: Select[Any] = select(near.c.id).where(
         near.c.project == project, near.c.pipeline == names.c.name
@@ -82,14 +121,9 @@ def newest(
     if ref is not None:
         inner = inner.where(near.c.ref == ref)
     inner = inner.order_by(near.c.created.desc(), near.c.id.desc()).limit(each)
-    query = (
-        select(run)
-        .select_from(names.join(run, run.c.id.in_(inner.correlate(names).scalar_subquery())))
-        .order_by(run.c.created.desc(), run.c.id.desc())
-    )
-    for row in connection.execute(query):
-        found[row.pipeline].append(read_run(row))
-    return found
+    heads = run.c.id.in_(inner.correlate(names).scalar_subquery())
+    ordered = select(*columns).select_from(names.join(run, heads))
+    return ordered.order_by(run.c.created.desc(), run.c.id.desc())
 
 
 def last_definition(connection: Connection, project: str, ref: str | None = None) -> str | None:
@@ -127,12 +161,9 @@ def active(connection: Connection, project: str | None, limit: int = 200) -> lis
 def tally(connection: Connection, project: str, since: int) -> dict[str, int]:
     """How many runs that were made since an instant are in which state."""
     c = run.c
-    rows = connection.execute(
-        select(c.state, func.count())
-        .where(c.project == project, c.created >= since)
-        .group_by(c.state)
-    )
-    return {state: number for state, number in rows}  # noqa: C416  rows are no pairs of a type
+    query = select(c.state, func.count()).where(c.project == project, _in(c.state, RunState))
+    rows = connection.execute(query.where(c.created >= since).group_by(c.state))
+    return dict(rows.tuples().all())
 
 
 def steps_of(

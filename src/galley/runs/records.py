@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, literal, select, tuple_, update
 
 from galley.errors import NotFoundError
 from galley.lake.rows import BATCH, insert_many
@@ -333,6 +333,18 @@ def attempts_of(
     if step_run_id is not None:
         query = query.where(attempt.c.step_run_id == step_run_id)
     return [dict(row._mapping) for row in connection.execute(query.order_by(attempt.c.started))]
+
+
+def attempts_page(
+    connection: Connection, run_id: str, *, after: tuple[int, str] | None, limit: int
+) -> list[dict[str, Any]]:
+    """The attempts of a run after one (its start and id), oldest first."""
+    query = select(attempt).where(attempt.c.run_id == run_id)
+    if after is not None:
+        begun, id = literal(after[0]), literal(after[1])
+        query = query.where(tuple_(attempt.c.started, attempt.c.id) > tuple_(begun, id))
+    rows = connection.execute(query.order_by(attempt.c.started, attempt.c.id).limit(limit))
+    return [dict(row._mapping) for row in rows]
 
 
 def open_attempts(connection: Connection) -> list[dict[str, Any]]:

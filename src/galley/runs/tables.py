@@ -66,6 +66,7 @@ run = Table(
     Index(None, "project", "pipeline", "created", "id"),
     Index(None, "project", "ref", "created", "id"),
     Index(None, "project", "state", "created", "id"),
+    Index(None, "project", "cause", "created", "id"),
     Index(None, "state"),
     Index(None, "parent", "state", "created"),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, String, column, func, select, values
+from sqlalchemy import Connection, Row, String, column, select, values
 
 from galley.runs.tables import run, verdict
 
@@ -37,21 +37,3 @@ def newest(
     last = inner.correlate(wanted).scalar_subquery()
     query = select(verdict).select_from(wanted.join(verdict, verdict.c.id == last))
     return {(row.table_key, row.test): row for row in connection.execute(query)}
-
-
-def tally(connection: Connection, project: str, since: int) -> dict[str, int]:
-    """How often tests came to which outcome in runs that were made since an instant."""
-    rows = connection.execute(
-        select(verdict.c.outcome, func.count())
-        .join(run, run.c.id == verdict.c.run_id)
-        .where(run.c.project == project, run.c.created >= since)
-        .group_by(verdict.c.outcome)
-    )
-    return {outcome: number for outcome, number in rows}  # noqa: C416  rows are no pairs of a type
-
-
-def of_run_table(connection: Connection, run_id: str, table: str) -> list[Row[Any]]:
-    """The verdicts of a run about one table, oldest first."""
-    v = verdict.c
-    query = select(verdict).where(v.run_id == run_id, v.table_key == table)
-    return list(connection.execute(query.order_by(v.at, v.id)))

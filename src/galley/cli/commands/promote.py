@@ -14,7 +14,7 @@ from galley.cli.lazy import app_of
 from galley.cli.session import Session, open_session
 from galley.cli.warming import warm_pool
 from galley.environments.inspect import Facts, diff_facts
-from galley.environments.plan import Plan, plan_launch
+from galley.environments.plan import Plan, plan_launch, promotion_facts
 from galley.environments.promotion import Promotion, plan_promotion
 from galley.environments.promotion import promote as queue_promotion
 from galley.errors import UsageError
@@ -125,37 +125,11 @@ def _planned(
             if promotion.source
             else []
         )
-    facts = _answer(promotion, plan, differs)
+    facts = promotion_facts(promotion, plan, differs)
     if not as_json:
         session.tell(promotion.target)
         _print(promotion, plan, differs)
     return promotion, facts
-
-
-def _answer(promotion: Promotion, plan: Plan, differs: list[Facts]) -> Facts:
-    return {
-        "from": promotion.source.name if promotion.source else None,
-        "to": promotion.target.name,
-        "base": promotion.target.head,
-        "git_commit": promotion.launch.checkout.git_commit,
-        "present_code": promotion.present,
-        "code_version": promotion.launch.manifest.hash,
-        "code": [{"step": one.step, "change": one.change} for one in promotion.code],
-        "left_over": list(promotion.left_over),
-        "since": promotion.launch.request.since,
-        "forward_only": promotion.launch.request.forward_only,
-        "steps": [
-            {
-                "name": step.name,
-                "action": step.move.value,
-                "why": step.why,
-                "windows": [str(span) for span in step.spans],
-                "remade": step.remade,
-            }
-            for step in plan.steps
-        ],
-        "tables": differs,
-    }
 
 
 def _print(promotion: Promotion, plan: Plan, differs: list[Facts]) -> None:

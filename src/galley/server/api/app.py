@@ -15,12 +15,19 @@ from starlette.responses import JSONResponse, Response
 from galley.server.api import (
     events,
     health,
+    kitchens,
+    logs,
     me,
+    overview,
     pipelines,
     projects,
+    promotions,
     refs,
+    run_parts,
     runs,
+    settings,
     shapes,
+    sql,
     tables,
     tests,
     workers,
@@ -42,14 +49,21 @@ THREADS = 12
 
 ROUTES: Sequence[Routes] = (
     me.routes,
+    overview.routes,
     projects.routes,
     pipelines.routes,
+    run_parts.routes,
     runs.routes,
+    logs.routes,
     tables.routes,
     refs.routes,
+    kitchens.routes,
+    promotions.routes,
     tests.routes,
+    sql.routes,
     events.routes,
     workers.routes,
+    settings.routes,
 )
 
 DESCRIPTION = """\

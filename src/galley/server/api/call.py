@@ -19,6 +19,9 @@ from galley.lake import refs
 from galley.lake.model import Target
 from galley.runs.live import Site
 
+MEMORY = 1 << 30
+"""Bytes that one question to the tables may use."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -44,6 +47,11 @@ class Call:
     def check_project(self, connection: Connection, project: str) -> None:
         """Raise NotFoundError, with the nearest name, for a project that is not here."""
         definitions.check_project(connection, project, self.place.folders)
+
+    def small_site(self) -> Site:
+        """A site whose queries leave room for others."""
+        site = self.place.site
+        return replace(site, memory=min(site.memory, MEMORY), threads=min(site.threads, 2))
 
     def ref_name(self, ref: str | None) -> str:
         """The ref that is meant: the caller's kitchen where none is named."""

@@ -127,7 +127,7 @@ def sample_table(
 ) -> Facts:
     """Some rows of a table at a ref."""
     target = call.target(project, ref)
-    with Reader(call.home, call.place.site, project, target) as reader:
+    with Reader(call.home, call.small_site(), project, target) as reader:
         return rows_facts(reader, reader.table(table), limit)
 
 

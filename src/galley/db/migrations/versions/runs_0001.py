@@ -65,6 +65,12 @@ def _create_run() -> None:
         op.f("ix_run_parent_state_created"), "run", ["parent", "state", "created"], unique=False
     )
     op.create_index(
+        op.f("ix_run_project_cause_created_id"),
+        "run",
+        ["project", "cause", "created", "id"],
+        unique=False,
+    )
+    op.create_index(
         op.f("ix_run_project_created_id"), "run", ["project", "created", "id"], unique=False
     )
     op.create_index(
