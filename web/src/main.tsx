@@ -15,8 +15,7 @@ const client = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 5_000,
-      retry: (tries, error) =>
-        !(error instanceof ApiError && FINAL.has(error.status)) && tries < 4,
+      retry: (tries, error) => !(error instanceof ApiError && FINAL.has(error.status)) && tries < 4,
     },
   },
 })

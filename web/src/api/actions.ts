@@ -15,13 +15,13 @@ export interface StartWish {
 }
 
 export const startRun = (project: string, wish: StartWish) =>
-  call<t.Started>(`/projects/${seg(project)}/runs`, { method: 'POST', body: wish })
+  call<t.RunRow>(`/projects/${seg(project)}/runs`, { method: 'POST', body: wish })
 
 export const askRun = (run: string, what: 'cancel' | 'pause' | 'resume') =>
-  call<t.Started>(`/runs/${seg(run)}/${what}`, { method: 'POST', body: {} })
+  call<t.RunRow>(`/runs/${seg(run)}/${what}`, { method: 'POST', body: {} })
 
 export const rerun = (run: string, from: string | null) =>
-  call<t.Started>(`/runs/${seg(run)}/rerun`, { method: 'POST', body: { from } })
+  call<t.RunRow>(`/runs/${seg(run)}/rerun`, { method: 'POST', body: { from } })
 
 export interface RollbackWish {
   to?: string
@@ -33,7 +33,13 @@ export interface RollbackWish {
 export const rollback = (project: string, ref: string, wish: RollbackWish, etag?: string | null) =>
   callWithTag<t.Rollback>(`${refPath(project, ref)}/rollback`, { method: 'POST', body: wish, etag })
 
-export const askSql = (project: string, query: string, ref: string, limit: number, signal?: AbortSignal) =>
+export const askSql = (
+  project: string,
+  query: string,
+  ref: string,
+  limit: number,
+  signal?: AbortSignal,
+) =>
   call<t.Answer>(`/projects/${seg(project)}/sql`, {
     method: 'POST',
     body: { query, ref, limit },

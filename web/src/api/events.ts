@@ -8,7 +8,17 @@ export type Live = 'joining' | 'live' | 'away'
 
 const REST = 250
 const RUN_KEYS = ['runs', 'overview', 'pipelines', 'pipeline', 'work', 'workers']
-const DATA_KEYS = ['tables', 'table', 'versions', 'sample', 'metrics', 'refs', 'history', 'lineage', 'tests']
+const DATA_KEYS = [
+  'tables',
+  'table',
+  'versions',
+  'sample',
+  'metrics',
+  'refs',
+  'history',
+  'lineage',
+  'tests',
+]
 
 /** Follows a project's events for as long as it is shown; browsers reconnect by themselves. */
 export function useLive(project: string): Live {

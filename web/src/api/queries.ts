@@ -46,11 +46,9 @@ export const pipelines = (project: string, ref?: string) =>
     limit: 200,
   })
 export const pipeline = (project: string, name: string, ref?: string) =>
-  one<t.Pipeline>(
-    ['pipeline', project, name],
-    `/projects/${seg(project)}/pipelines/${seg(name)}`,
-    { ref },
-  )
+  one<t.Pipeline>(['pipeline', project, name], `/projects/${seg(project)}/pipelines/${seg(name)}`, {
+    ref,
+  })
 export const plan = (project: string, name: string, ref?: string) =>
   one<t.Plan>(['plan', project, name], `/projects/${seg(project)}/pipelines/${seg(name)}/plan`, {
     ref,

@@ -80,7 +80,9 @@ function options(
   const style = getComputedStyle(document.documentElement)
   const colour = (name: string) => style.getPropertyValue(name).trim()
   const values = points.map((point) => point.value)
-  const band = usual(points.filter((point) => point.published !== false).map((point) => point.value))
+  const band = usual(
+    points.filter((point) => point.published !== false).map((point) => point.value),
+  )
   const low = Math.min(...values)
   const high = Math.max(...values)
   const room = (high - low || Math.abs(high) || 1) * 0.15
@@ -99,8 +101,14 @@ function options(
     legend: { show: false },
     cursor: { sync: sync ? { key: sync } : undefined, y: false, points: { size: 8 } },
     scales: {
-      x: { range: (_, from, upto) => (from === upto ? [from - 60, upto + 60] : [from - margin, upto + margin]) },
-      y: { range: (_, from, upto) => (from == null ? [0, 1] : [Math.min(from, low) - room, Math.max(upto, high) + room]) },
+      x: {
+        range: (_, from, upto) =>
+          from === upto ? [from - 60, upto + 60] : [from - margin, upto + margin],
+      },
+      y: {
+        range: (_, from, upto) =>
+          from == null ? [0, 1] : [Math.min(from, low) - room, Math.max(upto, high) + room],
+      },
     },
     axes: [
       { ...axis, size: 26, space: 84, values: (_, splits, __, ___, step) => moments(splits, step) },

@@ -59,7 +59,10 @@ export function Graph({
           className={css.space}
           style={{ width: drawing.width * zoom, height: drawing.height * zoom }}
         >
-          <div className={css.stage} style={{ scale: String(zoom), width: drawing.width, height: drawing.height }}>
+          <div
+            className={css.stage}
+            style={{ scale: String(zoom), width: drawing.width, height: drawing.height }}
+          >
             <svg width={drawing.width} height={drawing.height} aria-hidden className={css.wires}>
               <title>Edges</title>
               {drawing.wires.map((wire) => {
@@ -113,15 +116,27 @@ function NodeText({ node, kind }: { node: Node; kind: 'step' | 'table' }) {
       <span className={css.name}>
         <span className="clip">{nameOf(node)}</span>
         {fails > 0 ? (
-          <span className={css.tests} data-tone="bad" title={plural(fails, 'test failed', 'tests failed')}>
+          <span
+            className={css.tests}
+            data-tone="bad"
+            title={plural(fails, 'test failed', 'tests failed')}
+          >
             ✕ {fails}
           </span>
         ) : warns > 0 ? (
-          <span className={css.tests} data-tone="warn" title={plural(warns, 'test warned', 'tests warned')}>
+          <span
+            className={css.tests}
+            data-tone="warn"
+            title={plural(warns, 'test warned', 'tests warned')}
+          >
             ! {warns}
           </span>
         ) : passes > 0 ? (
-          <span className={css.tests} data-tone="ok" title={plural(passes, 'test passed', 'tests passed')}>
+          <span
+            className={css.tests}
+            data-tone="ok"
+            title={plural(passes, 'test passed', 'tests passed')}
+          >
             ✓ {passes}
           </span>
         ) : null}
@@ -153,11 +168,11 @@ function useZoom(frame: React.RefObject<HTMLDivElement | null>, width: number) {
   useEffect(() => {
     const element = frame.current
     if (!element || !width) return
-    function fit() {
+    function fitFrame() {
       if (fitted.current && element) set(Math.min(1, Math.max(0.5, element.clientWidth / width)))
     }
-    fit()
-    const watcher = new ResizeObserver(fit)
+    fitFrame()
+    const watcher = new ResizeObserver(fitFrame)
     watcher.observe(element)
     return () => watcher.disconnect()
   }, [frame, width])
@@ -166,7 +181,10 @@ function useZoom(frame: React.RefObject<HTMLDivElement | null>, width: number) {
     const room = frame.current?.clientWidth ?? width
     set((before) => {
       if (!by) return Math.min(1, room / width)
-      const next = by > 0 ? ZOOMS.find((step) => step > before + 0.01) : ZOOMS.findLast((step) => step < before - 0.01)
+      const next =
+        by > 0
+          ? ZOOMS.find((step) => step > before + 0.01)
+          : ZOOMS.findLast((step) => step < before - 0.01)
       return next ?? before
     })
   }

@@ -43,7 +43,8 @@ export function fold(
     edges,
   )
   const groups = new Map<string, Node[]>()
-  const stays = (node: Node) => node.id === chosen || ['bad', 'busy', 'warn'].includes(toneOf(node.state))
+  const stays = (node: Node) =>
+    node.id === chosen || ['bad', 'busy', 'warn'].includes(toneOf(node.state))
   for (const node of nodes) {
     const key = stays(node) ? node.id : `${depth.get(node.id)} ${node.state ?? ''}`
     groups.set(key, [...(groups.get(key) ?? []), node])

@@ -1,6 +1,6 @@
 /** Left to right, orthogonal: columns by dagre, edges through the gaps between the columns. */
 
-import { Graph, layout as arrange } from '@dagrejs/dagre'
+import { layout as arrange, Graph } from '@dagrejs/dagre'
 
 export interface Box {
   id: string
@@ -39,10 +39,20 @@ const MARGIN = 12
 const BEND = 7
 
 /** Where every box stands and how every edge runs; boxes come as id and width. */
-export function draw(sizes: { id: string; width: number }[], edges: Edge[], height: number): Drawing {
+export function draw(
+  sizes: { id: string; width: number }[],
+  edges: Edge[],
+  height: number,
+): Drawing {
   if (!sizes.length) return { boxes: [], wires: [], width: 0, height: 0 }
   const graph = new Graph({ multigraph: false })
-  graph.setGraph({ rankdir: 'LR', nodesep: BETWEEN, ranksep: GAP, marginx: MARGIN, marginy: MARGIN })
+  graph.setGraph({
+    rankdir: 'LR',
+    nodesep: BETWEEN,
+    ranksep: GAP,
+    marginx: MARGIN,
+    marginy: MARGIN,
+  })
   graph.setDefaultEdgeLabel(() => ({}))
   const known = new Set(sizes.map((size) => size.id))
   for (const { id, width } of sizes) graph.setNode(id, { width, height })

@@ -34,7 +34,10 @@ export function plural(value: number, one: string, many = `${one}s`): string {
 }
 
 /** How much a number changed: "+1,204", "−3". Empty where either is unknown or nothing changed. */
-export function change(before: number | null | undefined, after: number | null | undefined): string {
+export function change(
+  before: number | null | undefined,
+  after: number | null | undefined,
+): string {
   if (before == null || after == null || before === after) return ''
   const by = after - before
   return `${by > 0 ? '+' : '−'}${whole.format(Math.abs(by))}`

@@ -18,13 +18,14 @@ const SHORT: Partial<Record<Intl.RelativeTimeFormatUnit, string>> = {
   year: 'y',
 }
 
-/** "5 min ago", "in 3 h"; below five seconds "just now". */
+/** "5 min ago", "in 3 h"; seconds by tens, so that a page of times keeps calm. */
 export function relative(at: string | Date, now: number): string {
   const seconds = Math.round((new Date(at).getTime() - now) / 1000)
   const size = Math.abs(seconds)
-  if (size < 5) return 'just now'
+  if (size < 10) return 'just now'
   const [, unit, name] = UNITS.find(([limit]) => size < limit) ?? [0, 1, 'second' as const]
-  const text = `${Math.floor(size / unit)} ${SHORT[name]}`
+  const number = unit === 1 ? Math.floor(size / 10) * 10 : Math.floor(size / unit)
+  const text = `${number} ${SHORT[name]}`
   return seconds < 0 ? `${text} ago` : `in ${text}`
 }
 

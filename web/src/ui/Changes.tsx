@@ -5,7 +5,11 @@ import { DataTable } from './DataTable'
 import { TableName } from './RunName'
 import { Tag } from './Status'
 
-const TONES: Record<string, 'ok' | 'bad' | 'busy'> = { added: 'ok', dropped: 'bad', changed: 'busy' }
+const TONES: Record<string, 'ok' | 'bad' | 'busy'> = {
+  added: 'ok',
+  dropped: 'bad',
+  changed: 'busy',
+}
 
 /** What differs between two states of the data, table by table. */
 export function Changes({ changes }: { changes: TableChange[] }) {
@@ -16,7 +20,11 @@ export function Changes({ changes }: { changes: TableChange[] }) {
       id={(row) => row.table}
       columns={[
         { key: 'table', head: 'Table', cell: (row) => <TableName name={row.table} /> },
-        { key: 'change', head: 'Change', cell: (row) => <Tag tone={TONES[row.change]}>{row.change}</Tag> },
+        {
+          key: 'change',
+          head: 'Change',
+          cell: (row) => <Tag tone={TONES[row.change]}>{row.change}</Tag>,
+        },
         {
           key: 'rows',
           head: 'Rows',
@@ -61,7 +69,11 @@ function What({ row }: { row: TableChange }) {
         </span>
       ))}
       {row.intents.map((intent) => (
-        <span key={`${intent.kind}${intent.windows[0]}`} className="soft" title={intent.windows.join('\n')}>
+        <span
+          key={`${intent.kind}${intent.windows[0]}`}
+          className="soft"
+          title={intent.windows.join('\n')}
+        >
           {intent.kind}
           {intent.windows.length > 0 &&
             ` ${intent.windows.length > 1 ? plural(intent.windows.length, 'window') : intent.windows[0]}`}

@@ -1,5 +1,5 @@
-import { Copy } from './Copy'
 import css from './Code.module.css'
+import { Copy } from './Copy'
 
 /** Text as it was written: SQL, a trace, a command. */
 export function Code({ text, label = 'Copy' }: { text: string; label?: string }) {

@@ -4,11 +4,11 @@ import type { ReactNode } from 'react'
 import type { Overview, ProjectOverview } from '@/api/types'
 import { plural } from '@/lib/numbers'
 import { useProject } from '@/lib/place'
+import css from './Needs.module.css'
 import { RefName } from './RefName'
 import { RunName } from './RunName'
 import { Status } from './Status'
 import { Time } from './Time'
-import css from './Needs.module.css'
 
 export interface Need {
   key: string
@@ -26,7 +26,14 @@ export function needsOf(own: ProjectOverview, facts: Overview): Need[] {
       key: `test ${test.step}.${test.table}.${test.test}`,
       state: test.verdict,
       word: test.blocks ? 'blocks' : 'failed',
-      what: <FailingTest run={test.run} name={`${test.step}.${test.table}.${test.test}`} test={test.test} table={test.table} />,
+      what: (
+        <FailingTest
+          run={test.run}
+          name={`${test.step}.${test.table}.${test.test}`}
+          test={test.test}
+          table={test.table}
+        />
+      ),
       more: test.message,
       at: test.at,
     }),

@@ -6,7 +6,11 @@ import css from './RefName.module.css'
 /** A ref by its name and kind, leading to its history. */
 export function RefName({ name }: { name: string }) {
   const project = useProject()
-  const Icon = name.startsWith('kitchen/') ? FlaskConical : name.startsWith('tag/') ? Tag : ShieldCheck
+  const Icon = name.startsWith('kitchen/')
+    ? FlaskConical
+    : name.startsWith('tag/')
+      ? Tag
+      : ShieldCheck
   return (
     <Link
       to="/p/$project/environments/$"

@@ -5,15 +5,7 @@ import css from './Rows.module.css'
 const NUMBER = /^(tinyint|smallint|int|integer|bigint|long|float|double|decimal|hugeint|real|u)/i
 
 /** Rows of data as they are: columns with their types, nulls told from empty text. */
-export function Rows({
-  rows,
-  columns,
-  label,
-}: {
-  rows: Row[]
-  columns?: Column[]
-  label: string
-}) {
+export function Rows({ rows, columns, label }: { rows: Row[]; columns?: Column[]; label: string }) {
   const names = columns ?? Object.keys(rows[0] ?? {}).map((name) => ({ name, type: '' }))
   return (
     <div className={css.frame}>

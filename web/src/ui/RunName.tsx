@@ -1,12 +1,16 @@
 import { Link } from '@tanstack/react-router'
 import { short } from '@/lib/numbers'
-import { useProject, type Search } from '@/lib/place'
+import { type Search, useProject } from '@/lib/place'
 
 /** A run's id, leading to it. */
 export function RunName({ id, children }: { id: string; children?: React.ReactNode }) {
   const project = useProject()
   return (
-    <Link to="/p/$project/runs/$run" params={{ project, run: id }} className={children ? undefined : 'mono'}>
+    <Link
+      to="/p/$project/runs/$run"
+      params={{ project, run: id }}
+      className={children ? undefined : 'mono'}
+    >
       {children ?? short(id)}
     </Link>
   )

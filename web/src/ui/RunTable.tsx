@@ -48,7 +48,9 @@ export function RunTable({
           cell: (run) =>
             pipeline ? (
               <RunName id={run.run}>
-                <strong style={{ whiteSpace: 'nowrap' }}>{run.pipeline.split(' ').join(', ')}</strong>
+                <strong style={{ whiteSpace: 'nowrap' }}>
+                  {run.pipeline.split(' ').join(', ')}
+                </strong>
               </RunName>
             ) : (
               <RunName id={run.run} />
@@ -62,7 +64,12 @@ export function RunTable({
           kind: 'grow',
           cell: (run) => <span title={run.message ?? undefined}>{said(run)}</span>,
         },
-        { key: 'who', head: 'By', kind: 'wide', cell: (run) => <span className="soft">{run.actor}</span> },
+        {
+          key: 'who',
+          head: 'By',
+          kind: 'wide',
+          cell: (run) => <span className="soft">{run.actor}</span>,
+        },
         {
           key: 'took',
           head: 'Took',

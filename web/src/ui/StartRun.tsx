@@ -39,7 +39,8 @@ function Asking({ close, pipeline }: { close: () => void; pipeline?: string }) {
   const name = chosen || lines[0]?.name || ''
   const planned = useQuery({ ...plan(project, name, ref), enabled: Boolean(name) })
   const start = useMutation({
-    mutationFn: () => startRun(project, { pipeline: name, ref, window: window.trim() || undefined }),
+    mutationFn: () =>
+      startRun(project, { pipeline: name, ref, window: window.trim() || undefined }),
     onSuccess: (run) => {
       close()
       navigate({ to: '/p/$project/runs/$run', params: { project, run: run.run } })
@@ -80,10 +81,16 @@ function Asking({ close, pipeline }: { close: () => void; pipeline?: string }) {
           label="In"
           value={ref}
           onChange={setRef}
-          options={[...new Set([ref, ...targets.map((item) => item.ref)])].map((item) => [item, item])}
+          options={[...new Set([ref, ...targets.map((item) => item.ref)])].map((item) => [
+            item,
+            item,
+          ])}
         />
       </Field>
-      <Field label="Window" hint="A day or a range, 2013-12-01..2013-12-31. Empty: whatever is not up to date.">
+      <Field
+        label="Window"
+        hint="A day or a range, 2013-12-01..2013-12-31. Empty: whatever is not up to date."
+      >
         <input
           className={input}
           value={window}

@@ -57,7 +57,10 @@ export function Status({
   const text = word ?? wordOf(state)
   return (
     <span className={`${css.status} ${css[tone]}`} title={title ?? (bare ? text : undefined)}>
-      <Icon aria-hidden className={tone === 'busy' && state !== 'staged' ? css.turning : undefined} />
+      <Icon
+        aria-hidden
+        className={tone === 'busy' && state !== 'staged' ? css.turning : undefined}
+      />
       <span className={bare ? 'sr' : undefined}>{text}</span>
     </span>
   )

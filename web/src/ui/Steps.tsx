@@ -1,5 +1,5 @@
 import { plural } from '@/lib/numbers'
-import { toneOf, type Tone, wordOf } from '@/lib/status'
+import { type Tone, toneOf, wordOf } from '@/lib/status'
 import css from './Steps.module.css'
 
 const TONES: Tone[] = ['ok', 'warn', 'bad', 'busy', 'idle']
@@ -20,9 +20,7 @@ export function Steps({ counts }: { counts: Record<string, number> }) {
           const part = Object.entries(counts)
             .filter(([state]) => toneOf(state) === tone)
             .reduce((sum, [, some]) => sum + some, 0)
-          return part ? (
-            <span key={tone} data-tone={tone} style={{ flexGrow: part }} />
-          ) : null
+          return part ? <span key={tone} data-tone={tone} style={{ flexGrow: part }} /> : null
         })}
       </span>
       <span className="soft">

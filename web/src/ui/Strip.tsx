@@ -26,7 +26,10 @@ export function Strip({
         <div
           className={css.band}
           title={`Nine of ten take ${duration(band[0])} to ${duration(band[1])}`}
-          style={{ bottom: share(band[0]), height: share(Math.max(band[1] - band[0], most * 0.02)) }}
+          style={{
+            bottom: share(band[0]),
+            height: share(Math.max(band[1] - band[0], most * 0.02)),
+          }}
         />
       )}
       {shown.map((run) => (

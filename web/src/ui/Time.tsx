@@ -24,7 +24,7 @@ export function Took({
   seconds?: number | null
   open?: boolean
 }) {
-  return open ? <Going start={start} /> : <>{duration(seconds ?? between(start, end, 0))}</>
+  return open ? <Going start={start} /> : duration(seconds ?? between(start, end, 0))
 }
 
 function Going({ start }: { start?: string | null }) {

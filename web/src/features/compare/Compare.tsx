@@ -85,7 +85,8 @@ function Shown({ facts }: { facts: Comparison }) {
         ))
       ) : (
         <p className="soft">
-          Code, libraries, variables, inputs and windows are the same{facts.same_code ? '' : ', the project version is not'}.
+          Code, libraries, variables, inputs and windows are the same
+          {facts.same_code ? '' : ', the project version is not'}.
         </p>
       )}
       <Section title="Steps">

@@ -1,7 +1,8 @@
 import type { Comparison } from '@/api/types'
-import { count } from '@/lib/numbers'
+import { count, plural } from '@/lib/numbers'
 import { duration } from '@/lib/time'
 import { DataTable } from '@/ui/DataTable'
+import { Fold } from '@/ui/Fold'
 import { Status } from '@/ui/Status'
 import css from './Sides.module.css'
 
@@ -36,7 +37,9 @@ export function StepsSideBySide({ facts }: { facts: Comparison }) {
                     data-side={place ? 'b' : 'a'}
                     style={{ width: `${((side?.seconds ?? 0) / most) * 70}%` }}
                   />
-                  <span className="quiet">{side?.seconds == null ? '' : duration(side.seconds)}</span>
+                  <span className="quiet">
+                    {side?.seconds == null ? '' : duration(side.seconds)}
+                  </span>
                 </span>
               ))}
             </span>
@@ -49,8 +52,26 @@ export function StepsSideBySide({ facts }: { facts: Comparison }) {
 
 /** The tests whose verdicts differ. */
 export function TestsSideBySide({ facts }: { facts: Comparison }) {
-  const rows = facts.tests.filter((test) => test.a?.verdict !== test.b?.verdict)
-  if (!rows.length) return <p className="soft">Every test said the same in both.</p>
+  const differ = facts.tests.filter((test) => test.a?.verdict !== test.b?.verdict)
+  const both = differ.filter((test) => test.a && test.b)
+  const single = differ.filter((test) => !test.a || !test.b)
+  return (
+    <>
+      {both.length ? (
+        <Tests rows={both} />
+      ) : (
+        <p className="soft">Every test that both were asked said the same.</p>
+      )}
+      {single.length > 0 && (
+        <Fold title={`${plural(single.length, 'test')} asked in one of them only`}>
+          <Tests rows={single} />
+        </Fold>
+      )}
+    </>
+  )
+}
+
+function Tests({ rows }: { rows: Comparison['tests'] }) {
   return (
     <DataTable
       label="Tests of both runs"
@@ -58,14 +79,39 @@ export function TestsSideBySide({ facts }: { facts: Comparison }) {
       id={(test) => test.name}
       columns={[
         { key: 'name', head: 'Test', cell: (test) => <strong>{test.name}</strong> },
-        { key: 'a', head: 'A', cell: (test) => (test.a ? <Status state={test.a.verdict} /> : 'not asked') },
-        { key: 'b', head: 'B', cell: (test) => (test.b ? <Status state={test.b.verdict} /> : 'not asked') },
+        {
+          key: 'a',
+          head: 'A',
+          cell: (test) =>
+            test.a ? (
+              <Status state={test.a.verdict} />
+            ) : (
+              <span className="quiet" style={{ whiteSpace: 'nowrap' }}>
+                not asked
+              </span>
+            ),
+        },
+        {
+          key: 'b',
+          head: 'B',
+          cell: (test) =>
+            test.b ? (
+              <Status state={test.b.verdict} />
+            ) : (
+              <span className="quiet" style={{ whiteSpace: 'nowrap' }}>
+                not asked
+              </span>
+            ),
+        },
         {
           key: 'said',
           head: 'What it said',
           kind: 'grow',
           cell: (test) => (
-            <span className="soft" title={[test.a?.message, test.b?.message].filter(Boolean).join('\n')}>
+            <span
+              className="soft"
+              title={[test.a?.message, test.b?.message].filter(Boolean).join('\n')}
+            >
               {test.b?.message ?? test.a?.message}
             </span>
           ),

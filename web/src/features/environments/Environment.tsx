@@ -54,7 +54,10 @@ export function Environment() {
             <Link
               to="/p/$project/tables"
               params={{ project }}
-              search={(before: Search) => ({ ...before, ref: name === PRODUCTION ? undefined : name })}
+              search={(before: Search) => ({
+                ...before,
+                ref: name === PRODUCTION ? undefined : name,
+              })}
             >
               its tables
             </Link>
@@ -72,11 +75,18 @@ export function Environment() {
       {ref?.held.map((held) => (
         <p key={held} className={css.held}>
           <strong>{held}</strong> was taken back and is held: it publishes again once its code or
-          inputs have changed, or after <code>galley release {held} --in {name}</code>.
+          inputs have changed, or after{' '}
+          <code>
+            galley release {held} --in {name}
+          </code>
+          .
         </p>
       ))}
       <Section title="History">
-        <More query={found} empty={<Empty title="Nothing happened here yet." command="galley promote" />}>
+        <More
+          query={found}
+          empty={<Empty title="Nothing happened here yet." command="galley promote" />}
+        >
           {(rows) => (
             <ol className={css.history} aria-label="History">
               {rows.map((commit, place) => (
@@ -85,7 +95,9 @@ export function Environment() {
                   commit={commit}
                   name={name}
                   shown={commit.commit === shows}
-                  back={place && commit.kind !== 'init' ? () => setBack({ to: commit.commit }) : null}
+                  back={
+                    place && commit.kind !== 'init' ? () => setBack({ to: commit.commit }) : null
+                  }
                 />
               ))}
             </ol>
@@ -137,7 +149,9 @@ function Entry({
           </span>
         )}
         {commit.tables.length > 0 && (
-          <span title={commit.tables.join(', ')}>{plural(commit.tables.length, 'table')} changed</span>
+          <span title={commit.tables.join(', ')}>
+            {plural(commit.tables.length, 'table')} changed
+          </span>
         )}
         <Link to="/p/$project/tables" params={{ project }} search={{ ref: state }}>
           its tables

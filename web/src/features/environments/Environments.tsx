@@ -62,7 +62,12 @@ function Refs({ rows, label, kitchens }: { rows: Ref[]; label: string; kitchens:
             </strong>
           ),
         },
-        { key: 'head', head: 'Commit', kind: 'wide', cell: (ref) => <span className="mono">{short(ref.head)}</span> },
+        {
+          key: 'head',
+          head: 'Commit',
+          kind: 'wide',
+          cell: (ref) => <span className="mono">{short(ref.head)}</span>,
+        },
         { key: 'owner', head: 'Owner', kind: 'wide', cell: (ref) => ref.owner },
         {
           key: 'held',

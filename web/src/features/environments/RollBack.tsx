@@ -60,7 +60,10 @@ export function RollBack({ name, to, close }: { name: string; to?: string; close
       <Load query={plan} lines={5}>
         {({ body }) => <Plan plan={body} />}
       </Load>
-      <Field label="Why" hint="It stays in the history, for everybody to see. A roll back needs a reason.">
+      <Field
+        label="Why"
+        hint="It stays in the history, for everybody to see. A roll back needs a reason."
+      >
         <textarea
           className={input}
           rows={2}
@@ -88,7 +91,10 @@ function Plan({ plan }: { plan: Rollback }) {
           </li>
         ))}
       </ul>
-      <Fold title={`${plural(plan.tables.length, 'table')} would return to commit ${short(plan.to)}`} open={plan.tables.length < 13}>
+      <Fold
+        title={`${plural(plan.tables.length, 'table')} would return to commit ${short(plan.to)}`}
+        open={plan.tables.length < 13}
+      >
         <DataTable
           label="Tables that would return"
           rows={plan.tables}
@@ -106,7 +112,9 @@ function Plan({ plan }: { plan: Rollback }) {
               key: 'by',
               head: 'Change',
               kind: 'num',
-              cell: (row) => <span className="soft">{change(row.rows_before, row.rows_after)}</span>,
+              cell: (row) => (
+                <span className="soft">{change(row.rows_before, row.rows_after)}</span>
+              ),
             },
           ]}
         />

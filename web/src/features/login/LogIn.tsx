@@ -1,1 +1,3 @@
-export function LogIn() { return null }
+export function LogIn() {
+  return null
+}

@@ -14,7 +14,7 @@ export function Grid({ own }: { own: ProjectOverview }) {
   const { project } = own
   return (
     <div className={css.grid}>
-      {own.pipelines.map(({ name, history }) => (
+      {linesOf(own).map(({ name, history }) => (
         <div key={name} className={css.line}>
           <Link
             to="/p/$project/pipelines/$pipeline"
@@ -57,4 +57,18 @@ export function Grid({ own }: { own: ProjectOverview }) {
       ))}
     </div>
   )
+}
+
+/** By pipeline; a run of several pipelines at once counts for each of them. */
+function linesOf({ pipelines }: ProjectOverview): ProjectOverview['pipelines'] {
+  const lines = new Map<string, ProjectOverview['pipelines'][number]['history']>()
+  for (const { name, history } of pipelines) {
+    for (const part of name.split(' ')) lines.set(part, [...(lines.get(part) ?? []), ...history])
+  }
+  return [...lines]
+    .map(([name, history]) => ({
+      name,
+      history: history.sort((one, other) => other.created.localeCompare(one.created)),
+    }))
+    .sort((one, other) => one.name.localeCompare(other.name))
 }

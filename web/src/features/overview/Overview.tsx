@@ -6,10 +6,11 @@ import { useProject } from '@/lib/place'
 import { wordOf } from '@/lib/status'
 import { Empty } from '@/ui/Empty'
 import { Load } from '@/ui/Load'
+import { Needs, needsOf } from '@/ui/Needs'
 import { Page, Section } from '@/ui/Page'
 import { RunTable } from '@/ui/RunTable'
 import { Grid } from './Grid'
-import { Needs, needsOf } from '@/ui/Needs'
+import { Latest } from './Latest'
 import { Places } from './Places'
 
 /** Is it all right, and what needs somebody? */
@@ -21,7 +22,11 @@ export function Overview() {
       <Load query={found} lines={10}>
         {(facts) => {
           const own = facts.projects.find((item) => item.project === project)
-          return own ? <Shown facts={facts} own={own} /> : <Empty title="There is no such project." />
+          return own ? (
+            <Shown facts={facts} own={own} />
+          ) : (
+            <Empty title="There is no such project." />
+          )
         }}
       </Load>
     </Page>
@@ -66,6 +71,7 @@ function Shown({ facts, own }: { facts: OverviewFacts; own: ProjectOverview }) {
       <Section title="Environments">
         <Places own={own} />
       </Section>
+      <Latest own={own} />
     </>
   )
 }

@@ -22,13 +22,19 @@ export function Places({ own }: { own: ProjectOverview }) {
             </strong>
           ),
         },
-        { key: 'head', head: 'Shows', cell: (ref) => <span className="mono">{short(ref.head)}</span> },
+        {
+          key: 'head',
+          head: 'Shows',
+          cell: (ref) => <span className="mono">{short(ref.head)}</span>,
+        },
         {
           key: 'held',
           head: '',
-          kind: 'grow',
+          kind: 'wide grow',
           cell: (ref) =>
-            ref.held.length > 0 && <Tag tone="warn">{plural(ref.held.length, 'pipeline')} held</Tag>,
+            ref.held.length > 0 && (
+              <Tag tone="warn">{plural(ref.held.length, 'pipeline')} held</Tag>
+            ),
         },
         { key: 'since', head: 'Since', kind: 'num', cell: (ref) => <Time at={ref.base_created} /> },
       ]}

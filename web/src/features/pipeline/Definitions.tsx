@@ -24,7 +24,11 @@ function Steps({ line }: { line: Pipeline }) {
           key: 'state',
           head: 'Last',
           cell: (step) =>
-            step.last ? <Status state={step.last.state} /> : <span className="quiet">not yet run</span>,
+            step.last ? (
+              <Status state={step.last.state} />
+            ) : (
+              <span className="quiet">not yet run</span>
+            ),
         },
         {
           key: 'name',
@@ -38,18 +42,34 @@ function Steps({ line }: { line: Pipeline }) {
             </Link>
           ),
         },
-        { key: 'about', head: 'About', kind: 'grow', cell: (step) => <span className="soft">{step.description}</span> },
-        { key: 'kind', head: 'Kind', kind: 'wide', cell: (step) => `${step.kind}, ${step.materialize}` },
+        {
+          key: 'about',
+          head: 'About',
+          kind: 'grow',
+          cell: (step) => <span className="soft">{step.description}</span>,
+        },
+        {
+          key: 'kind',
+          head: 'Kind',
+          kind: 'wide',
+          cell: (step) => `${step.kind}, ${step.materialize}`,
+        },
         { key: 'rows', head: 'Rows', kind: 'wide num', cell: (step) => count(step.last?.rows) },
         { key: 'tests', head: 'Tests', kind: 'wide num', cell: (step) => count(step.tests) },
-        { key: 'when', head: 'When', kind: 'num', cell: (step) => <Time at={step.last?.finished} /> },
+        {
+          key: 'when',
+          head: 'When',
+          kind: 'num',
+          cell: (step) => <Time at={step.last?.finished} />,
+        },
       ]}
     />
   )
 }
 
 function Tests({ line }: { line: Pipeline }) {
-  if (!line.tests.length) return <Empty title="It has no test: what it publishes is marked untested." />
+  if (!line.tests.length)
+    return <Empty title="It has no test: what it publishes is marked untested." />
   return (
     <DataTable
       label="Tests"

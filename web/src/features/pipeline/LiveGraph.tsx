@@ -2,14 +2,13 @@ import { useInfiniteQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { tests as testsQuery } from '@/api/queries'
 import type { Pipeline, StepDefinition } from '@/api/types'
-import { stepEdges } from '@/graph/layout'
 import { Graph } from '@/graph/Graph'
+import { stepEdges } from '@/graph/layout'
 import { useNow } from '@/lib/hooks'
 import { type Search, useProject } from '@/lib/place'
 import { isOpen } from '@/lib/status'
 import { between, duration, relative } from '@/lib/time'
 import { rowsOf } from '@/ui/More'
-
 
 /** The graph with what every step did last, or is doing now. */
 export function LiveGraph({ line, chosen }: { line: Pipeline; chosen: string | null }) {
@@ -51,6 +50,7 @@ export function LiveGraph({ line, chosen }: { line: Pipeline; chosen: string | n
 function noteOf(step: StepDefinition, now: number): string | undefined {
   const last = step.last
   if (!last) return undefined
-  if (isOpen(last.state)) return last.started ? duration(between(last.started, null, now)) : undefined
+  if (isOpen(last.state))
+    return last.started ? duration(between(last.started, null, now)) : undefined
   return last.finished ? relative(last.finished, now) : undefined
 }

@@ -13,8 +13,8 @@ import { More } from '@/ui/More'
 import { Page } from '@/ui/Page'
 import { RefName } from '@/ui/RefName'
 import { RunTable } from '@/ui/RunTable'
-import { Badge, Tag } from '@/ui/Status'
 import { StartRun } from '@/ui/StartRun'
+import { Badge, Tag } from '@/ui/Status'
 import { Tabs } from '@/ui/Tabs'
 import { Time } from '@/ui/Time'
 import { Definitions } from './Definitions'
@@ -44,7 +44,10 @@ function Shown({ line }: { line: PipelineFacts }) {
           {line.name}
           {line.last_run && <Badge state={line.last_run.state} />}
           {line.held && (
-            <Tag tone="warn" title="Taken back: it publishes again once it has changed or is released">
+            <Tag
+              tone="warn"
+              title="Taken back: it publishes again once it has changed or is released"
+            >
               held
             </Tag>
           )}
@@ -98,7 +101,10 @@ function Shown({ line }: { line: PipelineFacts }) {
 function Runs({ project, line }: { project: string; line: PipelineFacts }) {
   const found = useInfiniteQuery(runs(project, { pipeline: line.name }))
   return (
-    <More query={found} empty={<Empty title="It has not run yet." command={`galley run ${line.name}`} />}>
+    <More
+      query={found}
+      empty={<Empty title="It has not run yet." command={`galley run ${line.name}`} />}
+    >
       {(rows) => <RunTable rows={rows} pipeline={false} />}
     </More>
   )

@@ -59,7 +59,12 @@ export function StepCard({ line, name }: { line: Pipeline; name: string }) {
             ['Window', step.window],
             ['Tests', step.tests ? plural(step.tests, 'test') : 'none'],
             ['Owner', step.owner],
-            ['Written in', <span key="w" className="mono">{step.where}</span>],
+            [
+              'Written in',
+              <span key="w" className="mono">
+                {step.where}
+              </span>,
+            ],
           ]}
         />
         {step.sql && <Code text={step.sql} label="Copy the SQL" />}

@@ -53,7 +53,11 @@ function Rows({ rows }: { rows: PipelineRow[] }) {
           key: 'state',
           head: 'Last run',
           cell: (line) =>
-            line.last_run ? <Status state={line.last_run.state} /> : <span className="quiet">none yet</span>,
+            line.last_run ? (
+              <Status state={line.last_run.state} />
+            ) : (
+              <span className="quiet">none yet</span>
+            ),
         },
         {
           key: 'name',
@@ -89,7 +93,12 @@ function Rows({ rows }: { rows: PipelineRow[] }) {
           kind: 'wide',
           cell: (line) => <Strip project={project} runs={line.history} />,
         },
-        { key: 'when', head: 'Ran', kind: 'num', cell: (line) => <Time at={line.last_run?.created} /> },
+        {
+          key: 'when',
+          head: 'Ran',
+          kind: 'num',
+          cell: (line) => <Time at={line.last_run?.created} />,
+        },
       ]}
     />
   )

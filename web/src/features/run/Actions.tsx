@@ -19,7 +19,8 @@ type Wish = 'cancel' | 'pause' | 'resume' | 'rerun'
 const SAID: Record<Wish, { title: string; about: string; go: string }> = {
   cancel: {
     title: 'Cancel this run?',
-    about: 'Steps that are running are stopped. Nothing of the run is published; what was proved is kept, so that it can be resumed.',
+    about:
+      'Steps that are running are stopped. Nothing of the run is published; what was proved is kept, so that it can be resumed.',
     go: 'Cancel the run',
   },
   pause: {
@@ -29,7 +30,8 @@ const SAID: Record<Wish, { title: string; about: string; go: string }> = {
   },
   resume: {
     title: 'Resume this run?',
-    about: 'What was proved before is taken over; only the rest is made. Nothing is computed twice.',
+    about:
+      'What was proved before is taken over; only the rest is made. Nothing is computed twice.',
     go: 'Resume',
   },
   rerun: {
@@ -82,8 +84,7 @@ function Asking({ run, wish, close }: { run: Run; wish: Wish; close: () => void 
     enabled: starts && !run.pipeline.includes(' '),
   })
   const act = useMutation({
-    mutationFn: () =>
-      wish === 'rerun' ? rerun(run.run, from || null) : askRun(run.run, wish),
+    mutationFn: () => (wish === 'rerun' ? rerun(run.run, from || null) : askRun(run.run, wish)),
     onSuccess: (answer) => {
       close()
       if (answer?.run && answer.run !== run.run) {

@@ -33,16 +33,30 @@ function Versions({ rows, run }: { rows: RunTable[]; run: Run }) {
       rows={rows}
       id={(table) => table.name}
       columns={[
-        { key: 'name', head: 'Table', cell: (table) => <TableName name={table.name} at={run.commit ?? undefined} /> },
+        {
+          key: 'name',
+          head: 'Table',
+          cell: (table) => <TableName name={table.name} at={run.commit ?? undefined} />,
+        },
         { key: 'rows', head: 'Rows', kind: 'num', cell: (table) => count(table.rows) },
         { key: 'bytes', head: 'Size', kind: 'wide num', cell: (table) => bytes(table.bytes) },
-        { key: 'version', head: 'Version', cell: (table) => <span className="mono">{short(table.content_id)}</span> },
+        {
+          key: 'version',
+          head: 'Version',
+          cell: (table) => <span className="mono">{short(table.content_id)}</span>,
+        },
         {
           key: 'made',
           head: 'Made by',
           kind: 'wide',
           cell: (table) =>
-            table.made_by === run.run ? 'this run' : table.made_by ? <RunName id={table.made_by} /> : '–',
+            table.made_by === run.run ? (
+              'this run'
+            ) : table.made_by ? (
+              <RunName id={table.made_by} />
+            ) : (
+              '–'
+            ),
         },
         {
           key: 'inputs',
@@ -51,7 +65,10 @@ function Versions({ rows, run }: { rows: RunTable[]; run: Run }) {
           cell: (table) => {
             const names = Object.entries(table.inputs)
             return (
-              <span title={names.map(([name, version]) => `${name} ${short(version)}`).join('\n')} className="soft">
+              <span
+                title={names.map(([name, version]) => `${name} ${short(version)}`).join('\n')}
+                className="soft"
+              >
                 {names.map(([name]) => name).join(', ') || '–'}
               </span>
             )

@@ -12,10 +12,25 @@ export function Details({ run }: { run: Run }) {
       <Card>
         <Facts
           of={[
-            ['Run', <span key="r" className="mono">{run.run}</span>],
-            ['Base', <span key="b" className="mono">{run.base}</span>],
+            [
+              'Run',
+              <span key="r" className="mono">
+                {run.run}
+              </span>,
+            ],
+            [
+              'Base',
+              <span key="b" className="mono">
+                {run.base}
+              </span>,
+            ],
             ['Commit', run.commit && <span className="mono">{run.commit}</span>],
-            ['Code', <span key="c" className="mono">{run.definition}</span>],
+            [
+              'Code',
+              <span key="c" className="mono">
+                {run.definition}
+              </span>,
+            ],
             ['Git commit', run.git_commit && <span className="mono">{run.git_commit}</span>],
             ['Created', exact(run.created)],
             ['Started', run.started && exact(run.started)],
@@ -23,7 +38,12 @@ export function Details({ run }: { run: Run }) {
             ['Only these steps', run.select.join(', ')],
             ['Computed anew', run.rebuild.join(', ')],
             ['Goes on from', run.resumes && <RunName id={run.resumes} />],
-            ['Folder', <span key="f" className="mono">{run.folder}</span>],
+            [
+              'Folder',
+              <span key="f" className="mono">
+                {run.folder}
+              </span>,
+            ],
           ]}
         />
       </Card>
@@ -35,7 +55,12 @@ export function Details({ run }: { run: Run }) {
             id={(variable) => `${variable.pipeline}.${variable.name}`}
             columns={[
               { key: 'name', head: 'Name', cell: (variable) => variable.name },
-              { key: 'value', head: 'Value', kind: 'grow', cell: (variable) => <code>{JSON.stringify(variable.value)}</code> },
+              {
+                key: 'value',
+                head: 'Value',
+                kind: 'grow',
+                cell: (variable) => <code>{JSON.stringify(variable.value)}</code>,
+              },
               { key: 'origin', head: 'Set by', cell: (variable) => variable.origin },
             ]}
           />

@@ -47,7 +47,7 @@ export function LogView({
         {log.following && <span className={css.following}>following</span>}
         {log.cut > 0 && <span className="quiet">the first {log.cut} bytes are not shown</span>}
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
+      {/* biome-ignore-start lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
       <pre
         ref={frame}
         className={css.text}
@@ -59,6 +59,7 @@ export function LogView({
       >
         {log.text || <span className={css.none}>{log.error ?? 'nothing was printed here'}</span>}
       </pre>
+      {/* biome-ignore-end lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
     </div>
   )
 }

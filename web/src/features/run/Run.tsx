@@ -17,19 +17,18 @@ import { Time, Took } from '@/ui/Time'
 import { Actions } from './Actions'
 import { Data } from './Data'
 import { Details } from './Details'
+import css from './Run.module.css'
 import { RunGraph } from './RunGraph'
 import { StepPanel } from './StepPanel'
 import { Timeline } from './Timeline'
 import { Verdict } from './Verdict'
-import css from './Run.module.css'
 
 /** One run: what it did, when, why it stopped, and everything that proves it. */
 export function Run() {
   const id = useWishedRun()
   const found = useQuery({
     ...runQuery(id),
-    refetchInterval: (query) =>
-      query.state.data && isOpen(query.state.data.state) ? 3000 : false,
+    refetchInterval: (query) => (query.state.data && isOpen(query.state.data.state) ? 3000 : false),
   })
   return <Load query={found}>{(run) => <Shown run={run} />}</Load>
 }
@@ -42,7 +41,9 @@ function Shown({ run }: { run: RunFacts }) {
   const project = useProject()
   const tab = useWish('tab') ?? 'timeline'
   const step = useWish('step')
-  const troubled = run.tests.filter((test) => ['fail', 'error', 'warn'].includes(test.verdict)).length
+  const troubled = run.tests.filter((test) =>
+    ['fail', 'error', 'warn'].includes(test.verdict),
+  ).length
   return (
     <Page
       title={`${run.pipeline} ${short(run.run)}`}
@@ -92,7 +93,11 @@ function Shown({ run }: { run: RunFacts }) {
         tabs={[
           { key: 'timeline', name: 'Timeline', count: run.steps.length },
           { key: 'graph', name: 'Graph' },
-          { key: 'tests', name: 'Tests', count: troubled ? `${troubled} of ${run.tests.length}` : run.tests.length },
+          {
+            key: 'tests',
+            name: 'Tests',
+            count: troubled ? `${troubled} of ${run.tests.length}` : run.tests.length,
+          },
           { key: 'data', name: 'Data', count: run.tables.length },
           { key: 'details', name: 'Details' },
         ]}
@@ -112,7 +117,9 @@ function Shown({ run }: { run: RunFacts }) {
 function Tests({ run }: { run: RunFacts }) {
   const open = useWish('test')
   if (!run.tests.length) {
-    return <p className="soft">No test was evaluated: what this run publishes is marked untested.</p>
+    return (
+      <p className="soft">No test was evaluated: what this run publishes is marked untested.</p>
+    )
   }
   return (
     <>

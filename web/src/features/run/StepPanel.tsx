@@ -1,8 +1,8 @@
-import type { Search } from '@/lib/place'
 import { useNavigate } from '@tanstack/react-router'
 import { X } from 'lucide-react'
 import type { Run } from '@/api/types'
 import { bytes, count, plural } from '@/lib/numbers'
+import type { Search } from '@/lib/place'
 import { isOpen } from '@/lib/status'
 import { duration } from '@/lib/time'
 import { Button } from '@/ui/Button'
@@ -20,11 +20,17 @@ export function StepPanel({ run, name }: { run: Run; name: string }) {
   const step = run.steps.find((item) => item.name === name)
   if (!step) return null
   const attempts = run.attempts.filter((attempt) => attempt.step === name)
-  const made = run.tables.filter((table) => table.name === name || outputs(run, name).has(table.name))
+  const made = run.tables.filter(
+    (table) => table.name === name || outputs(run, name).has(table.name),
+  )
   const tests = run.tests.filter((test) => test.step === name)
   const bad = tests.filter((test) => test.verdict !== 'pass').length
   const leave = () =>
-    navigate({ to: '.', search: (before: Search) => ({ ...before, step: undefined }), replace: true })
+    navigate({
+      to: '.',
+      search: (before: Search) => ({ ...before, step: undefined }),
+      replace: true,
+    })
   return (
     <section className={css.panel} aria-label={`Step ${name}`}>
       <header className={css.head}>

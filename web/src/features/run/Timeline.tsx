@@ -1,8 +1,8 @@
-import type { Search } from '@/lib/place'
 import { useNavigate } from '@tanstack/react-router'
 import type { Run } from '@/api/types'
 import { useNow } from '@/lib/hooks'
 import { count, plural } from '@/lib/numbers'
+import type { Search } from '@/lib/place'
 import { isOpen, toneOf } from '@/lib/status'
 import { duration } from '@/lib/time'
 import { Status } from '@/ui/Status'
@@ -30,7 +30,9 @@ function Lines({ run, chosen, now }: { run: Run; chosen: string | null; now: num
     const at = Date.parse(attempt.started)
     if (attempt.step) first.set(attempt.step, Math.min(at, first.get(attempt.step) ?? at))
   }
-  const order = (name: string) => first.get(name) ?? (run.steps.find((step) => step.name === name)?.state === 'reused' ? 0 : Number.MAX_SAFE_INTEGER)
+  const order = (name: string) =>
+    first.get(name) ??
+    (run.steps.find((step) => step.name === name)?.state === 'reused' ? 0 : Number.MAX_SAFE_INTEGER)
   const steps = [...run.steps].sort((one, other) => order(one.name) - order(other.name))
   return (
     <div className={css.timeline}>
@@ -83,7 +85,17 @@ function noteOf(step: Run['steps'][number]): string {
   return step.rows == null ? '' : `${count(step.rows)} rows`
 }
 
-function Bars({ run, step, state, scale }: { run: Run; step: string; state: string; scale: Scale }) {
+function Bars({
+  run,
+  step,
+  state,
+  scale,
+}: {
+  run: Run
+  step: string
+  state: string
+  scale: Scale
+}) {
   const spans = spansOf(run, step, scale)
   const last = spans.at(-1)
   const after = last ? last.from + last.size : 0
@@ -104,9 +116,15 @@ function Bars({ run, step, state, scale }: { run: Run; step: string; state: stri
       <span
         className={css.took}
         data-inside={after > 0.86 || undefined}
-        style={after > 0.86 ? { right: `${(1 - (last?.from ?? 0)) * 100}%` } : { left: `${after * 100}%` }}
+        style={
+          after > 0.86
+            ? { right: `${(1 - (last?.from ?? 0)) * 100}%` }
+            : { left: `${after * 100}%` }
+        }
       >
-        {last ? duration(last.attempt.seconds ?? (scale.end - Date.parse(last.attempt.started)) / 1000) : ''}
+        {last
+          ? duration(last.attempt.seconds ?? (scale.end - Date.parse(last.attempt.started)) / 1000)
+          : ''}
       </span>
     </span>
   )

@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router'
 import { CircleAlert, CircleCheck } from 'lucide-react'
 import type { Run } from '@/api/types'
 import { plural, short } from '@/lib/numbers'
-import { useProject, type Search } from '@/lib/place'
+import { type Search, useProject } from '@/lib/place'
 import { isOpen } from '@/lib/status'
 import { RefName } from '@/ui/RefName'
 import css from './Verdict.module.css'
@@ -64,7 +64,11 @@ export function Verdict({ run }: { run: Run }) {
           <p key={step.name}>
             <Link
               to="."
-              search={(before: Record<string, unknown>) => ({ ...before, tab: undefined, step: step.name })}
+              search={(before: Record<string, unknown>) => ({
+                ...before,
+                tab: undefined,
+                step: step.name,
+              })}
             >
               {step.name}
             </Link>{' '}

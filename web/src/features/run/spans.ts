@@ -16,18 +16,23 @@ export interface Scale {
   ticks: { at: number; seconds: number }[]
 }
 
-const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400]
+const STEPS = [
+  0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400,
+]
 
 /** From the first start to the end, or to the present, with round ticks. */
 export function scaleOf(run: Run, now: number): Scale {
   const starts = run.attempts.map((attempt) => Date.parse(attempt.started))
-  const ends = run.attempts.map((attempt) => (attempt.finished ? Date.parse(attempt.finished) : now))
+  const ends = run.attempts.map((attempt) =>
+    attempt.finished ? Date.parse(attempt.finished) : now,
+  )
   const start = Math.min(Date.parse(run.started ?? run.created), ...starts)
   const end = Math.max(run.finished ? Date.parse(run.finished) : now, start + 1, ...ends)
   const whole = (end - start) / 1000
   const step = STEPS.find((size) => whole / size <= 7) ?? Math.ceil(whole / 7)
   const ticks = []
-  for (let seconds = 0; seconds < whole; seconds += step) ticks.push({ at: seconds / whole, seconds })
+  for (let seconds = 0; seconds < whole; seconds += step)
+    ticks.push({ at: seconds / whole, seconds })
   return { start, end, ticks }
 }
 

@@ -3,7 +3,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { GitCompare, Play } from 'lucide-react'
 import { useState } from 'react'
 import { pipelines, runs } from '@/api/queries'
-import { usePlace, useProject, useWish, type Search } from '@/lib/place'
+import { type Search, usePlace, useProject, useWish } from '@/lib/place'
 import { wordOf } from '@/lib/status'
 import { Button, ButtonLink } from '@/ui/Button'
 import { Empty } from '@/ui/Empty'
@@ -14,7 +14,16 @@ import { RunTable } from '@/ui/RunTable'
 import { StartRun } from '@/ui/StartRun'
 import css from './Runs.module.css'
 
-const STATES = ['queued', 'running', 'paused', 'publishing', 'succeeded', 'failed', 'cancelled', 'superseded']
+const STATES = [
+  'queued',
+  'running',
+  'paused',
+  'publishing',
+  'succeeded',
+  'failed',
+  'cancelled',
+  'superseded',
+]
 
 /** Every run of the project, the latest first. */
 export function Runs() {
@@ -28,7 +37,11 @@ export function Runs() {
   const [starting, setStarting] = useState(false)
   const narrowed = Boolean(wish.pipeline ?? wish.state ?? wish.ref)
   const filter = (name: string) => (value: string) =>
-    navigate({ to: '.', search: (before: Search) => ({ ...before, [name]: value || undefined }), replace: true })
+    navigate({
+      to: '.',
+      search: (before: Search) => ({ ...before, [name]: value || undefined }),
+      replace: true,
+    })
   const toggle = (run: string) =>
     setChosen((before) =>
       before.includes(run) ? before.filter((id) => id !== run) : [...before.slice(-1), run],
@@ -61,19 +74,28 @@ export function Runs() {
           label="Pipeline"
           value={wish.pipeline ?? ''}
           onChange={filter('pipeline')}
-          options={[['', 'Every pipeline'], ...rowsOf(lines).map((line): [string, string] => [line.name, line.name])]}
+          options={[
+            ['', 'Every pipeline'],
+            ...rowsOf(lines).map((line): [string, string] => [line.name, line.name]),
+          ]}
         />
         <Choice
           label="State"
           value={wish.state ?? ''}
           onChange={filter('state')}
-          options={[['', 'Every state'], ...STATES.map((state): [string, string] => [state, wordOf(state)])]}
+          options={[
+            ['', 'Every state'],
+            ...STATES.map((state): [string, string] => [state, wordOf(state)]),
+          ]}
         />
         <Choice
           label="Ref"
           value={wish.ref ?? ''}
           onChange={filter('in')}
-          options={[['', 'Every ref'], [place, `Only ${place}`]]}
+          options={[
+            ['', 'Every ref'],
+            [place, `Only ${place}`],
+          ]}
         />
       </div>
       <More
@@ -83,7 +105,8 @@ export function Runs() {
             <Empty title="No run is like that.">Choose wider above.</Empty>
           ) : (
             <Empty title="Nothing has run yet." command="galley run">
-              A run stages every table in your kitchen, tests it, and publishes all of them together.
+              A run stages every table in your kitchen, tests it, and publishes all of them
+              together.
             </Empty>
           )
         }

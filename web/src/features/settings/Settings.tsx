@@ -1,8 +1,8 @@
 import { useQuery } from '@tanstack/react-query'
 import { me, settings } from '@/api/queries'
 import { setTheme, useTheme } from '@/lib/theme'
-import { Choice } from '@/ui/Field'
 import { Facts } from '@/ui/Facts'
+import { Choice } from '@/ui/Field'
 import { Load } from '@/ui/Load'
 import { Card, Page, Section } from '@/ui/Page'
 
@@ -49,10 +49,12 @@ export function Settings() {
                   ['Home', <code key="h">{facts.home}</code>],
                   ['Database', <code key="d">{facts.database}</code>],
                   ['Warehouse', <code key="w">{facts.warehouse}</code>],
-                  ...Object.entries(facts.projects).map(([name, folder]): [string, React.ReactNode] => [
-                    `Project ${name}`,
-                    <code key={name}>{folder}</code>,
-                  ]),
+                  ...Object.entries(facts.projects).map(
+                    ([name, folder]): [string, React.ReactNode] => [
+                      `Project ${name}`,
+                      <code key={name}>{folder}</code>,
+                    ],
+                  ),
                 ]}
               />
             </Card>

@@ -8,15 +8,7 @@ import css from './Nav.module.css'
 import { PAGES } from './pages'
 
 /** The pages of a project, at the left; on a phone behind a button. */
-export function Nav({
-  project,
-  live,
-  close,
-}: {
-  project: string
-  live: Live
-  close: () => void
-}) {
+export function Nav({ project, live, close }: { project: string; live: Live; close: () => void }) {
   return (
     <nav className={css.nav} aria-label="Pages">
       <ProjectPicker project={project} />
@@ -42,7 +34,11 @@ export function Nav({
       ))}
       <p className={css.live} data-state={live}>
         <span className={css.dot} aria-hidden />
-        {live === 'live' ? 'Live' : live === 'joining' ? 'Connecting' : 'Not connected, trying again'}
+        {live === 'live'
+          ? 'Live'
+          : live === 'joining'
+            ? 'Connecting'
+            : 'Not connected, trying again'}
       </p>
     </nav>
   )

@@ -2,9 +2,9 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { type KeyboardEvent, useMemo, useState } from 'react'
 import { pipelines, refs, runs, tables } from '@/api/queries'
+import { short } from '@/lib/numbers'
 import { usePlace } from '@/lib/place'
 import { rank } from '@/lib/search'
-import { short } from '@/lib/numbers'
 import { Dialog } from '@/ui/Dialog'
 import { input } from '@/ui/Field'
 import { Status } from '@/ui/Status'
@@ -42,7 +42,6 @@ export function Palette({ project, close }: { project: string; close: () => void
   return (
     <Dialog open close={close} title="Search">
       <input
-        // biome-ignore lint/a11y/noAutofocus: the reader has just asked to type here
         autoFocus
         className={input}
         placeholder="A pipeline, table, ref, run or page"

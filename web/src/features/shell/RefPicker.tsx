@@ -3,7 +3,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { ChevronDown, FlaskConical, GitBranch, ShieldCheck, Tag } from 'lucide-react'
 import { refs } from '@/api/queries'
 import type { Ref } from '@/api/types'
-import { PRODUCTION, usePlace, type Search } from '@/lib/place'
+import { PRODUCTION, type Search, usePlace } from '@/lib/place'
 import { Menu, MenuGroup, MenuItem } from '@/ui/Menu'
 import css from './RefPicker.module.css'
 

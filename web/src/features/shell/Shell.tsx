@@ -10,9 +10,9 @@ import { Help } from './Help'
 import { Nav } from './Nav'
 import { Palette } from './Palette'
 import { PAGES } from './pages'
-import { Who } from './Who'
 import { RefPicker } from './RefPicker'
 import css from './Shell.module.css'
+import { Who } from './Who'
 
 /** What stands around every page of a project. */
 export function Shell() {

@@ -42,4 +42,3 @@ export const PAGES: PageLink[][] = [
     { to: '/p/$project/settings', name: 'Settings', icon: Settings, keys: 'g s' },
   ],
 ]
-

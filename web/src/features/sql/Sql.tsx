@@ -33,7 +33,10 @@ export function Sql() {
   const [text, setText] = useState<string | null>(asked ?? null)
   const query = text ?? (first ? `SELECT *\nFROM ${first}\nLIMIT 20` : '')
   const schema = useMemo(
-    () => Object.fromEntries(known.map((table) => [table.name, table.columns.map((column) => column.name)])),
+    () =>
+      Object.fromEntries(
+        known.map((table) => [table.name, table.columns.map((column) => column.name)]),
+      ),
     [known],
   )
   const ask = useMutation({
@@ -62,14 +65,16 @@ export function Sql() {
       }
     >
       <div className={css.sql}>
-        <TableList
-          tables={known}
-          use={(name) => setText(`SELECT *\nFROM ${name}\nLIMIT 20`)}
-        />
+        <TableList tables={known} use={(name) => setText(`SELECT *\nFROM ${name}\nLIMIT 20`)} />
         <div className={css.work}>
           <Editor text={query} schema={schema} onChange={setText} onRun={run} />
           <div className={css.bar}>
-            <Button look="main" icon={<Play />} disabled={ask.isPending || !query.trim()} onClick={run}>
+            <Button
+              look="main"
+              icon={<Play />}
+              disabled={ask.isPending || !query.trim()}
+              onClick={run}
+            >
               {ask.isPending ? 'Asking…' : 'Ask'}
             </Button>
             <span className="quiet wide">Ctrl+Enter asks, Ctrl+Space completes</span>
@@ -78,7 +83,10 @@ export function Sql() {
                 label="Rows at most"
                 value={limit}
                 onChange={setLimit}
-                options={LIMITS.map((value) => [value, `${Number(value).toLocaleString('en')} rows at most`])}
+                options={LIMITS.map((value) => [
+                  value,
+                  `${Number(value).toLocaleString('en')} rows at most`,
+                ])}
               />
             </span>
           </div>
@@ -86,14 +94,19 @@ export function Sql() {
           {ask.data && !ask.isError && (
             <>
               {ask.data.answer.rows.length ? (
-                <Rows rows={ask.data.answer.rows} columns={ask.data.answer.columns} label="Answer" />
+                <Rows
+                  rows={ask.data.answer.rows}
+                  columns={ask.data.answer.columns}
+                  label="Answer"
+                />
               ) : (
                 <Empty title="The answer has no rows." />
               )}
               <p className="soft" role="status">
                 {plural(ask.data.answer.rows.length, 'row')}
                 {ask.data.answer.more && ' of more'} in {duration(ask.data.seconds)}, from{' '}
-                {ask.data.answer.ref} at <span className="mono">{short(ask.data.answer.commit)}</span>
+                {ask.data.answer.ref} at{' '}
+                <span className="mono">{short(ask.data.answer.commit)}</span>
               </p>
             </>
           )}

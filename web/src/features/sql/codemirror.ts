@@ -20,12 +20,23 @@ export interface SqlEditor {
 const theme = EditorView.theme({
   '&': { fontSize: '13px', color: 'var(--ink)', backgroundColor: 'transparent' },
   '&.cm-focused': { outline: 'none' },
-  '.cm-scroller': { fontFamily: 'var(--mono)', lineHeight: '1.55', minHeight: '150px', maxHeight: '45vh' },
-  '.cm-content': { caretColor: 'var(--ink)', padding: '10px 0' },
-  '.cm-gutters': { backgroundColor: 'transparent', color: 'var(--ink-3)', border: 'none', paddingLeft: '6px' },
-  '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground': {
-    backgroundColor: 'var(--accent-soft)',
+  '.cm-scroller': {
+    fontFamily: 'var(--mono)',
+    lineHeight: '1.55',
+    minHeight: '150px',
+    maxHeight: '45vh',
   },
+  '.cm-content': { caretColor: 'var(--ink)', padding: '10px 0' },
+  '.cm-gutters': {
+    backgroundColor: 'transparent',
+    color: 'var(--ink-3)',
+    border: 'none',
+    paddingLeft: '6px',
+  },
+  '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground':
+    {
+      backgroundColor: 'var(--accent-soft)',
+    },
   '.cm-cursor': { borderLeftColor: 'var(--ink)' },
   '.cm-tooltip': {
     border: '1px solid var(--line)',
@@ -55,13 +66,17 @@ export function makeEditor(
 ): SqlEditor {
   const root = place.shadowRoot ?? place.attachShadow({ mode: 'open' })
   const language = new Compartment()
+  function asked() {
+    on.run()
+    return true
+  }
   const view = new EditorView({
     root,
     parent: root,
     state: EditorState.create({
       extensions: [
         keymap.of([
-          { key: 'Mod-Enter', run: () => (on.run(), true) },
+          { key: 'Mod-Enter', run: asked },
           ...completionKeymap,
           ...historyKeymap,
           ...defaultKeymap,
@@ -86,11 +101,14 @@ export function makeEditor(
   return {
     show(text) {
       const present = view.state.doc.toString()
-      if (present !== text) view.dispatch({ changes: { from: 0, to: present.length, insert: text } })
+      if (present !== text)
+        view.dispatch({ changes: { from: 0, to: present.length, insert: text } })
     },
     know(schema) {
       view.dispatch({
-        effects: language.reconfigure(sql({ dialect: PostgreSQL, schema, upperCaseKeywords: true })),
+        effects: language.reconfigure(
+          sql({ dialect: PostgreSQL, schema, upperCaseKeywords: true }),
+        ),
       })
     },
     destroy: () => view.destroy(),

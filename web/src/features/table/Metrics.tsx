@@ -87,7 +87,9 @@ function Chart({
 function pointsOf(items: Metric[]): Point[] {
   const whole = items.filter((item) => item.window == null)
   return (whole.length ? whole : items).flatMap((item) =>
-    item.value == null ? [] : [{ at: Date.parse(item.at), value: item.value, published: item.commit != null }],
+    item.value == null
+      ? []
+      : [{ at: Date.parse(item.at), value: item.value, published: item.commit != null }],
   )
 }
 

@@ -24,7 +24,10 @@ export function Sample({ name, place }: { name: string; place: string }) {
               <Link
                 to="/p/$project/sql"
                 params={{ project }}
-                search={(before: Search) => ({ ref: before.ref, q: `SELECT *\nFROM ${name}\nLIMIT 100` })}
+                search={(before: Search) => ({
+                  ref: before.ref,
+                  q: `SELECT *\nFROM ${name}\nLIMIT 100`,
+                })}
               >
                 Ask for others with SQL
               </Link>

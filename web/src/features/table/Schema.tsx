@@ -20,7 +20,11 @@ export function Schema({ table }: { table: TableDetails }) {
       id={(column) => column.name}
       columns={[
         { key: 'name', head: 'Column', cell: (column) => <strong>{column.name}</strong> },
-        { key: 'type', head: 'Type', cell: (column) => <code className="soft">{column.type}</code> },
+        {
+          key: 'type',
+          head: 'Type',
+          cell: (column) => <code className="soft">{column.type}</code>,
+        },
         {
           key: 'shape',
           head: 'Values',
@@ -39,7 +43,9 @@ export function Schema({ table }: { table: TableDetails }) {
           kind: 'num',
           cell: (column) => {
             const found = distinct.get(column.name)
-            return found ? `${found.estimated ? '≈ ' : ''}${measure(Math.round(found.value ?? 0))}` : '–'
+            return found
+              ? `${found.estimated ? '≈ ' : ''}${measure(Math.round(found.value ?? 0))}`
+              : '–'
           },
         },
         {

@@ -60,7 +60,12 @@ function Shown({ table, place }: { table: TableDetails; place: string }) {
       head={
         <>
           {table.name}
-          {verdict && <Badge state={verdict} word={`tests ${verdict === 'pass' ? 'passed' : verdict === 'warn' ? 'warned' : 'failed'}`} />}
+          {verdict && (
+            <Badge
+              state={verdict}
+              word={`tests ${verdict === 'pass' ? 'passed' : verdict === 'warn' ? 'warned' : 'failed'}`}
+            />
+          )}
           {table.untested && <Tag tone="warn">untested</Tag>}
           {table.stale.length > 0 && (
             <Tag tone="warn" title={`${table.stale.join(', ')} changed since`}>

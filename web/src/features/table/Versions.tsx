@@ -4,8 +4,8 @@ import { tableDiff, versions } from '@/api/queries'
 import type { TableVersion } from '@/api/types'
 import { bytes, change, count, plural, short } from '@/lib/numbers'
 import { type Search, usePlace, useProject, useWish } from '@/lib/place'
-import { DataTable } from '@/ui/DataTable'
 import { Changes } from '@/ui/Changes'
+import { DataTable } from '@/ui/DataTable'
 import { Empty } from '@/ui/Empty'
 import { Load } from '@/ui/Load'
 import { More } from '@/ui/More'
@@ -42,14 +42,23 @@ function Rows({ rows }: { rows: TableVersion[] }) {
       mark={(row) => row.commit === at}
       columns={[
         { key: 'when', head: 'When', cell: (row) => <Time at={row.created} /> },
-        { key: 'kind', head: 'By', cell: (row) => <Tag tone={row.kind === 'rollback' ? 'warn' : 'idle'}>{row.kind}</Tag> },
+        {
+          key: 'kind',
+          head: 'By',
+          cell: (row) => <Tag tone={row.kind === 'rollback' ? 'warn' : 'idle'}>{row.kind}</Tag>,
+        },
         {
           key: 'message',
           head: 'What',
           kind: 'grow',
           cell: (row) => <span title={row.message}>{row.message}</span>,
         },
-        { key: 'rows', head: 'Rows', kind: 'num', cell: (row) => (row.dropped ? 'dropped' : count(row.rows)) },
+        {
+          key: 'rows',
+          head: 'Rows',
+          kind: 'num',
+          cell: (row) => (row.dropped ? 'dropped' : count(row.rows)),
+        },
         {
           key: 'by',
           head: 'Change',
@@ -67,7 +76,12 @@ function Rows({ rows }: { rows: TableVersion[] }) {
             </span>
           ),
         },
-        { key: 'run', head: 'Run', kind: 'wide', cell: (row) => (row.run ? <RunName id={row.run} /> : '–') },
+        {
+          key: 'run',
+          head: 'Run',
+          kind: 'wide',
+          cell: (row) => (row.run ? <RunName id={row.run} /> : '–'),
+        },
         {
           key: 'see',
           head: '',
@@ -110,7 +124,8 @@ function Difference({ name, from, upto }: { name: string; from: string; upto: st
     <Section
       title={
         <>
-          From <span className="mono">{short(from)}</span> to <span className="mono">{short(upto)}</span>
+          From <span className="mono">{short(from)}</span> to{' '}
+          <span className="mono">{short(upto)}</span>
         </>
       }
       aside={

@@ -101,7 +101,9 @@ function Rows({ rows }: { rows: Table[] }) {
           key: 'kind',
           head: 'Kind',
           kind: 'wide',
-          cell: (table) => <span className="soft">{table.format === 'iceberg' ? 'table' : table.format}</span>,
+          cell: (table) => (
+            <span className="soft">{table.format === 'iceberg' ? 'table' : table.format}</span>
+          ),
         },
         {
           key: 'run',

@@ -1,1 +1,3 @@
-export function Triggers() { return null }
+export function Triggers() {
+  return null
+}

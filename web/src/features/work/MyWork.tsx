@@ -42,7 +42,9 @@ function Mine({ name }: { name: string }) {
 function Kitchens({ name }: { name: string }) {
   const project = useProject()
   const found = useQuery(refs(project))
-  const mine = (found.data?.items ?? []).filter((ref) => ref.kind === 'kitchen' && ref.owner === name)
+  const mine = (found.data?.items ?? []).filter(
+    (ref) => ref.kind === 'kitchen' && ref.owner === name,
+  )
   if (found.data && !mine.length) {
     return (
       <Empty title="You have no kitchen open." command="galley run">
@@ -79,7 +81,10 @@ function MyRuns({ name }: { name: string }) {
   const project = useProject()
   const found = useInfiniteQuery(runsOf(project, name))
   return (
-    <More query={found} empty={<Empty title="You have not run anything yet." command="galley run" />}>
+    <More
+      query={found}
+      empty={<Empty title="You have not run anything yet." command="galley run" />}
+    >
       {(rows) => <RunTable rows={rows} />}
     </More>
   )

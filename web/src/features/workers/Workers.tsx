@@ -74,7 +74,12 @@ function Rows({ rows }: { rows: Worker[] }) {
           ),
         },
         { key: 'version', head: 'Version', kind: 'wide', cell: (worker) => worker.version },
-        { key: 'since', head: 'Since', kind: 'wide num', cell: (worker) => <Time at={worker.started} /> },
+        {
+          key: 'since',
+          head: 'Since',
+          kind: 'wide num',
+          cell: (worker) => <Time at={worker.started} />,
+        },
         { key: 'beat', head: 'Heard', kind: 'num', cell: (worker) => <Time at={worker.beat} /> },
       ]}
     />
