@@ -66,7 +66,7 @@ export function renewer(client: Pick<QueryClient, 'invalidateQueries'>) {
   function renew(event: Told) {
     const keys = new Set<string>(RUN_KEYS)
     if (event.run) for (const kind of ['run', 'plan']) keys.add(`${kind} ${event.run}`)
-    if (/publish|roll|promot|commit|finish|ref/.test(event.kind ?? '')) {
+    if (/^(run\.(publishing|succeeded)|tests)$/.test(event.kind ?? '')) {
       for (const key of DATA_KEYS) keys.add(key)
     }
     if (waiting) {

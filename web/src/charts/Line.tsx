@@ -33,7 +33,6 @@ export function Line({
 }) {
   const frame = useRef<HTMLDivElement>(null)
   const theme = useTheme()
-  // biome-ignore lint/correctness/useExhaustiveDependencies: colours are read when the theme changes
   useEffect(() => {
     const element = frame.current
     if (!element || !points.length) return
@@ -55,7 +54,8 @@ export function Line({
       watcher.disconnect()
       plot.destroy()
     }
-  }, [points, title, sync, theme])
+    // `theme` is no value here: the colours are read anew when it changes.
+  }, [points, title, sync, say, theme])
   const last = points
     .filter((point) => point.published !== false)
     .reduce<Point | null>((best, point) => (best && best.at > point.at ? best : point), null)

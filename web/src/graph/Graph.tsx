@@ -31,7 +31,6 @@ export function Graph({
 }) {
   const shown = useMemo(() => fold(nodes, edges, chosen), [nodes, edges, chosen])
   const shape = JSON.stringify([shown.nodes.map((node) => [node.id, nameOf(node)]), shown.edges])
-  // biome-ignore lint/correctness/useExhaustiveDependencies: states change often, the shape hardly
   const drawing = useMemo(
     () =>
       draw(
@@ -39,6 +38,8 @@ export function Graph({
         shown.edges,
         HEIGHT,
       ),
+    // States change often, the shape hardly: `shape` says what of `shown` matters here.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
     [shape],
   )
   const frame = useRef<HTMLDivElement>(null)
@@ -53,7 +54,6 @@ export function Graph({
   const states = new Map(shown.nodes.map((node) => [node.id, node]))
   return (
     <div className={css.graph}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
       <section className={css.frame} ref={frame} tabIndex={0} aria-label={label}>
         <div
           className={css.space}

@@ -5,7 +5,6 @@ import { Copy } from './Copy'
 export function Code({ text, label = 'Copy' }: { text: string; label?: string }) {
   return (
     <div className={css.frame}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
       <pre className={css.code} tabIndex={0}>
         {text}
       </pre>

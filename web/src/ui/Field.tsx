@@ -12,7 +12,6 @@ export function Field({
   children: ReactNode
 }) {
   return (
-    // biome-ignore lint/a11y/noLabelWithoutControl: the control is the child
     <label className={css.field}>
       <span className={css.label}>{label}</span>
       {children}

@@ -24,7 +24,6 @@ export function Bars({ lines = 6 }: { lines?: number }) {
     <div className={css.bars} aria-busy="true">
       <span className="sr">Loading</span>
       {Array.from({ length: lines }, (_, line) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: bars have no identity
         <div key={line} className={css.bar} style={{ width: `${92 - ((line * 17) % 40)}%` }} />
       ))}
     </div>

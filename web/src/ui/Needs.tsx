@@ -21,23 +21,21 @@ export interface Need {
 
 /** What needs somebody, the worst first. */
 export function needsOf(own: ProjectOverview, facts: Overview): Need[] {
-  const failing = own.failing.map(
-    (test): Need => ({
-      key: `test ${test.step}.${test.table}.${test.test}`,
-      state: test.verdict,
-      word: test.blocks ? 'blocks' : 'failed',
-      what: (
-        <FailingTest
-          run={test.run}
-          name={`${test.step}.${test.table}.${test.test}`}
-          test={test.test}
-          table={test.table}
-        />
-      ),
-      more: test.message,
-      at: test.at,
-    }),
-  )
+  const failing = own.failing.map((test): Need => ({
+    key: `test ${test.step}.${test.table}.${test.test}`,
+    state: test.verdict,
+    word: test.blocks ? 'blocks' : 'failed',
+    what: (
+      <FailingTest
+        run={test.run}
+        name={`${test.step}.${test.table}.${test.test}`}
+        test={test.test}
+        table={test.table}
+      />
+    ),
+    more: test.message,
+    at: test.at,
+  }))
   const broken = own.pipelines.flatMap(({ name, history }): Need[] => {
     const last = history[0]
     if (last?.state !== 'failed' || own.failing.some((test) => test.run === last.run)) return []
@@ -60,31 +58,27 @@ export function needsOf(own: ProjectOverview, facts: Overview): Need[] {
       },
     ]
   })
-  const held = own.held.map(
-    ({ ref, pipeline }): Need => ({
-      key: `held ${ref} ${pipeline}`,
-      state: 'stale',
-      word: 'held',
-      what: <PipelineLink name={pipeline} />,
-      more: (
-        <>
-          was taken back in <RefName name={ref} /> and publishes again once it has changed or is
-          released
-        </>
-      ),
-      at: null,
-    }),
-  )
-  const expiring = own.expiring.map(
-    (ref): Need => ({
-      key: `expiring ${ref.ref}`,
-      state: 'stale',
-      word: 'expires',
-      what: <RefName name={ref.ref} />,
-      more: 'a kitchen that nobody uses is removed with what only it holds',
-      at: ref.expires,
-    }),
-  )
+  const held = own.held.map(({ ref, pipeline }): Need => ({
+    key: `held ${ref} ${pipeline}`,
+    state: 'stale',
+    word: 'held',
+    what: <PipelineLink name={pipeline} />,
+    more: (
+      <>
+        was taken back in <RefName name={ref} /> and publishes again once it has changed or is
+        released
+      </>
+    ),
+    at: null,
+  }))
+  const expiring = own.expiring.map((ref): Need => ({
+    key: `expiring ${ref.ref}`,
+    state: 'stale',
+    word: 'expires',
+    what: <RefName name={ref.ref} />,
+    more: 'a kitchen that nobody uses is removed with what only it holds',
+    at: ref.expires,
+  }))
   const away: Need[] = facts.engines
     ? []
     : [

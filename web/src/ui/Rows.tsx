@@ -22,7 +22,6 @@ export function Rows({ rows, columns, label }: { rows: Row[]; columns?: Column[]
         </thead>
         <tbody>
           {rows.map((row, place) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: rows of data have no identity
             <tr key={place}>
               {names.map((column) => (
                 <Cell key={column.name} value={row[column.name]} />

@@ -27,7 +27,6 @@ export function LogView({
   const log = useLog(run, step, number, stream, live && number === attempts.length)
   const frame = useRef<HTMLPreElement>(null)
   const bottom = useRef(true)
-  // biome-ignore lint/correctness/useExhaustiveDependencies: scrolls when the text has grown
   useEffect(() => {
     if (frame.current && bottom.current) frame.current.scrollTop = frame.current.scrollHeight
   }, [log.text])
@@ -47,7 +46,6 @@ export function LogView({
         {log.following && <span className={css.following}>following</span>}
         {log.cut > 0 && <span className="quiet">the first {log.cut} bytes are not shown</span>}
       </div>
-      {/* biome-ignore-start lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
       <pre
         ref={frame}
         className={css.text}
@@ -59,7 +57,6 @@ export function LogView({
       >
         {log.text || <span className={css.none}>{log.error ?? 'nothing was printed here'}</span>}
       </pre>
-      {/* biome-ignore-end lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
     </div>
   )
 }

@@ -59,7 +59,6 @@ export function Palette({ project, close }: { project: string; close: () => void
       />
       <div id="hits" role="listbox" aria-label="Found" className={css.hits}>
         {hits.map((hit, place) => (
-          // biome-ignore lint/a11y/useKeyWithClickEvents: the field above has the keys
           <div
             key={`${hit.kind} ${hit.name}`}
             id={`hit-${place}`}

@@ -38,7 +38,6 @@ export function Shell() {
       <a className={css.skip} href="#main">
         Skip to the page
       </a>
-      {/* biome-ignore lint/a11y/noStaticElementInteractions lint/a11y/useKeyWithClickEvents: the scrim only closes what the button opened */}
       <div className={css.scrim} onClick={() => setDrawer(false)} />
       <Nav project={project} live={live} close={() => setDrawer(false)} />
       <header className={css.bar}>
