@@ -218,7 +218,7 @@ def forget_caches() -> None:
 if __name__ == "__main__":
     store = Store(Path(sys.argv[1]), now=int(sys.argv[2]))
     if len(sys.argv) > 3:
-        for one in compaction.find_scattered(store.home, SHOP):
+        for one in compaction.find_scattered(store.home, SHOP).tables:
             compaction.compact(store.home, SHOP, one)
     else:
         store.collect()

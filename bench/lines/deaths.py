@@ -17,7 +17,7 @@ from bench.setting import Setting
 from bench.timing import GALLEY, BenchError, environment, median, rounds, run
 
 Process = subprocess.Popen[bytes]
-_PATIENCE = 60.0
+PATIENCE = 60.0
 _EXITS = """\
 import os
 import time
@@ -31,7 +31,7 @@ def dies():
         print(time.time_ns() // 1000, file=file)
     os._exit(7)
 """
-_WAITS = """\
+WAITS = """\
 import time
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def child(setting: Setting) -> tuple[Record, ...]:
     with setting.folder() as folder:
 
         def once(number: int) -> float:
-            project, mark = _project(folder / f"p{number}", _EXITS)
+            project, mark = project_in(folder / f"p{number}", _EXITS)
             run([GALLEY, "run"], project, expect=1)
             ends = rows(project, "SELECT finished FROM run_attempt ORDER BY epoch")
             pairs = zip(_marks(mark), (int(end) for (end,) in ends), strict=True)
@@ -99,7 +99,7 @@ def engine(setting: Setting) -> tuple[Record, ...]:
     def kill_engine(process: Process, project: Path) -> Process:
         process.send_signal(signal.SIGKILL)
         process.wait()
-        return _start(project)
+        return start(project)
 
     return (
         _lost(
@@ -121,15 +121,15 @@ def _lost(
     with setting.folder() as folder:
 
         def once(number: int) -> float:
-            project, mark = _project(folder / f"p{number}", _WAITS)
-            process = _start(project)
+            project, mark = project_in(folder / f"p{number}", WAITS)
+            process = start(project)
             try:
-                _await_marks(mark, 1)
+                await_marks(mark, 1)
                 time.sleep(0.2)
                 killed = time.time()
                 process = kill(process, project)
-                again = _await_marks(mark, 2)[1]
-                process.wait(_PATIENCE)
+                again = await_marks(mark, 2)[1]
+                process.wait(PATIENCE)
             finally:
                 process.kill()
                 process.wait()
@@ -139,7 +139,8 @@ def _lost(
     return Record(name=name, what=what, value=median(found), unit="s", budget=30, rounds=found)
 
 
-def _project(folder: Path, code: str) -> tuple[Path, Path]:
+def project_in(folder: Path, code: str) -> tuple[Path, Path]:
+    """A project of one step, and the file in which that says when it runs."""
     mark = folder / "marks"
     files = {
         "galley.yaml": "name: deaths\n",
@@ -148,7 +149,8 @@ def _project(folder: Path, code: str) -> tuple[Path, Path]:
     return write(folder, files), mark
 
 
-def _start(project: Path) -> Process:
+def start(project: Path) -> Process:
+    """``galley run`` as a process that goes on beside us."""
     return subprocess.Popen(
         [GALLEY, "run"],
         cwd=project,
@@ -164,8 +166,9 @@ def _marks(mark: Path) -> list[int]:
     return [int(line) for line in mark.read_text().split()] if mark.exists() else []
 
 
-def _await_marks(mark: Path, count: int) -> list[int]:
-    end = time.monotonic() + _PATIENCE
+def await_marks(mark: Path, count: int, patience: float = PATIENCE) -> list[int]:
+    """The instants, once there are so many."""
+    end = time.monotonic() + patience
     while len(found := _marks(mark)) < count:
         if time.monotonic() > end:
             raise BenchError(f"the step did not start for the {count}. time")

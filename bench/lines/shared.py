@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -27,16 +27,12 @@ PACE = text("SELECT count(*), min(finished), max(finished) FROM run_step WHERE s
 
 def one_controller(setting: Setting) -> tuple[Record, ...]:
     """A thousand steps that do nothing, one after the other, over PostgreSQL."""
-    with setting.folder() as folder, postgres.server() as server:
-        project = projects.trivial(folder / "trivial", TRIVIAL)
 
-        def once(number: int) -> float:
-            url = postgres.fresh(server)
-            shutil.rmtree(project / ".galley", ignore_errors=True)
-            galley(project, "run", extra={"GALLEY_SLOTS": "1", "GALLEY_DATABASE": url})
-            return 1000 * _pace(url)
+    def once(project: Path, url: str, folder: Path) -> float:
+        galley(project, "run", extra={"GALLEY_SLOTS": "1", "GALLEY_DATABASE": url})
+        return 1000 * _pace(url)
 
-        found = rounds(setting.rounds(3), once)
+    found = _rounds(setting, once)
     return (
         Record(
             name="step-postgres",
@@ -51,17 +47,13 @@ def one_controller(setting: Setting) -> tuple[Record, ...]:
 
 def two_workers(setting: Setting) -> tuple[Record, ...]:
     """A thousand steps that do nothing, through a server and two workers over HTTP."""
-    with setting.folder() as folder, postgres.server() as server:
-        project = projects.trivial(folder / "trivial", TRIVIAL)
 
-        def once(number: int) -> float:
-            url = postgres.fresh(server)
-            shutil.rmtree(project / ".galley", ignore_errors=True)
-            with _at_work(project, url, folder / f"round{number}"):
-                _launch(project, url)
-                return 1 / _pace(url)
+    def once(project: Path, url: str, folder: Path) -> float:
+        with _at_work(project, url, folder):
+            _launch(project, url)
+            return 1 / _pace(url)
 
-        found = rounds(setting.rounds(3), once)
+    found = _rounds(setting, once)
     return (
         Record(
             name="steps-over-http",
@@ -73,6 +65,18 @@ def two_workers(setting: Setting) -> tuple[Record, ...]:
             rounds=found,
         ),
     )
+
+
+def _rounds(setting: Setting, act: Callable[[Path, str, Path], float]) -> tuple[float, ...]:
+    """What ``act`` measures of the project, each time with a new database and folder."""
+    with setting.folder() as folder, postgres.server() as server:
+        project = projects.trivial(folder / "trivial", TRIVIAL)
+
+        def once(number: int) -> float:
+            shutil.rmtree(project / ".galley", ignore_errors=True)
+            return act(project, postgres.fresh(server), folder / f"round{number}")
+
+        return rounds(setting.rounds(3), once)
 
 
 def _pace(url: str) -> float:

@@ -7,42 +7,48 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
+from galley.clock import Clock
 from galley.db import schema
 from galley.db.engine import Database, open_database, sqlite_url
 from galley.db.moments import DatabaseClock, SteadyClock
 from galley.environments.home import Home
 from galley.environments.kitchens import personal
+from galley.environments.launch import kept_code
 from galley.environments.reading import Reader as Reader
 from galley.environments.reading import find_target
-from galley.errors import CorruptHomeError, DefinitionError, StorageError, UsageError
+from galley.errors import CorruptHomeError, DefinitionError, StorageError, UsageError, Where
 from galley.governance import secrets
 from galley.governance import tables as governance_tables
 from galley.governance.model import Actor
 from galley.lake import tables as lake_tables
 from galley.lake.files import Access, no_access
 from galley.lake.handle import Table as Table
-from galley.project import stores
+from galley.notify import tables as notify_tables
+from galley.notify.sending import Sender
+from galley.project import declared
 from galley.project.compile import compile_project
-from galley.project.document import Document
-from galley.project.find import declared_name, find_project, lake_setting, warehouse_setting
+from galley.project.find import (
+    PROJECT_FILE,
+    declared_name,
+    find_project,
+    lake_setting,
+    warehouse_setting,
+)
 from galley.project.model import Manifest, Step
+from galley.runs import schedule_tables
 from galley.runs import tables as runs_tables
 from galley.runs.leases import LEASE
 from galley.runs.live import Site, right
 from galley.runs.pool import Pool, PoolSettings
 from galley.runs.runner.probe import probe
-from galley.settings import ENTRY, PRELOAD, STORE_PRELOAD, memory, worker_labels
+from galley.settings import ENTRY, KEPT_PLACE, memory, preload, worker_labels
 from galley.settings import home_path as home_path
 from galley.settings import slots as slots
 
-TABLES = (governance_tables, lake_tables, runs_tables)
+TABLES = (governance_tables, lake_tables, notify_tables, runs_tables, schedule_tables)
 """The modules whose tables make up the schema."""
-
-KEPT_PLACE = "warehouse.at"
-"""The file of a home that says where its tables stand, if not in it."""
 
 
 def actor() -> Actor:
@@ -64,38 +70,40 @@ class Place:
     access: Callable[[], Access | None] = no_access
 
 
-def find_place(folder: Path) -> Place | None:
-    """The warehouse that ``GALLEY_WAREHOUSE`` or a project's galley.yaml names.
+def find_place(folder: Path | None) -> Place | None:
+    """The warehouse that ``GALLEY_WAREHOUSE`` or the galley.yaml of a project, if any, names.
 
     Raises:
         UsageError: it is neither a folder nor a bucket.
     """
-    text = os.environ.get("GALLEY_WAREHOUSE") or warehouse_setting(folder)
+    text = os.environ.get("GALLEY_WAREHOUSE") or (folder and warehouse_setting(folder))
     if not text:
         return None
     try:
-        stores.check_warehouse(text, Document("galley.yaml"))
+        declared.check_warehouse(text, Where(PROJECT_FILE))
     except DefinitionError as error:
         raise UsageError(error.message, hint=error.hint) from error
-    if not text.startswith(stores.SCHEME):
-        return Place(str((folder / Path(text).expanduser()).resolve()))
+    if not text.startswith(declared.SCHEME):
+        return Place(str(((folder or Path.cwd()) / Path(text).expanduser()).resolve()))
+    if folder is None:
+        return Place(text.rstrip("/"))
 
     @cache
-    def declared() -> stores.Declared | None:
-        return stores.declared_store(folder)
+    def store() -> declared.Declared | None:
+        return declared.declared_store(folder)
 
-    return Place(text.rstrip("/"), lambda: _access(declared(), folder))
+    return Place(text.rstrip("/"), lambda: _access(store(), folder))
 
 
-def _access(declared: stores.Declared | None, folder: Path) -> Access | None:
+def _access(store: declared.Declared | None, folder: Path) -> Access | None:
     """What a connection says, with its secrets; the environment says it where there is none."""
-    connection = declared.connection if declared else None
-    if declared is None or connection is None:
+    connection = store.connection if store else None
+    if store is None or connection is None:
         return None
     options = connection.options
-    names = {one: secrets.placeholders(options[one]) for one in stores.HIDDEN if one in options}
+    names = {one: secrets.placeholders(options[one]) for one in declared.HIDDEN if one in options}
     wanted = tuple(name for found in names.values() for name in found)
-    values = secrets.look_up(wanted, declared.secrets, folder=folder)
+    values = secrets.look_up(wanted, store.secrets, folder=folder)
     filled = {option: secrets.fill(options[option], values) for option in names}
     return Access(connection.url or None, options.get("region"), **filled)
 
@@ -138,10 +146,17 @@ def _refuse_emptied(path: Path) -> None:
         )
 
 
+def kept_place(path: Path) -> Place | None:
+    """Where a home's tables stand, if not in it; the environment says how to get there."""
+    kept = path / KEPT_PLACE
+    return Place(kept.read_text("utf-8").strip()) if kept.exists() else None
+
+
 def _keep_place(path: Path, root: str) -> None:
     """Remember where the tables stand: another place would hold none of them."""
     own, kept = path / "warehouse", path / KEPT_PLACE
-    before = kept.read_text("utf-8").strip() if kept.exists() else None
+    known = kept_place(path)
+    before = known.root if known else None
     if before is None and root != str(own):
         before = str(own) if any(own.iterdir()) else None
         if before is None:
@@ -175,10 +190,7 @@ def make_site(home: Home, slots: int, *, lease: int | None = None) -> Site:
 
 def make_pool(home_folder: Path, slots: int) -> Pool:
     """The worker processes of a home, not started yet."""
-    preload: tuple[str, ...] = PRELOAD
-    if (home_folder / KEPT_PLACE).exists() and find_spec("botocore"):
-        preload += STORE_PRELOAD
-    settings = PoolSettings(slots=slots, log_dir=home_folder / "logs", entry=ENTRY, preload=preload)
+    settings = PoolSettings(slots, home_folder / "logs", ENTRY, preload(home_folder))
     return Pool(settings)
 
 
@@ -199,6 +211,26 @@ def open_reader(ref: str | None, project: str | Path | None) -> Reader:
     name = declared_name(folder) or compile_project(folder, cache=home.path / "cache").project
     target = find_target(home, name, chosen_ref(ref, home.actor))
     return Reader(home, make_site(home, 1), name, target)
+
+
+resolve = secrets.filled
+"""A text with the values of its secrets, and these values."""
+
+
+def make_sender(home: Home, clock: Clock) -> Sender:
+    """What sends the messages that wait in a home, when they are due by a clock."""
+    return Sender(home.database, clock, resolve)
+
+
+def hook_secret(home: Home, definition: str, name: str) -> str:
+    """The value of a secret that a project version names.
+
+    Raises:
+        UnavailableError: it is not there.
+    """
+    with home.database.read() as connection:
+        manifest, checkout = kept_code(connection, definition)
+    return _secrets(manifest, (name,), checkout.folder)[name]
 
 
 def _database(path: Path) -> Database:

@@ -161,6 +161,12 @@ class UnauthorizedError(GalleyError):
     code, status, exit_code = "unauthorized", 401, 3
 
 
+class TooManyError(GalleyError):
+    """The caller tried too often; ``details["retry_after"]`` says when to try again, in seconds."""
+
+    code, status, exit_code = "too_many", 429, 5
+
+
 class ProtectedRefError(RefusedError):
     """The ref is protected: only a promotion changes it."""
 

@@ -62,7 +62,10 @@ def blocks(text: str) -> Iterator[Block]:
 
 @dataclass
 class Page:
-    """A page being run: where it is, what it has exported, how the last command ended."""
+    """A page being run: where it is, what it has exported, how the last command ended.
+
+    ``done`` counts what was run: commands and snippets.
+    """
 
     path: Path
     folder: Path
@@ -70,6 +73,7 @@ class Page:
     status: int = 0
     printed: str = ""
     old: str = ""
+    done: int = 0
 
     def __post_init__(self) -> None:
         """Start as ana, with the tested package's commands first."""
@@ -85,7 +89,7 @@ class Page:
         }
 
     def run(self) -> None:
-        """Run every block."""
+        """Run every block. Raises AssertionError where something else happens than is shown."""
         last = ""
         for block in blocks(self.path.read_text("utf-8")):
             where = f"{self.path.name}:{block.line}"
@@ -146,6 +150,7 @@ class Page:
             self._call(["bash", "-c", command], where)
 
     def _call(self, arguments: list[str], where: str) -> None:
+        self.done += 1
         done = subprocess.run(
             arguments,
             cwd=self.folder,

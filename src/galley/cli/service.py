@@ -8,8 +8,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
 
 from galley.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from galley.environments.home import Home
 
 
 @contextmanager
@@ -49,3 +55,15 @@ def tell_what_happens() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     for noisy in ("httpx", "httpcore", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def tell_first_link(home: Home, url: str | None, *, identity: bool) -> None:
+    """Say how the first admin gets in, where nobody can log in yet: no password is a default."""
+    from galley.governance import accounts
+
+    if not identity or url is None:
+        return
+    with home.database.write() as connection:
+        link = accounts.first_link(connection, by=home.actor, now=home.clock())
+    if link is not None:
+        typer.echo(f"the first admin chooses a password, once, in 3 days: {url}/welcome#{link}")

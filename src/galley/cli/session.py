@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from typer._click.globals import get_current_context
+
 from galley.cli import screen, words
-from galley.errors import UsageError
+from galley.errors import NotFoundError, UsageError
 from galley.project.find import PROJECT_FILE, declared_name, find_project, lake_setting
 from galley.settings import home_path
 
@@ -34,6 +37,26 @@ def find_home(project: Path | None) -> Path:
     """Where the project's home is or will be, found without loading anything."""
     folder = find_folder(project)
     return home_path(folder, lake_setting(folder))
+
+
+def open_home_here(project: Path | None) -> Home:
+    """The home, and where its tables stand: ``GALLEY_HOME`` needs no project beside it.
+
+    Raises:
+        NotFoundError: there is no project, and no home is named.
+    """
+    from galley import bootstrap
+
+    chosen = os.environ.get("GALLEY_HOME")
+    if not chosen or project is not None:
+        return open_session(project).home
+    path = Path(chosen).expanduser().resolve()
+    try:
+        folder: Path | None = find_folder(None)
+    except NotFoundError:
+        folder = None
+    place = bootstrap.find_place(folder) or bootstrap.kept_place(path)
+    return closed_afterwards(bootstrap.open_home(path, place))
 
 
 @dataclass(frozen=True)
@@ -144,4 +167,15 @@ def open_session(project: Path | None) -> Session:
 
     folder = find_folder(project)
     home = bootstrap.open_home(find_home(project), bootstrap.find_place(folder))
-    return Session(folder, home)
+    return Session(folder, closed_afterwards(home))
+
+
+def closed_afterwards(home: Home) -> Home:
+    """The home, whose database is closed when the command ends.
+
+    Whoever closes SQLite's file last brings the write-ahead log into it: one file stays, which can
+    be copied.
+    """
+    if context := get_current_context(silent=True):
+        context.call_on_close(home.database.close)
+    return home

@@ -14,12 +14,13 @@ from galley.runs.pool import Pool, PoolSettings
 @contextmanager
 def warm_pool(project: Path | None) -> Iterator[Pool]:
     """The workers of a project's home, started and loading."""
+    home = find_home(project)
     pool = Pool(
         PoolSettings(
             slots=settings.slots(),
-            log_dir=find_home(project) / "logs",
+            log_dir=home / "logs",
             entry=settings.ENTRY,
-            preload=settings.PRELOAD,
+            preload=settings.preload(home),
         )
     )
     try:

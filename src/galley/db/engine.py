@@ -174,19 +174,21 @@ def sqlite_url(path: Path) -> str:
 def _ask_after_rest(engine: Engine) -> None:
     """Ask a connection that nobody used for a while whether it is there still.
 
-    One that is busy is not asked before each unit of work, which would cost a round trip: should
-    it be gone, that is told, and whoever goes on for long begins anew.
+    One that is new or busy is not asked before each unit of work, which would cost a round trip:
+    should it be gone, that is told, and whoever goes on for long begins anew.
     """
+    refusals = engine.dialect.loaded_dbapi.Error
 
     def note(_connection: object, record: ConnectionPoolEntry) -> None:
         record.info["used"] = time.monotonic()
 
     def ask(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
-        if time.monotonic() - record.info.get("used", 0.0) < _RESTED:
+        used = record.info.get("used")
+        if used is None or time.monotonic() - used < _RESTED:
             return
         try:
             engine.dialect.do_ping(connection)
-        except Exception as error:
+        except refusals as error:
             # The pool opens another one in its place.
             raise DisconnectionError from error
 

@@ -17,12 +17,12 @@ from galley.db.engine import Database
 from galley.errors import HomeVersionError, UsageError
 from galley.version import VERSION
 
-HEADS = ("governance_0001", "lake_0001", "runs_0001")
+HEADS = ("governance_0001", "lake_0001", "notify_0001", "runs_0001")
 """The newest revision of every domain's branch."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-_OURS = re.compile(r"(governance|lake|runs)_\d{4}")
+_OURS = re.compile(r"(governance|lake|notify|runs)_\d{4}")
 
 _LOCK = 0x6A11E7
 """The number of PostgreSQL's advisory lock under which the schema changes."""
@@ -82,8 +82,8 @@ def _create(database: Database, connection: Connection) -> None:
             hint="choose an empty database, or a schema of its own: add "
             "?options=-csearch_path%3Dgalley to GALLEY_DATABASE",
         )
-    metadata.create_all(connection)
-    _stamps.create(connection)
+    metadata.create_all(connection, checkfirst=False)  # none is there
+    _stamps.create(connection, checkfirst=False)
     connection.execute(insert(_stamps), [{"version_num": head} for head in HEADS])
 
 

@@ -25,6 +25,7 @@ from galley.lake import collect, sweeping
 from galley.lake.collect import Item, Policy
 from galley.lake.rows import NAMES, batches
 from galley.lake.sweeping import Sweep
+from galley.lake.warehouse import storage_errors
 from galley.project.model import Retention
 from galley.runs import findings
 from galley.runs.model import RunState
@@ -51,7 +52,8 @@ FILES = 200
 class Survey:
     """What collecting would do: to refs and logs, to records of runs, to versions, to files.
 
-    ``folder`` is where the next round's sweep goes on; empty after the last one.
+    ``folder`` is where the next round's sweep goes on; empty after the last one. ``writers`` are
+    those of whom no file is left, known only if all folders were looked at.
     """
 
     project: str
@@ -61,6 +63,7 @@ class Survey:
     versions: collect.Plan
     sweeps: tuple[Sweep, ...]
     folder: str = ""
+    writers: tuple[str, ...] = ()
 
     @property
     def policy(self) -> Policy:
@@ -80,6 +83,7 @@ class Outcome:
     commits: int = 0
     files: int = 0
     bytes: int = 0
+    writers: int = 0
     compacted: tuple[Compacted, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -106,7 +110,11 @@ def policy_of(kept: Retention) -> Policy:
 def survey(
     home: Home, project: str, kept: Retention, *, after: str = "", folders: int | None = None
 ) -> Survey:
-    """Look at a project; at most at ``folders`` of its tables, from the one after ``after`` on."""
+    """Look at a project; at most at ``folders`` of its tables, from the one after ``after`` on.
+
+    Raises:
+        StorageError: the warehouse cannot be listed.
+    """
     policy, now = policy_of(kept), home.clock()
     with home.database.read() as connection:
         expired = retention.plan_retention(connection, home, project, kept)
@@ -114,17 +122,21 @@ def survey(
         versions = collect.plan(connection, project, now, policy, pins, limit=MOST_VERSIONS)
     going = collect.places((*versions.doom, *versions.unfinished))
     warehouse = home.store
-    every = [one for one in warehouse.list_folders(project) if one > after]
+    with storage_errors("listing the warehouse", kept=""):
+        every = [one for one in warehouse.list_folders(project) if one > after]
     looked = every[:folders]
     wanted = sorted({*looked, *map(sweeping.folder_of, going)})
+    sweeps = tuple(_sweep(home, project, folder, going) for folder in wanted)
+    all_seen = len(looked) == len(every) and not after
     return Survey(
         project=project,
         kept=kept,
         expired=expired,
         stale=stale,
         versions=versions,
-        sweeps=tuple(_sweep(home, project, folder, going) for folder in wanted),
+        sweeps=sweeps,
         folder=looked[-1] if len(looked) < len(every) else "",
+        writers=_ended_writers(home, project, now, sweeps) if all_seen else (),
     )
 
 
@@ -143,6 +155,7 @@ def carry_out(home: Home, wanted: Survey) -> Outcome:
     swept = _remove(home, wanted, doomed)
     commits = _forget(home, wanted)
     with home.database.write() as connection:
+        writers = sweeping.forget_writers(connection, wanted.writers)
         stale = expiry.remove_stale(
             connection, wanted.project, wanted.stale, home.clock(), wanted.kept, wanted.policy
         )
@@ -155,6 +168,7 @@ def carry_out(home: Home, wanted: Survey) -> Outcome:
         commits=commits,
         files=swept.files,
         bytes=swept.bytes,
+        writers=writers,
         problems=tuple(swept.problems),
     )
 
@@ -181,13 +195,16 @@ def with_compaction(
 ) -> Outcome:
     """The outcome with the small files of environments put together too."""
     made: list[Compacted] = []
-    try:
-        for one in compaction.find_scattered(home, project, most=most):
+    search = compaction.find_scattered(home, project, most=most)
+    problems = [*done.problems, *search.problems]
+    for one in search.tables:
+        try:
             found = compaction.compact(home, project, one)
-            made += [found] if found else []
-    except StorageError as error:
-        done = replace(done, problems=(*done.problems, error.message))
-    return replace(done, compacted=tuple(made))
+        except StorageError as error:
+            problems.append(error.message)
+            continue
+        made += [found] if found else []
+    return replace(done, compacted=tuple(made), problems=tuple(problems))
 
 
 def pins(connection: Connection) -> set[str]:
@@ -222,6 +239,15 @@ def _sweep(home: Home, project: str, folder: str, going: Collection[str] = ()) -
         now=home.clock(),
         going=going,
     )
+
+
+def _ended_writers(home: Home, project: str, now: int, sweeps: Sequence[Sweep]) -> tuple[str, ...]:
+    """Of a folder that cannot be read nobody knows whose files are in it."""
+    if any(one.problem is not None for one in sweeps):
+        return ()
+    seen = {writer for one in sweeps for writer in one.writers}
+    with home.database.read() as connection:
+        return sweeping.ended_writers(connection, project, now, seen)
 
 
 def _condemn(home: Home, wanted: Survey) -> tuple[tuple[Item, ...], int]:

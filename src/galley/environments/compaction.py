@@ -6,13 +6,15 @@ planned again on what is there now.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, insert, update
 
 from galley import faults
 from galley.environments.home import Home
-from galley.errors import StaleRefError
+from galley.errors import StaleRefError, StorageError
 from galley.governance.audit import record
 from galley.governance.decide import demand
 from galley.governance.model import Action, Resource
@@ -32,6 +34,7 @@ from galley.lake.model import (
     WindowEntry,
 )
 from galley.lake.tables import writer
+from galley.lake.warehouse import storage_errors
 
 HOUR = 3600 * 1_000_000
 LONGEST = 6 * HOUR
@@ -63,6 +66,23 @@ class Scattered:
         return sum(group.bytes for group in self.groups)
 
 
+@dataclass(slots=True)
+class Search:
+    """The tables that are worth compacting, and what was wrong with others."""
+
+    tables: list[Scattered] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def told(self, version: Version) -> Iterator[None]:
+        """A file that cannot be read is its table's problem, and keeps no other back."""
+        try:
+            with storage_errors("its files cannot be read", kept=""):
+                yield
+        except StorageError as error:
+            self.problems.append(f"table {version.table}: {error.message}")
+
+
 @dataclass(frozen=True, slots=True)
 class Compacted:
     """One table that was compacted: files before and after, and the commit."""
@@ -74,18 +94,20 @@ class Compacted:
     commit: str
 
 
-def find_scattered(home: Home, project: str, *, most: int = MOST_BYTES) -> tuple[Scattered, ...]:
+def find_scattered(home: Home, project: str, *, most: int = MOST_BYTES) -> Search:
     """The tables of environments that are worth compacting, up to ``most`` bytes of files."""
     with home.database.read() as connection:
         environments = refs.list_refs(connection, project, (RefKind.ENVIRONMENT,))
-    found: list[Scattered] = []
+    found = Search()
     left = most
     for ref in environments:
-        for one in _of(home, ref):
+        seen = _of(home, ref)
+        found.problems += seen.problems
+        for one in seen.tables:
             if one.bytes <= left:
                 left -= one.bytes
-                found.append(one)
-    return tuple(found)
+                found.tables.append(one)
+    return found
 
 
 def compact(home: Home, project: str, wanted: Scattered) -> Compacted | None:
@@ -121,23 +143,22 @@ def compact(home: Home, project: str, wanted: Scattered) -> Compacted | None:
     return None
 
 
-def _of(home: Home, ref: Ref, table: str | None = None) -> list[Scattered]:
-    warehouse = home.store
+def _of(home: Home, ref: Ref, table: str | None = None) -> Search:
+    warehouse, found = home.store, Search()
     with home.database.read() as connection:
         head = refs.get_ref(connection, ref.project, ref.name).head
         versions = trees.tree(connection, head)
-        chosen = [
-            one
-            for name, one in versions.items()
-            if table in (None, name) and _may_be(one) and compacting.scattered(warehouse, one)
-        ]
+        chosen: list[Version] = []
+        for name, one in versions.items():
+            if table in (None, name) and _may_be(one):
+                with found.told(one):
+                    chosen += [one] if compacting.scattered(warehouse, one) else []
         ledgers = trees.ledgers(connection, head, [one.table_id for one in chosen])
-    found = []
     for version in chosen:
         ledger = ledgers[version.table_id]
-        groups = compacting.groups(warehouse, version, ledger)
-        if groups:
-            found.append(Scattered(ref.name, version, ledger, groups))
+        with found.told(version):
+            if groups := compacting.groups(warehouse, version, ledger):
+                found.tables.append(Scattered(ref.name, version, ledger, groups))
     return found
 
 
@@ -152,7 +173,7 @@ def _may_be(version: Version) -> bool:
 def _again(home: Home, project: str, wanted: Scattered) -> Scattered | None:
     with home.database.read() as connection:
         ref = refs.find_ref(connection, project, wanted.ref)
-    found = _of(home, ref, wanted.version.table) if ref else []
+    found = _of(home, ref, wanted.version.table).tables if ref else []
     return found[0] if found else None
 
 

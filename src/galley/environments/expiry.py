@@ -9,13 +9,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select
 
 from galley.lake import collect
 from galley.lake import tables as lake
 from galley.lake.marking import shown
 from galley.lake.rows import NAMES, batches, insert_missing
 from galley.project.model import Retention
+from galley.runs import schedule_tables
 from galley.runs import tables as runs
 from galley.runs.model import RunState
 
@@ -37,9 +38,11 @@ class Stale:
     events: int = 0
     log_entries: int = 0
     sessions: int = 0
+    definitions: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.runs or self.metrics or self.events or self.log_entries or self.sessions)
+        counts = (self.metrics, self.events, self.log_entries, self.sessions, self.definitions)
+        return bool(self.runs) or any(counts)
 
 
 def find_stale(
@@ -68,15 +71,29 @@ def remove_stale(
     gone = tuple(run for run in stale.runs if run in still)
     for some in batches(gone, NAMES):
         _remember_writers(connection, project, some, now)
-        for table in (runs.step_run, runs.attempt, runs.verdict, runs.override, runs.event):
+        for table in _HANGING:
             connection.execute(delete(table).where(table.c.run_id.in_(some)))
         connection.execute(delete(runs.run).where(runs.run.c.id.in_(some)))
     counts = {}
     for name, (table, condition) in _rows(connection, project, now, kept, standing).items():
         key = next(iter(table.primary_key))
         old = select(key).where(condition).limit(MOST_ROWS)
-        counts[name] = connection.execute(delete(table).where(key.in_(old))).rowcount
+        # What was put to use again while this waited for its row no longer meets the condition.
+        gone_now = connection.execute(delete(table).where(condition, key.in_(old)))
+        counts[name] = gone_now.rowcount
     return Stale(gone, **counts)
+
+
+_HANGING = (
+    runs.step_run,
+    runs.attempt,
+    runs.verdict,
+    runs.override,
+    runs.event,
+    schedule_tables.ended,
+    schedule_tables.fire,
+)
+"""What goes with its run."""
 
 
 def _remember_writers(
@@ -115,7 +132,20 @@ def _rows(
         "events": (runs.event, (e.at < before["events"]) & or_(e.run_id.in_(mine), orphaned)),
         "log_entries": (lake.ref_log, (g.project == project) & (g.at < past) & private),
         "sessions": (runs.session, s.ended.is_not(None) & (s.beat < before["events"])),
+        "definitions": (runs.definition, _unused(project, now - int(kept.runs * SECOND))),
     }
+
+
+def _unused(project: str, before: int) -> ColumnElement[bool]:
+    """The project versions that no run, no state of a ref and no trigger refers to any more."""
+    d, c, g = runs.definition.c, lake.commit.c, schedule_tables.trigger.c
+    used = (
+        select(runs.run.c.id).where(runs.run.c.definition == d.id),
+        select(c.id).where(c.project == project, c.code_version == d.id),
+        select(g.id).where(g.project == project, g.definition == d.id),
+    )
+    unused = and_(*(~one.exists() for one in used))
+    return (d.project == project) & (d.created < before) & unused
 
 
 def _stale_runs(

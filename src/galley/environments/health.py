@@ -129,7 +129,7 @@ def _warehouse(home: Home) -> Iterator[Check]:
     store, name = home.store, f".doctor-{new_id()}"
     path = store.absolute(f"{name}/{name}" if store.remote else name)
     started = time.perf_counter()
-    with storage_errors(f"trying {store.root}"):
+    with storage_errors(f"trying {store.root}", kept=""):
         try:
             store.files.write(path, b"\0" * 65_536)
             store.files.sync([path])
@@ -182,7 +182,7 @@ def _sizes(warehouse: Warehouse, project: str) -> Size:
     """Bytes by path; of an object store from one listing rather than object by object."""
     if not warehouse.remote:
         return warehouse.files.size
-    with storage_errors("listing the warehouse"):
+    with storage_errors("listing the warehouse", kept=""):
         folder = warehouse.absolute(project)
         listed = {one.path: one.bytes for one in warehouse.files.listing(folder)}
 
@@ -242,4 +242,4 @@ def _refs(home: Home, project: str | None) -> Iterator[Check]:
 def _alive(pid: int | None, started: int | None, boot: str | None) -> bool:
     if pid is None or started is None or boot not in (None, boot_id()):
         return False
-    return processes.start_time(pid) == started
+    return processes.lives(pid, started)

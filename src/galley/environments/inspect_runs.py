@@ -12,6 +12,7 @@ from galley.clock import iso
 from galley.environments.home import Home
 from galley.environments.inspect import Facts, location_of
 from galley.environments.inspect_backfill import backfill_facts
+from galley.environments.inspect_waits import list_waits, run_waits
 from galley.errors import NotFoundError, UsageError
 from galley.lake import refs, trees
 from galley.lake.names import nearest
@@ -122,6 +123,7 @@ def run_details(connection: Connection, home: Home, run: Run) -> Facts:
         "pins": run.pins,
         "attempts": [attempt_facts(row, names, str(home.path / "logs")) for row in attempts],
         "tables": _made_by(connection, home.store, run),
+        "waits": run_waits(connection, run, home.clock()),
     }
 
 
@@ -175,6 +177,7 @@ def warnings_of(connection: Connection, run_id: str) -> list[str]:
 def list_facts(connection: Connection, runs: Sequence[Run], now: int) -> list[Facts]:
     """Runs in one line each."""
     states = queue.counts(connection, [run.id for run in runs]) if runs else {}
+    waits = list_waits(connection, runs, now)
     return [
         {
             "run": run.id,
@@ -197,6 +200,7 @@ def list_facts(connection: Connection, runs: Sequence[Run], now: int) -> list[Fa
                 run.started, run.finished or (None if run.started is None else now)
             ),
             "steps": {state.value: number for state, number in states.get(run.id, {}).items()},
+            "waits": waits.get(run.id),
         }
         for run in runs
     ]

@@ -37,7 +37,7 @@ def worker_facts(found: Sequence[Session], running: dict[str, int], now: int) ->
             "kind": one.kind.value,
             "host": one.host,
             "pid": one.pid,
-            "labels": list(one.labels),
+            "labels": None if one.labels is None else list(one.labels),
             "slots": one.capacity,
             "running": running.get(one.id, 0),
             "version": one.version,

@@ -28,7 +28,7 @@ from galley.project.model import Step, WindowUnit
 from galley.project.names import hint_for
 from galley.runs import messages
 from galley.runs.live import Site, memory_share, step_values, table_id
-from galley.runs.pool import Pool
+from galley.runs.pool import Pool, Submission
 from galley.runs.protocol import StepDone, StepTask, TaskFailed
 from galley.runs.scene import Scene
 
@@ -123,13 +123,15 @@ def preview(pool: Pool, task: StepTask, interrupted: Callable[[], bool]) -> Prev
         InterruptedRunError: the user gave up.
     """
     pool.submit(
-        task.attempt,
-        messages.encode(task),
-        code_dir=task.code_dir,
-        log_name=f"previews/{task.step.name}",
-        secrets=task.hidden,
-        timeout=task.step.limits.timeout,
-        memory=task.step.limits.memory,
+        Submission(
+            task.attempt,
+            messages.encode(task),
+            task.code_dir,
+            f"previews/{task.step.name}",
+            task.hidden,
+            task.step.limits.timeout,
+            task.step.limits.memory,
+        )
     )
     while not interrupted():
         for event in pool.poll(TICK):

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from galley.clock import iso
 from galley.environments.home import Home
 from galley.environments.inspect import Facts
+from galley.environments.returning import changed_by, lifted
 from galley.errors import NotFoundError, UsageError
 from galley.governance.audit import record
 from galley.governance.decide import demand
@@ -22,6 +23,8 @@ from galley.runs.finishing import pipeline_code
 def apply(connection: Connection, home: Home, plan: RollbackPlan, *, reason: str) -> Commit:
     """Carry a rollback out: one commit, its versions withdrawn, the pipelines concerned held.
 
+    Where it brings back what an earlier one took, that one's holds end.
+
     Raises:
         UsageError: no reason was given.
         StaleRefError: the ref has moved since the plan was made.
@@ -32,9 +35,11 @@ def apply(connection: Connection, home: Home, plan: RollbackPlan, *, reason: str
     now = home.clock()
     resource = Resource("ref", plan.ref.name, plan.project, plan.ref.protected)
     decision = demand(home.actor, Action.ROLLBACK, resource)
+    ends = lifted(connection, plan)
     commit = rollback.apply_rollback(
         connection, plan, actor=home.actor.name, reason=reason, now=now
     )
+    withdrawals.lift(connection, [hold.id for hold in ends], by=home.actor.name, now=now)
     holds = pipelines_concerned(connection, plan)
     withdrawals.hold_pipelines(
         connection,
@@ -60,6 +65,7 @@ def apply(connection: Connection, home: Home, plan: RollbackPlan, *, reason: str
             "to": plan.to.id,
             "tables": list(plan.tables),
             "held": sorted({name for name, _ in holds}),
+            "released": sorted({hold.pipeline for hold in ends}),
             "code": plan.code_version if plan.code_returns else None,
         },
     )
@@ -94,34 +100,39 @@ def pipelines_concerned(connection: Connection, plan: RollbackPlan) -> set[tuple
     Runs so old that they are no longer known hold nothing: their code has long been another one.
     """
     found: set[tuple[str, str | None]] = set()
-    tables = {entry.table for entry in plan.returns}
-    returning = _codes(connection, plan.code_version) if plan.code_returns else {}
-    for run_id in plan.runs:
+    returning = _codes(connection, plan) if plan.code_returns else {}
+    for commit in plan.going:
         try:
-            run = records.get_run(connection, run_id)
+            run = records.get_run(connection, commit.run_id or "")
         except NotFoundError:
             continue
+        tables = {entry.table for entry in plan.returns} & changed_by(connection, commit)
         row = records.definition_row(connection, run.definition)
         manifest = manifest_from_json(row["body"])
         for name in run.request.pipelines:
             steps = (manifest.steps[step] for step in manifest.pipelines[name].steps)
-            code = pipeline_code(manifest, name)
+            code = pipeline_code(manifest, name, plan.ref.name)
             goes = plan.code_returns and run.request.activates and returning.get(name) != code
             if goes or any(tables & set(step.outputs) for step in steps):
                 found.add((name, code))
     return found
 
 
-def _codes(connection: Connection, version: str | None) -> dict[str, str]:
-    """The code of every pipeline of a project version."""
-    if version is None:
+def _codes(connection: Connection, plan: RollbackPlan) -> dict[str, str]:
+    """The code that every pipeline will have."""
+    if plan.code_version is None:
         return {}
-    manifest = manifest_from_json(records.definition_row(connection, version)["body"])
-    return {name: pipeline_code(manifest, name) for name in manifest.pipelines}
+    row = records.definition_row(connection, plan.code_version)
+    manifest = manifest_from_json(row["body"])
+    return {name: pipeline_code(manifest, name, plan.ref.name) for name in manifest.pipelines}
 
 
 def rollback_facts(
-    plan: RollbackPlan, returns: list[Facts], holds: list[str], commit: Commit | None
+    plan: RollbackPlan,
+    returns: list[Facts],
+    holds: list[str],
+    released: list[str],
+    commit: Commit | None,
 ) -> Facts:
     """A rollback as ``galley rollback --json`` prints it; without a commit it was only planned."""
     return {
@@ -145,5 +156,6 @@ def rollback_facts(
         ],
         "downstream": list(plan.downstream),
         "held": holds,
+        "released": released,
         "code_version": plan.code_version,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
@@ -41,6 +41,37 @@ def record(
             detail=dict(detail) if detail else None,
         )
     )
+
+
+def record_many(
+    connection: Connection,
+    *,
+    actor: Actor,
+    action: Action,
+    decision: Decision,
+    now: int,
+    entries: Iterable[tuple[Resource, Mapping[str, Any]]],
+) -> None:
+    """Append an audit entry for each of several resources that one decision is about."""
+    shared = {
+        "at": now,
+        "actor": actor.name,
+        "on_behalf_of": actor.on_behalf_of,
+        "action": action.value,
+        "rule": decision.rule,
+    }
+    rows = [
+        {
+            **shared,
+            "project": resource.project,
+            "object_kind": resource.kind,
+            "object": resource.name,
+            "detail": dict(detail),
+        }
+        for resource, detail in entries
+    ]
+    if rows:
+        connection.execute(insert(audit), rows)
 
 
 def entries(connection: Connection, project: str, *, limit: int = 100) -> list[dict[str, Any]]:

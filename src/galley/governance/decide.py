@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from galley.errors import ProtectedRefError, RefusedError
-from galley.governance.model import Action, Actor, Decision, Resource
+from galley.errors import ProtectedRefError, RefusedError, UnauthorizedError
+from galley.governance.model import Action, Actor, Decision, Resource, Role
+from galley.governance.roles import MAY, helpers
 
 _NO_CONTEXT: Mapping[str, object] = {}
 
@@ -15,9 +16,11 @@ def decide(
 ) -> Decision:
     """Whether ``actor`` may do ``action`` to ``resource``.
 
-    On a laptop the home's owner may do everything but change a protected ref by other means than
-    a promotion, a rollback or a run of its activated version.
+    A protected ref is changed by a promotion, a rollback or a run of its activated version and by
+    nothing else, whoever asks. Beyond that a role permits its actions (``roles.MAY``).
     """
+    if actor.role is Role.NOBODY and action not in MAY[Role.NOBODY]:
+        return Decision(False, "identity", "this server asks who calls", "log in, or send a token")
     if resource.protected and action is Action.RUN and not context.get("activated"):
         return Decision(
             allowed=False,
@@ -27,7 +30,23 @@ def decide(
         )
     if not actor.name:
         return Decision(False, "named-actor", "an action needs a named actor", "set GALLEY_USER")
-    return Decision(True, "laptop-owner", f"{actor.name} owns this home")
+    if actor.role is Role.OWNER:
+        return Decision(True, "laptop-owner", f"{actor.name} owns this home")
+    if action in MAY[actor.role]:
+        return Decision(True, f"role-{actor.role}", f"the role {actor.role} may {action}")
+    able = listed(helpers(action))
+    return Decision(
+        allowed=False,
+        rule="role",
+        reason=f"the role {actor.role} may not {action}",
+        who_can_help=f"it takes the role {able}; an admin can give it",
+    )
+
+
+def listed(roles: Sequence[Role]) -> str:
+    """Roles as a sentence names them."""
+    *before, last = map(str, roles)
+    return f"{', '.join(before)} or {last}" if before else last
 
 
 def demand(
@@ -37,11 +56,14 @@ def demand(
 
     Raises:
         ProtectedRefError: the ref is protected.
+        UnauthorizedError: the caller has not said who they are.
         RefusedError: any other refusal.
     """
     decision = decide(actor, action, resource, context)
     if decision.allowed:
         return decision
+    if decision.rule == "identity":
+        raise UnauthorizedError(decision.reason, hint=decision.who_can_help)
     kind = ProtectedRefError if decision.rule == "protected-ref" else RefusedError
     raise kind(
         f"{actor.name or 'an unnamed actor'} may not {action} {resource.name}: {decision.reason}",

@@ -20,6 +20,27 @@ class Action(StrEnum):
     TAG = "tag"
     COLLECT = "collect"
     COMPACT = "compact"
+    FIRE = "fire"
+    PAUSE_TRIGGER = "pause_trigger"
+    ENTER = "enter"
+    ACCOUNT = "account"
+    MANAGE = "manage"
+    WORK = "work"
+
+
+class Role(StrEnum):
+    """What a caller may do in all.
+
+    ``OWNER`` is whoever the home's files belong to, ``NOBODY`` who has not said who they are.
+    """
+
+    NOBODY = "nobody"
+    VIEWER = "viewer"
+    ENGINEER = "engineer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+    WORKER = "worker"
+    OWNER = "owner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +50,12 @@ class Actor:
     name: str
     kind: str = "user"
     on_behalf_of: str | None = None
+    role: Role = Role.OWNER
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What an action touches: ``kind`` is ref, run, table or home."""
+    """What an action touches: ``kind`` is ref, run, table, home or user."""
 
     kind: str
     name: str

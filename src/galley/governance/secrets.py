@@ -55,6 +55,16 @@ def placeholders(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_PLACEHOLDER.findall(text)))
 
 
+def filled(text: str, sources: Mapping[str, str], folder: Path) -> tuple[str, tuple[str, ...]]:
+    """``text`` with the values of its place-holders, and these values.
+
+    Raises:
+        UnavailableError: a secret is not there.
+    """
+    values = look_up(placeholders(text), sources, folder=folder)
+    return fill(text, values), tuple(values.values())
+
+
 def fill(text: str, values: Mapping[str, str]) -> str:
     """``text`` with its ``${secret}`` place-holders replaced by the values."""
     return _PLACEHOLDER.sub(lambda match: values.get(match.group(1), match.group(0)), text)

@@ -72,6 +72,10 @@ class Assembly:
             reset_windows=self._resets(),
         )
 
+    def files(self) -> tuple[DataFile, ...]:
+        """All files that the table would have, of windows that are written one by one."""
+        return self._all_files(*self._combined())
+
     def _combined(self) -> tuple[_Files, _Files]:
         """The files to add and those to take out."""
         added = tuple(file for part in self.parts for file in part.files)

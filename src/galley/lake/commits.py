@@ -148,13 +148,11 @@ def walk(conn: Connection, start: str, limit: int) -> list[Commit]:
     return [commit_of(row) for row in rows]
 
 
-def changes_of(conn: Connection, commit_id: str) -> list[Change]:
-    """What a commit itself changed, by table name; nothing for one that shows another's tables."""
-    return changes_by_commit(conn, [commit_id])[commit_id]
-
-
 def changes_by_commit(conn: Connection, commit_ids: Sequence[str]) -> dict[str, list[Change]]:
-    """What several commits changed, in a few statements."""
+    """What several commits changed themselves, by table name, in a few statements.
+
+    Nothing for one that shows another's tables.
+    """
     found: dict[str, list[Change]] = {commit_id: [] for commit_id in commit_ids}
     for ids in batches(commit_ids, NAMES):
         windows: dict[tuple[str, str], list[Row[Any]]] = {}

@@ -104,7 +104,7 @@ def compact(
     folder = warehouse.table_folder(project, version.table, version.table_id)
     written: list[tuple[Group, tuple[DataFile, ...]]] = []
     with (
-        storage_errors(f"compacting table {version.table!r}"),
+        storage_errors(f"compacting table {version.table!r}", kept=""),
         reading.connect(
             threads=resources.threads,
             memory=resources.memory,

@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from galley.errors import StorageError
-from galley.lake.localio import file_io
-from galley.lake.metadata import read_metadata
+from galley.lake.iceberg_io import file_io
+from galley.lake.metadata import decoding, read_metadata
 from galley.lake.warehouse import Warehouse, storage_errors
 
 if TYPE_CHECKING:
@@ -27,9 +27,10 @@ def footprint(warehouse: Warehouse, location: str) -> frozenset[str]:
     """
     if not location.endswith(METADATA):
         return frozenset((location,))
-    with storage_errors(f"reading {location}"):
+    with storage_errors(f"reading {location}", kept=""):
         raw = read_metadata(warehouse, location).raw
-        lists = [snapshot["manifest-list"] for snapshot in raw["snapshots"]]
+        with decoding(location):
+            lists = [snapshot["manifest-list"] for snapshot in raw["snapshots"]]
         named = frozenset(lists).union(*(_listed(warehouse, path) for path in lists))
     outside = next((path for path in named if warehouse.relative(path) == path), None)
     if outside is not None:
@@ -45,7 +46,8 @@ def _listed(warehouse: Warehouse, path: str) -> frozenset[str]:
     """The manifests of a manifest list, and the files that these name."""
     from pyiceberg.manifest import read_manifest_list
 
-    every = list(read_manifest_list(file_io(warehouse).new_input(path)))
+    with decoding(path):
+        every = list(read_manifest_list(file_io(warehouse).new_input(path)))
     paths = frozenset(manifest.manifest_path for manifest in every)
     return paths.union(*(_named(warehouse, manifest) for manifest in every))
 
@@ -53,5 +55,6 @@ def _listed(warehouse: Warehouse, path: str) -> frozenset[str]:
 @lru_cache(maxsize=16384)
 def _named(warehouse: Warehouse, manifest: ManifestFile) -> frozenset[str]:
     """The files that a manifest names; manifests never change and are equal by path."""
-    entries = manifest.fetch_manifest_entry(file_io(warehouse))
-    return frozenset(entry.data_file.file_path for entry in entries)
+    with decoding(manifest.manifest_path):
+        entries = manifest.fetch_manifest_entry(file_io(warehouse))
+        return frozenset(entry.data_file.file_path for entry in entries)

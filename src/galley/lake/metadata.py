@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
+from galley.errors import StorageError
 from galley.lake import types
 from galley.lake.datafiles import DataFile
-from galley.lake.localio import file_io
+from galley.lake.iceberg_io import file_io
 from galley.lake.schema import Dropped
 from galley.lake.types import Field
 from galley.lake.warehouse import Warehouse
@@ -68,8 +71,31 @@ class Metadata:
 
 @lru_cache(maxsize=64)
 def read_metadata(warehouse: Warehouse, location: str) -> Metadata:
-    """Read a metadata file of the warehouse (they never change, so they are remembered)."""
-    return Metadata(json.loads(warehouse.files.read(warehouse.absolute(location))), warehouse)
+    """Read a metadata file of the warehouse (they never change, so they are remembered).
+
+    Raises ``OSError`` where it cannot be had, ``StorageError`` where it is damaged.
+    """
+    path = warehouse.absolute(location)
+    content = warehouse.files.read(path)
+    with decoding(path):
+        found = Metadata(json.loads(content), warehouse)
+        _ = found.snapshot  # JSON that lists no snapshots is no table's
+        return found
+
+
+@contextmanager
+def decoding(path: str) -> Iterator[None]:
+    """Tell of a damaged file, on which its readers may fail in any way. Raises ``StorageError``."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise StorageError(
+            f"{path} cannot be read: {said}",
+            hint="`galley doctor` lists all that is damaged; restore it from a backup",
+        ) from error
 
 
 def files(metadata: Metadata) -> tuple[DataFile, ...]:
@@ -88,21 +114,26 @@ def has_deletes(metadata: Metadata) -> bool:
 
 
 def manifests(metadata: Metadata) -> list[ManifestFile]:
-    """The manifests of the current snapshot."""
+    """The manifests of the current snapshot. Raises as ``read_metadata`` does."""
     from pyiceberg.manifest import read_manifest_list
 
     snapshot = metadata.snapshot
     if snapshot is None:
         return []
     listed = file_io(metadata.warehouse).new_input(snapshot["manifest-list"])
-    return list(read_manifest_list(listed))
+    with decoding(listed.location):
+        return list(read_manifest_list(listed))
 
 
 @lru_cache(maxsize=1024)
 def files_of(warehouse: Warehouse, manifest: ManifestFile) -> tuple[DataFile, ...]:
-    """A manifest's live files; manifests never change and are equal by path."""
-    io = file_io(warehouse)
-    return tuple(_data_file(entry) for entry in manifest.fetch_manifest_entry(io))
+    """A manifest's live files; manifests never change and are equal by path.
+
+    Raises as ``read_metadata`` does.
+    """
+    with decoding(manifest.manifest_path):
+        entries = manifest.fetch_manifest_entry(file_io(warehouse))
+        return tuple(_data_file(entry) for entry in entries)
 
 
 def _deletes(manifest: ManifestFile) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from galley.errors import StorageError
 from galley.lake import metadata
 from galley.lake.model import Format, Version
 from galley.lake.warehouse import Warehouse
@@ -59,7 +60,7 @@ def moved_from(warehouse: Warehouse, version: Version) -> str | None:
         return None
     try:
         found = metadata.read_metadata(warehouse, version.location)
-    except (OSError, ValueError):
+    except (OSError, StorageError):
         return None
     return _moved_from(found, warehouse, version)
 
@@ -87,13 +88,12 @@ class _Look:
             return
         try:
             found = metadata.read_metadata(self.warehouse, self.version.location)
-            snapshot = found.snapshot
-        except (OSError, ValueError, LookupError) as error:
+        except (OSError, StorageError) as error:
             yield self._unreadable("metadata file", place, error)
             return
         if _moved_from(found, self.warehouse, self.version):
             yield from self._by_name()
-        elif snapshot is not None:
+        elif (snapshot := found.snapshot) is not None:
             yield from self._manifests(found, snapshot["manifest-list"])
 
     def at(self, what: str, path: str, size: int | None = None) -> Iterator[Damage]:
@@ -125,7 +125,7 @@ class _Look:
             return
         try:
             manifests = metadata.manifests(found)
-        except Exception as error:  # noqa: BLE001 -- a broken file fails in any way; it is told
+        except (OSError, StorageError) as error:
             yield self._unreadable("manifest list", place, error)
             return
         for manifest in manifests:
@@ -140,15 +140,16 @@ class _Look:
             return
         try:
             files = metadata.files_of(self.warehouse, manifest)
-        except Exception as error:  # noqa: BLE001 -- as above
+        except (OSError, StorageError) as error:
             yield self._unreadable("manifest", path, error)
             return
         for file in files:
             yield from self.at("data file", file.path, file.size)
 
-    def _unreadable(self, what: str, path: str, error: Exception) -> Damage:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return self._damage(what, path, f"cannot be read: {said}")
+    def _unreadable(self, what: str, path: str, error: OSError | StorageError) -> Damage:
+        if isinstance(error, StorageError):
+            return self._damage(what, path, error.message.removeprefix(f"{path} "))
+        return self._damage(what, path, f"cannot be read: {error}")
 
     def _damage(self, what: str, path: str, problem: str) -> Damage:
         return Damage(self.version, what, self.warehouse.relative(path), problem)

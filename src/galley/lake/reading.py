@@ -152,6 +152,18 @@ def mount(
     _create_views(con, project, views)
 
 
+def show_files(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    files: Iterable[DataFile],
+    fields: tuple[Field, ...],
+    *,
+    project: str,
+) -> None:
+    """Make these files what a table's view shows, on a connection that may be locked."""
+    _create(con, table, project, f"SELECT * FROM {scan_sql(files, fields)}")
+
+
 def _mount_table(
     con: duckdb.DuckDBPyConnection,
     warehouse: Warehouse,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from galley.ids import digest
 from galley.lake import manifests, metadata, types
 from galley.lake.datafiles import DataFile
-from galley.lake.localio import file_io
+from galley.lake.iceberg_io import file_io
 from galley.lake.manifests import Entry, Row, Snapshot
 from galley.lake.metadata import DROPPED, WINDOW, Json, Metadata
 from galley.lake.schema import Dropped, highest_id

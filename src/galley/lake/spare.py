@@ -64,6 +64,9 @@ def _open() -> duckdb.DuckDBPyConnection:
             "autoinstall_known_extensions": "false",
             "python_enable_replacements": "false",
             "python_scan_all_frames": "false",
+            # Writes beside the query: one that fails while they are under way never returns
+            # (DuckDB 2.0: the abort waits for a writer that waits for the abort's lock).
+            "async_threads": "0",
         },
     )
     con.execute("SET GLOBAL TimeZone = 'UTC'")

@@ -11,11 +11,13 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from galley.db.engine import Database
+from galley.errors import StorageError
 from galley.lake import tables as t
 from galley.lake.footprints import footprint
+from galley.lake.rows import NAMES, batches
 from galley.lake.warehouse import Warehouse
 
 _OURS = re.compile(r"-[0-9a-f]{8}$")
@@ -30,6 +32,7 @@ class Sweep:
 
     ``files`` can go (relative path, bytes). ``unknown`` ones bear no name that this database
     knows, and ``kept`` are all others. ``problem`` says why nothing can be told of the folder.
+    ``writers`` are those, other than attempts, who wrote any of its files.
     """
 
     folder: str
@@ -38,6 +41,7 @@ class Sweep:
     kept: int = 0
     kept_bytes: int = 0
     problem: str | None = None
+    writers: frozenset[str] = frozenset()
 
     @property
     def bytes(self) -> int:
@@ -57,7 +61,8 @@ def sweep(
 ) -> Sweep:
     """What can be removed from a table's folder; nothing is.
 
-    ``going`` are versions (by location) to be counted as doomed already.
+    ``going`` are versions (by location) to be counted as doomed already. Where a file that has to
+    be looked at is gone or damaged, nothing of the folder can go.
     """
     if not _OURS.search(folder):
         return Sweep(folder, problem=f"{folder} is no table's folder")
@@ -66,11 +71,12 @@ def sweep(
         with database.read() as conn:
             usable = _usable(conn, project, folder) - set(going)
             ids = {one for path, _ in listed for one in ids_in(path)}
-            known = {**writers(conn, ids), **_other_writers(conn, ids, now)}
+            others = _other_writers(conn, ids, now)
+            known = {**writers(conn, ids), **others}
         alive = {id for id, may_write in known.items() if may_write}
         loose = _loose(listed, usable, alive)
         needed = _needed(warehouse, usable) if loose else frozenset()
-    except Exception as error:  # noqa: BLE001 - kept with the folder, of which nothing goes then
+    except (OSError, StorageError) as error:
         return Sweep(folder, problem=f"{folder}: {error}")
     free = [(path, size) for path, size in loose if path not in needed]
     files = tuple(one for one in free if any(id in known for id in ids_in(one[0])))
@@ -81,6 +87,25 @@ def sweep(
         unknown=unknown,
         kept=len(listed) - len(free),
         kept_bytes=sum(size for _, size in listed) - sum(size for _, size in free),
+        writers=frozenset(others),
+    )
+
+
+def ended_writers(
+    conn: Connection, project: str, now: int, seen: Collection[str]
+) -> tuple[str, ...]:
+    """Those whose time is over and of whom no file is left; nobody will ask for them again."""
+    w = t.writer.c
+    over = conn.scalars(select(w.id).where(w.project == project, w.until <= now))
+    return tuple(sorted(set(over) - set(seen)))
+
+
+def forget_writers(conn: Connection, ids: Collection[str]) -> int:
+    """Forget them; returns how many there were."""
+    w = t.writer.c
+    return sum(
+        conn.execute(delete(t.writer).where(w.id.in_(some))).rowcount
+        for some in batches(sorted(ids), NAMES)
     )
 
 

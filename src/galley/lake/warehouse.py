@@ -138,16 +138,19 @@ class Warehouse:
 
 
 @contextmanager
-def storage_errors(doing: str) -> Iterator[None]:
+def storage_errors(doing: str, *, kept: str = KEPT) -> Iterator[None]:
     """Turn what the operating system says about the disk into a ``StorageError``."""
     try:
         yield
     except OSError as error:
-        raise storage_error(doing, error.errno, str(error)) from error
+        raise storage_error(doing, error.errno, str(error), kept=kept) from error
 
 
-def storage_error(doing: str, number: int | None, text: str) -> StorageError:
-    """The error for a failed file operation, with what can be done about it."""
+def storage_error(doing: str, number: int | None, text: str, *, kept: str = KEPT) -> StorageError:
+    """The error for a failed file operation, with what can be done about it.
+
+    The message ends with what was ``kept``.
+    """
     answer = store_answer(text)
     if answer:
         reason, hint = answer
@@ -155,7 +158,7 @@ def storage_error(doing: str, number: int | None, text: str) -> StorageError:
         reason, hint = _REASONS.get(number or 0, (text, "look at the disk and its permissions"))
         place = _PLACE.search(text) if number in _OF_A_PLACE else None
         reason += f" at {place[1]}" if place else ""
-    return StorageError(f"{doing}: {reason}{KEPT}", hint=hint, details={"os": text})
+    return StorageError(f"{doing}: {reason}{kept}", hint=hint, details={"os": text})
 
 
 def store_answer(text: str) -> tuple[str, str] | None:

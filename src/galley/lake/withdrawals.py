@@ -184,6 +184,14 @@ def release(conn: Connection, project: str, ref: str, pipeline: str, *, by: str,
     return conn.execute(statement.values(released_at=now, released_by=by)).rowcount
 
 
+def lift(conn: Connection, ids: Collection[str], *, by: str, now: int) -> None:
+    """End these holds."""
+    h = t.pipeline_hold.c
+    for some in batches(sorted(ids), NAMES):
+        mine = update(t.pipeline_hold).where(h.id.in_(some), h.released_at.is_(None))
+        conn.execute(mine.values(released_at=now, released_by=by))
+
+
 def _holds(project: str, ref: str) -> Any:
     h = t.pipeline_hold.c
     here = (h.project == project) & (h.ref == ref) & h.released_at.is_(None)

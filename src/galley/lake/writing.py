@@ -94,16 +94,7 @@ class TableWrite:
         """
         if self._fields is None and self._base_version is None:
             raise StepError(f"nothing was written to {self.job.table!r}")
-        assembly = Assembly(
-            job=self.job,
-            base=self._base_version,
-            metadata=self._base,
-            known=self._known,
-            fields=self._fields or self._known,
-            parts=tuple(self._parts),
-            stem=f"{self.job.attempt}-{self._calls}",
-            connect=self._connection,
-        )
+        assembly = self._assembly()
         import duckdb
 
         doing = f"writing table {self.job.table!r}"
@@ -115,11 +106,32 @@ class TableWrite:
         finally:
             self._close()
 
+    def show(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Make the table's view on ``con`` show it as it would be if nothing more came."""
+        # What reads it may be of other types from now on.
+        self._bound = None
+        with storage_errors(f"reading table {self.job.table!r}"):
+            files = self._assembly().files()
+        fields = self._fields or self._known
+        reading.show_files(con, self.job.table, files, fields, project=self.job.project)
+
     def abort(self) -> None:
         """Remove whatever this attempt wrote, finished or not."""
         self._close()
         folder = self.job.warehouse.absolute(self.job.folder)
         self.job.warehouse.files.remove_attempt(folder, self.job.attempt)
+
+    def _assembly(self) -> Assembly:
+        return Assembly(
+            job=self.job,
+            base=self._base_version,
+            metadata=self._base,
+            known=self._known,
+            fields=self._fields or self._known,
+            parts=tuple(self._parts),
+            stem=f"{self.job.attempt}-{self._calls}",
+            connect=self._connection,
+        )
 
     def _close(self) -> None:
         if self._streaming is not None:

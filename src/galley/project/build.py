@@ -24,6 +24,7 @@ from galley.project.sql_steps import read_sql_step
 from galley.project.testfiles import read_test_file
 from galley.project.testspec import numbered
 from galley.project.toolchain import installed, lock_files, toolchain_digest
+from galley.project.triggered import check_triggers
 
 YAML = (".yaml", ".yml")
 PIPELINE_FILES = tuple(f"pipeline{ending}" for ending in YAML)
@@ -48,6 +49,7 @@ def build(folder: Path, cache: Path | None, stamp: str) -> Built:
     for name, path in _pipeline_folders(folder, problems):
         _read_pipeline(name, path, graph, analyses)
     graph.link()
+    check_triggers(graph)
     tests = _read_tests(folder, graph, analyses)
     manifest = _assemble(graph, tests, analyses, folder)
     analyses.save()
@@ -87,7 +89,7 @@ def _read_pipeline(name: str, path: Path, graph: Graph, analyses: Analyses) -> N
     problems, settings = graph.problems, graph.settings
     base = f"pipelines/{name}"
     own = next((one for one in PIPELINE_FILES if (path / one).is_file()), PIPELINE_FILES[0])
-    pipeline = read_pipeline(f"{base}/{own}", analyses.files, settings.defaults, problems)
+    pipeline = read_pipeline(name, f"{base}/{own}", analyses.files, settings, problems)
     graph.pipelines[name] = pipeline
     setting = Setting(name, pipeline.defaults, problems, analyses, settings.pools)
     before = len(graph.drafts)
@@ -202,4 +204,5 @@ def _pipeline(name: str, settings: PipelineSettings, graph: Graph) -> Pipeline:
         settings.variables,
         settings.priority,
         settings.concurrency,
+        replace(settings.schedule, alerts=settings.schedule.alerts or graph.settings.alerts),
     )

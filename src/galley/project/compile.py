@@ -26,7 +26,7 @@ from galley.version import VERSION
 if TYPE_CHECKING:
     from galley.project.build import Built
 
-FORMAT = "2"
+FORMAT = "3"
 KEPT = "manifest.json"
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from galley.project.schedule import Schedule
+
 Json = Any
 """A JSON value: None, bool, int, float, str, list or dict of these."""
 
@@ -276,6 +278,7 @@ class Pipeline:
     variables: dict[str, Json] = field(default_factory=dict)
     priority: int = 0
     concurrency: int | None = None
+    schedule: Schedule = field(default_factory=Schedule)
 
 
 @dataclass(frozen=True, slots=True)

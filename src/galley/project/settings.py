@@ -8,17 +8,19 @@ from urllib.parse import urlsplit
 
 from galley.errors import DefinitionError, Where
 from galley.project import stores
+from galley.project.declared import Declared
 from galley.project.document import Document, mapping, read_yaml
 from galley.project.files import Files
 from galley.project.find import PROJECT_FILE
 from galley.project.model import Connection, Environment, Json, Read, Retention, Untested
 from galley.project.names import BUILT_IN, WANTS, check_name, hint_for
 from galley.project.problems import Problems
+from galley.project.schedule import AlertRule, Schedule
 from galley.project.shapes import DefaultsShape, PipelineShape, ProjectShape, read
-from galley.project.stores import Declared
+from galley.project.triggers import Around, read_alerts, read_schedule
 
 PRODUCTION = "production"
-SERVER_KEYS = ("triggers", "conditions", "alerts", "goal")
+SERVER_KEYS = ("conditions", "goal")
 SHORTEST_QUARANTINE, LONGEST_QUARANTINE = 24 * 3600.0, 72 * 3600.0
 """Seconds."""
 PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
@@ -42,6 +44,19 @@ class Settings:
     pools: dict[str, int] = field(default_factory=dict)
     retention: Retention = field(default_factory=Retention)
     warehouse: Declared | None = None
+    alerts: tuple[AlertRule, ...] = ()
+
+    def around(self, pipeline: str, timezone: str | None) -> Around:
+        """What the triggers of a pipeline may name."""
+        kinds = {name: one.kind for name, one in self.connections.items()}
+        return Around(
+            pipeline,
+            timezone or "UTC",
+            tuple(self.environments),
+            kinds,
+            self.secrets,
+            lambda address, where: check_address(address, self.secrets, where),
+        )
 
 
 @dataclass(slots=True)
@@ -54,6 +69,7 @@ class PipelineSettings:
     variables: dict[str, Json] = field(default_factory=dict)
     priority: int = 0
     concurrency: int | None = None
+    schedule: Schedule = field(default_factory=Schedule)
 
 
 def read_settings(files: Files, problems: Problems) -> Settings:
@@ -74,13 +90,16 @@ def read_settings(files: Files, problems: Problems) -> Settings:
     settings.reads = _reads(shape, document, problems)
     settings.pools = _pools(shape, document, problems)
     settings.retention = _retention(shape, document, problems)
+    around = settings.around("", shape.defaults.timezone)
+    settings.alerts = read_alerts(document, around, problems)
     return settings
 
 
 def read_pipeline(
-    path: str, files: Files, defaults: DefaultsShape, problems: Problems
+    name: str, path: str, files: Files, settings: Settings, problems: Problems
 ) -> PipelineSettings:
     """pipeline.yaml, or the project's defaults where there is none."""
+    defaults = settings.defaults
     found = PipelineSettings(defaults)
     if not files.exists(path):
         return found
@@ -89,7 +108,7 @@ def read_pipeline(
         shape = read(PipelineShape, document, "pipeline.yaml")
         for key in SERVER_KEYS:
             if key in document.value:
-                problems.warn(f"'{key}' takes effect where a server runs", document.where(key))
+                problems.warn(f"'{key}' has no effect in this version", document.where(key))
         given = shape.defaults.model_dump(exclude_unset=True, exclude_none=True)
         owner = _owner(shape.owner, shape.owners)
         if owner is not None:
@@ -99,6 +118,8 @@ def read_pipeline(
         found.owner, found.description = owner, shape.description
         found.priority, found.concurrency = shape.priority, shape.concurrency
         found.variables = _variables(shape.variables, document, ("variables",), problems)
+        around = settings.around(name, found.defaults.timezone)
+        found.schedule = read_schedule(document, around, problems)
     return found
 
 

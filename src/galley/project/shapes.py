@@ -200,6 +200,7 @@ class ProjectShape(Shape):
     warehouse_connection: str | None = None
     defaults: DefaultsShape = DefaultsShape()
     retention: RetentionShape = RetentionShape()
+    alerts: Json = None
 
 
 class PipelineShape(Shape):
@@ -213,6 +214,7 @@ class PipelineShape(Shape):
     priority: Rank = 0
     concurrency: Count | None = None
     triggers: Json = None
+    fresh_by: Json = None
     conditions: Json = None
     alerts: Json = None
     goal: Json = None

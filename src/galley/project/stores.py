@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from galley.errors import DefinitionError
+from galley.project.declared import EXAMPLE, HIDDEN, SCHEME, Declared, check_warehouse
 from galley.project.document import Document, mapping, read_yaml
 from galley.project.files import Files
 from galley.project.find import PROJECT_FILE
@@ -16,25 +16,10 @@ from galley.project.names import hint_for
 from galley.project.shapes import ConnectionShape, ProjectShape, read
 
 KIND = "s3"
-SCHEME = "s3://"
-HIDDEN = ("key", "secret", "token")
-"""Options of a connection that are secrets, named as ``${NAME}``."""
-
 _NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_ADDRESS = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^/?#\s]+)*/?")
-_EXAMPLE = "warehouse: s3://BUCKET/PREFIX"
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """A warehouse as galley.yaml has it; ``secrets`` maps names to sources, as in a manifest."""
-
-    address: str
-    connection: Connection | None = None
-    secrets: dict[str, str] = field(default_factory=dict)
-
-
-def declared_store(folder: Path) -> Declared | None:
+def read_store(folder: Path) -> Declared | None:
     """What galley.yaml says of the warehouse and how to reach it.
 
     Raises:
@@ -68,24 +53,10 @@ def warehouse(
         )
     if address is None:
         return Declared("", chosen, shape.secrets) if chosen else None
-    check_warehouse(address, document)
+    check_warehouse(address, document.where("warehouse"))
     if name and not address.startswith(SCHEME):
-        raise DefinitionError("a folder needs no connection", where=where, hint=_EXAMPLE)
+        raise DefinitionError("a folder needs no connection", where=where, hint=EXAMPLE)
     return Declared(address, chosen, shape.secrets)
-
-
-def check_warehouse(address: str, document: Document) -> None:
-    """Raise DefinitionError for an address that is neither a folder nor a bucket's."""
-    where = document.where("warehouse")
-    if address.startswith(SCHEME) and not _ADDRESS.fullmatch(address):
-        raise DefinitionError(f"'{address}' names no bucket", where=where, hint=_EXAMPLE)
-    if "://" in address and not address.startswith(SCHEME):
-        scheme = address.partition("://")[0]
-        raise DefinitionError(
-            f"a warehouse cannot stand at '{scheme}://'",
-            where=where,
-            hint=f"a folder, or an object store that speaks S3: `{_EXAMPLE}`",
-        )
 
 
 def connection(

@@ -56,6 +56,16 @@ def known_variables(manifest: Manifest, pipeline: str) -> set[str]:
     return known
 
 
+def declared(manifest: Manifest, pipeline: str, environment: str | None) -> dict[str, Json]:
+    """The values that a project version gives the variables which the pipeline's steps name."""
+    values: dict[str, Json] = {}
+    for _, layer in _layers(manifest, pipeline, environment):
+        values |= layer
+    steps = (manifest.steps[name] for name in manifest.pipelines[pipeline].steps)
+    named = {variable for step in steps for variable in step.variables}
+    return {name: values.get(name) for name in sorted(named)}
+
+
 def convert(name: str, value: Json, before: Json) -> Json:
     """``value`` in the type of ``before``; a text is read as that type. Raises VariableError."""
     if before is None or type(value) is type(before):

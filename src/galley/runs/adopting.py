@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from galley import codec
-from galley.ids import new_id
-from galley.lake import field_ids
+from galley.ids import digest, new_id
+from galley.lake import field_ids, withdrawals
 from galley.lake.merge import TableMerge
 from galley.lake.model import (
     Change,
@@ -15,20 +15,24 @@ from galley.lake.model import (
     IntentKind,
     Version,
     WindowEntry,
+    content_of,
 )
 from galley.lake.replay import replay as replay_files
 from galley.lake.schema import FieldIds
 from galley.project.model import Step
+from galley.runs import queue
 from galley.runs.attempts import commit_changes
 from galley.runs.findings import Result
 from galley.runs.live import LiveRun, Site
+from galley.runs.model import StepRun
 from galley.runs.planning import StepPlan
 
 
-def adopt(site: Site, live: LiveRun, step: Step, plan: StepPlan) -> None:
-    """Commit a plan's accepted and adopted windows on the run's ref; no row is written."""
-    if not plan.adopted and not plan.accepted:
-        return
+def adopt(site: Site, live: LiveRun, step_run: StepRun, step: Step, plan: StepPlan) -> None:
+    """Commit a plan's accepted and adopted windows on the run's ref; no row is written.
+
+    Nothing is committed for a claim that was lost meanwhile.
+    """
     table = step.outputs[0]
     with site.database.read() as connection:
         target = live.scene(connection).versions([table]).get(table)
@@ -41,7 +45,14 @@ def adopt(site: Site, live: LiveRun, step: Step, plan: StepPlan) -> None:
             target = change.version if change else target
             change = _joined(change, _replayed(site, live, target, source, windows))
     if change is not None:
-        _commit(site, live, step, plan, replace(change, expected=first, guarded=True))
+        change = _told_apart(site, live, change)
+        change = replace(change, expected=first, guarded=True)
+        now = site.clock()
+        message = f"take over {len(change.windows)} windows of {step.name}"
+        takes = [result.location for result in plan.adopted]
+        with site.database.write() as connection:
+            if queue.lock_step(connection, step_run):
+                commit_changes(connection, live, [change], message, now, takes=takes)
 
 
 def _accepted(table: str, target: Version | None, plan: StepPlan) -> Change | None:
@@ -82,7 +93,7 @@ def replay(site: Site, live: LiveRun, merge: TableMerge) -> Change:
     """Commit what a run did to one table on the present version of its target."""
     if merge.source is None or merge.target is None:
         raise AssertionError(f"{merge.table}: a replay needs both sides")
-    return replay_files(
+    change = replay_files(
         site.store,
         project=live.project,
         target=merge.target,
@@ -92,6 +103,23 @@ def replay(site: Site, live: LiveRun, merge: TableMerge) -> Change:
         attempt=_writer(live),
         field_ids=_field_ids(site),
     )
+    return _told_apart(site, live, change)
+
+
+def _told_apart(site: Site, live: LiveRun, change: Change) -> Change:
+    """The change with a content of its own if its table holds no row and such a one was taken back.
+
+    Tables without rows look alike, so that one that was withdrawn says nothing about another; their
+    windows are told apart, and refused if they were.
+    """
+    version = change.version
+    if version is None or version.content_id != content_of(version.schema_fingerprint, ()):
+        return change
+    with site.database.read() as connection:
+        if not withdrawals.withdrawn(connection, live.project, [version.content_id]):
+            return change
+    content = digest("anew", version.content_id, _writer(live))
+    return replace(change, version=replace(version, content_id=content))
 
 
 def _by_version(results: tuple[Result, ...]) -> list[tuple[Version, tuple[WindowEntry, ...]]]:
@@ -125,14 +153,6 @@ def _joined(before: Change | None, after: Change) -> Change:
 def _writer(live: LiveRun) -> str:
     """What the files of a replay are named by: as long as the run is under way they are its."""
     return f"{live.run.id}-{new_id()}"
-
-
-def _commit(site: Site, live: LiveRun, step: Step, plan: StepPlan, change: Change) -> None:
-    now = site.clock()
-    message = f"take over {len(change.windows)} windows of {step.name}"
-    with site.database.write() as connection:
-        takes = [result.location for result in plan.adopted]
-        commit_changes(connection, live, [change], message, now, takes=takes)
 
 
 def _field_ids(site: Site) -> FieldIds:

@@ -17,7 +17,7 @@ from galley.ids import digest, new_id
 from galley.lake import commits, refs, withdrawals
 from galley.lake.model import Change, Commit, CommitKind, Version
 from galley.project.model import Materialize, Retry, Step
-from galley.runs import findings, keys, queue, records
+from galley.runs import chaining, findings, keys, queue, records
 from galley.runs.cutting import cut_of
 from galley.runs.leases import Hold
 from galley.runs.live import LiveRun, Site, memory_share, step_values, table_id
@@ -120,6 +120,10 @@ def task_for(
     """What the worker is told."""
     step = _step_of(live, attempt.step_run)
     versions = scene.versions((*step.inputs, *step.outputs))
+    read = set(step.inputs)
+    if _begins_anew(live, attempt.plan):
+        # Its windows build on each other, and on nothing that they replace.
+        read -= set(step.outputs)
     return StepTask(
         kind="step",
         attempt=attempt.id,
@@ -131,7 +135,7 @@ def task_for(
         project_dir=str(live.folder),
         warehouse=site.warehouse,
         scratch=str(site.scratch / attempt.id),
-        inputs={n: v for n, v in versions.items() if n in step.inputs or n not in step.outputs},
+        inputs={n: v for n, v in versions.items() if n in read or n not in step.outputs},
         bases=_bases(scene, {name: versions[name] for name in step.outputs if name in versions}),
         table_ids={name: table_id(live.project, name) for name in step.outputs},
         variables=step_values(live.setting.values(step), step),
@@ -165,6 +169,11 @@ def _bases(scene: Scene, present: Mapping[str, Version]) -> dict[str, Version]:
 def _replaces(live: LiveRun, plan: StepPlan) -> bool:
     """Whether the attempt replaces its table whole, unless that was taken over already."""
     return plan.step in live.setting.rebuild and live.setting.windows is None and not plan.whole
+
+
+def _begins_anew(live: LiveRun, plan: StepPlan) -> bool:
+    """Whether windows are made of which none is put beside what the table held before."""
+    return bool(plan.spans) and (_replaces(live, plan) or (plan.recut and not plan.whole))
 
 
 def take_over(
@@ -247,6 +256,7 @@ def finish(
         return None
     changes = tuple(_stamped(live, step, attempt, change, probe) for change in done.changes)
     changes = _renewed(connection, live, attempt, changes)
+    changes = tuple(_chained(connection, live, step, change) for change in changes)
     faults.point("finish.before_commit")
     if changes:
         commit_changes(connection, live, changes, step.name, now)
@@ -403,6 +413,15 @@ def _renewed(
         else replace(change, version=_another(version, attempt))
         for change in changes
     )
+
+
+def _chained(connection: Connection, live: LiveRun, step: Step, change: Change) -> Change:
+    """The change with keys that tell what its windows were made onto, where they were."""
+    version, window = change.version, step.window
+    if version is None or window is None or not chaining.chained(step):
+        return change
+    before = {} if change.reset_windows else live.scene(connection).ledger(version.table_id)
+    return replace(change, windows=chaining.keyed(window, change.windows, before))
 
 
 def _another(version: Version, attempt: Attempt) -> Version:

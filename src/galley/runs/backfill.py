@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from galley.errors import RefNotFoundError, UnavailableError
 from galley.lake import refs
-from galley.lake.model import Ref, RefKind
+from galley.lake.model import Ref
 from galley.runs import batching, children, finishing, queue, records, takenback
 from galley.runs.attempts import reused_changes
 from galley.runs.batching import Batch, Parts
@@ -31,7 +31,7 @@ from galley.runs.model import Intention, Part, Reason, Run, RunState
 from galley.runs.planning import Move, plan_step
 from galley.runs.reasons import end_of_run
 from galley.runs.scene import Scene
-from galley.runs.starting import pins_of, root_pins
+from galley.runs.starting import open_ref, pins_of, root_pins
 
 
 def start_backfill(site: Site, run: Run, engine: str, now: int) -> None:
@@ -63,7 +63,8 @@ def start_backfill(site: Site, run: Run, engine: str, now: int) -> None:
             facts["pins"] = pins
         queue.move_run(connection, run.id, RunState.RUNNING, now, **facts)
         if run.request.atomic:
-            _open_ref(connection, run, head, base, now)
+            # The children publish to it.
+            open_ref(connection, run, head, base, now)
         if first:
             records.insert_run(connection, batching.first_run(run, parts))
         else:
@@ -105,21 +106,6 @@ def _begins(connection: Connection, run: Run) -> tuple[str, str]:
             hint=f"start again with `galley backfill {run.pipeline} --atomic`",
         )
     return left.head, left.fork_point
-
-
-def _open_ref(connection: Connection, run: Run, head: str, base: str, now: int) -> None:
-    """The ref that the children of an atomic backfill publish to."""
-    refs.create_ref(
-        connection,
-        run.project,
-        run.ref_name,
-        RefKind.RUN,
-        head,
-        owner=run.actor,
-        now=now,
-        fork_point=base,
-        fork_ref=run.ref,
-    )
 
 
 def _resting(parent: Run) -> RunState:
@@ -173,7 +159,8 @@ def _go_on(site: Site, parent: Run, now: int) -> None:
     except Exception as error:  # noqa: BLE001 - kept with the run
         reason, said = end_of_run(error)
         with site.database.write() as connection:
-            _end(connection, parent, RunState.FAILED, now, reason.value, said)
+            if _still(connection, parent):
+                _end(connection, parent, RunState.FAILED, now, reason.value, said)
 
 
 def _after_first(site: Site, parent: Run, now: int) -> None:

@@ -186,7 +186,7 @@ class Claimer:
         """Take over windows proved elsewhere (which writes metadata), then go on as planned."""
         step = live.manifest.steps[plan.step]
         try:
-            adopting.adopt(self.site, live, step, plan)
+            adopting.adopt(self.site, live, step_run, step, plan)
         except GalleyError as error:
             if of_the_home(error):
                 raise

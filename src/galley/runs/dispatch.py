@@ -90,6 +90,8 @@ class Dispatcher:
 
     def _revived(self, event: PoolEvent) -> Job | None:
         """The job of an attempt that another engine began and whose worker came to this one."""
+        if not event.task_id:
+            return None
         with self.site.database.read() as connection:
             row = records.find_attempt(connection, event.task_id)
             live = self.find(row["run_id"]) if row is not None and row["end"] is None else None
@@ -105,7 +107,7 @@ class Dispatcher:
     def submit_publish_tests(self, live: LiveRun, task: TestTask) -> None:
         """Evaluate tests on merged versions before a publish."""
         name = f"{live.run.id}/publish"
-        self.jobs.submit_tests(f"{live.run.id}.publish", Job(live, None), task, name)
+        self.jobs.submit_tests("publish", Job(live, None), task, name)
 
     def publish_answers(self) -> list[tuple[LiveRun, TestDone | TaskFailed]]:
         """The answers to ``submit_publish_tests`` since the last call."""

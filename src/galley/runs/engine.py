@@ -29,6 +29,7 @@ from galley.runs.dispatch import Dispatcher
 from galley.runs.jobs import Jobs
 from galley.runs.live import LiveRun, Site, load_live
 from galley.runs.model import ACTIVE, Intention, Run, RunState
+from galley.runs.pool import PoolEvent
 from galley.runs.publishing import Publisher
 from galley.runs.timers import Timer, Timers
 from galley.runs.workforce import Workforce
@@ -44,13 +45,23 @@ class Engine:
     """Works on runs until they have ended.
 
     On SQLite at most one is active per home (see ``lockfile``). Over a shared database any number
-    are: each works on all runs there if it is ``everyones``, else on those of its own home.
+    are: each works on all runs there if it is ``everyones``, else on those of its own home. One
+    without processes of its own (``works``) takes no step itself.
     """
 
-    def __init__(self, site: Site, pool: Workforce, slots: int, *, everyones: bool = False) -> None:
+    def __init__(
+        self,
+        site: Site,
+        pool: Workforce,
+        slots: int,
+        *,
+        everyones: bool = False,
+        works: bool = True,
+    ) -> None:
         self.site = site
         self.pool = pool
         self.slots = slots
+        self._capacity = slots if works else 0
         self._origin = None if everyones or not site.shared else site.origin
         self.jobs = Jobs(site, pool, slots)
         self._begin()
@@ -75,7 +86,8 @@ class Engine:
         now = self.site.clock()
         with self.site.database.write() as connection:
             jumps.settle(connection, now, self.site.lease)
-            sessions.open_session(connection, sessions.this_process(self.id, self.slots, now))
+            mine = sessions.this_process(self.id, self._capacity, now, labels=self.site.labels)
+            sessions.open_session(connection, mine)
             reaping.forsake_dead(connection, self.site, now)
         taken = [] if self.site.shared else recovery.take_over(self.site, self.id)
         for live in taken:
@@ -92,18 +104,24 @@ class Engine:
         self.pool.close()
         try:
             # What never reached a worker of another host; all else there goes on elsewhere.
-            unsent = [event for event in self.pool.poll(0) if event.kind == "returned"]
-            self.dispatcher.handle(unsent)
+            told = self.pool.poll(0)
+            self.dispatcher.handle(event for event in told if self._is_unsent(event))
             recovery.hand_over(self.site, self.id)
         except UnavailableError:
             if not self.site.shared:
                 raise
 
+    def _is_unsent(self, event: PoolEvent) -> bool:
+        """Whether an attempt was given back; tests are evaluated anew by the next engine."""
+        job = self.jobs.get(event.task_id)
+        return event.kind == "returned" and job is not None and job.attempt is not None
+
     def reopen(self) -> None:
         """Begin anew after the database did not answer.
 
-        What was heard meanwhile may be recorded or not, so the work under way is ended and goes
-        back to the queue, and the engine remembers nothing.
+        What was heard meanwhile may be recorded or not, so its own processes' work is ended and
+        goes back to the queue, and the engine remembers nothing. What workers of other sessions
+        have goes on.
 
         Raises:
             UnavailableError: it still does not answer; the call can be repeated.

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 
 from galley.runs.model import Reason
-from galley.runs.pool import PoolEvent
-from galley.runs.seats import Offer, Seat
+from galley.runs.pool import PoolEvent, Submission
+from galley.runs.seats import Seat
 
 REMEMBERED = 10_000
 """Tasks that have ended and are known to have; later answers to them change nothing."""
@@ -31,7 +31,7 @@ class Exchange:
         self.lock = threading.Lock()
         self.closing = False
         self.seats: dict[str, Seat] = {}
-        self.unseated: deque[Offer] = deque()
+        self.unseated: deque[Submission] = deque()
         self.inbox: deque[PoolEvent] = deque()
         self.unheard: list[Future[None]] = []
         self._ended: OrderedDict[str, None] = OrderedDict()
@@ -80,10 +80,6 @@ class Exchange:
     def ended(self, task: str) -> bool:
         """Whether the end of a task was told to the engine lately."""
         return task in self._ended
-
-    def begin(self, task: str) -> None:
-        """A task is given out (again)."""
-        self._ended.pop(task, None)
 
     def end(self, task: str) -> None:
         """The engine hears of a task's end."""

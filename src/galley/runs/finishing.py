@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from galley.ids import digest
 from galley.lake import refs, withdrawals
 from galley.lake.model import Span
 from galley.project.model import Manifest, Materialize
+from galley.project.variables import declared
 from galley.runs import queue, records
 from galley.runs.live import LiveRun, Site, load_live
 from galley.runs.model import ACTIVE, Intention, Reason, Run, RunState, StepRun, StepState
@@ -136,13 +138,17 @@ def _verdict(run: Run, steps: Iterable[StepRun]) -> tuple[RunState, Reason, str]
     return RunState.FAILED, Reason.UPSTREAM, "a step did not succeed"
 
 
-def pipeline_code(manifest: Manifest, pipeline: str) -> str:
-    """What a hold after a rollback compares: the code and tests of a pipeline's steps."""
+def pipeline_code(manifest: Manifest, pipeline: str, ref: str) -> str:
+    """What a hold after a rollback compares: the code and tests of a pipeline's steps.
+
+    The values that their variables have on ``ref`` are part of it.
+    """
     parts = []
     for name in sorted(manifest.pipelines[pipeline].steps):
         step = manifest.steps[name]
         parts += [name, step.code_hash, *sorted(test.hash for test in step.tests)]
-    return digest("pipeline", pipeline, *parts)
+    values = declared(manifest, pipeline, ref if ref in manifest.environments else None)
+    return digest("pipeline", pipeline, *parts, json.dumps(values, sort_keys=True, default=str))
 
 
 def refuse_held(
@@ -154,5 +160,5 @@ def refuse_held(
         HeldError: one of them is held.
     """
     for pipeline in pipelines:
-        code = pipeline_code(manifest, pipeline)
+        code = pipeline_code(manifest, pipeline, ref)
         withdrawals.refuse_held(connection, manifest.project, ref, pipeline, code)

@@ -16,8 +16,7 @@ from concurrent.futures import Future
 
 from galley.runs.counter import Counter
 from galley.runs.exchange import Exchange
-from galley.runs.pool import Opening, PoolEvent, Post
-from galley.runs.seats import Offer
+from galley.runs.pool import Opening, PoolEvent, Submission
 
 
 class Hub:
@@ -73,32 +72,17 @@ class Hub:
                     found[id] = seat.steps
         return found
 
-    def submit(
-        self,
-        task_id: str,
-        payload: bytes,
-        *,
-        code_dir: str,
-        log_name: str,
-        secrets: tuple[str, ...],
-        timeout: float | None,
-        memory: int | None,
-        post: Post | None = None,
-    ) -> None:
+    def submit(self, task: Submission) -> None:
         """Offer an attempt to the session it was claimed for, tests to whoever has room first."""
-        code = code_dir.rpartition("/")[2]
-        offer = Offer(task_id, payload, code, log_name, secrets, timeout, memory, post)
         with self._exchange.lock:
-            self._exchange.begin(task_id)
-            seat = self._exchange.seats.get(post.session) if post is not None else None
-            if seat is not None:
-                seat.offers[task_id] = offer
-                seat.ring()
-            elif post is not None:
-                self._exchange.tell([PoolEvent("returned", task_id)])
-            else:
-                self._exchange.unseated.append(offer)
+            if task.post is None:
+                self._exchange.unseated.append(task)
                 self._exchange.ring_all()
+            elif (seat := self._exchange.seats.get(task.post.session)) is not None:
+                seat.offers[task.id] = task
+                seat.ring()
+            else:
+                self._exchange.tell([PoolEvent("returned", task.id)])
 
     def reply(self, task_id: str, payload: bytes) -> None:
         """Questions of these workers are answered where they arrive; none comes to the engine."""
@@ -144,11 +128,19 @@ class Hub:
             future.set_result(None)
 
     def fail(self, error: Exception) -> None:
-        """Nothing could be recorded: whoever reported something must do so again."""
+        """The engine is no more: whoever reported something must do so again, to the next one.
+
+        That asks for tests anew, so those under way are of no use. That something was given back
+        is kept for it: nobody would say it again.
+        """
         with self._exchange.lock:
+            self._exchange.unseated.clear()
+            for seat in self._exchange.seats.values():
+                seat.abandon_tests()
             waiting = self._handed + self._exchange.unheard
             self._handed, self._exchange.unheard = [], []
-            self._exchange.inbox.clear()
+            kept = [event for event in self._exchange.inbox if event.kind == "returned"]
+            self._exchange.inbox = deque(kept)
         for future in waiting:
             future.set_exception(error)
 

@@ -14,11 +14,13 @@ from sqlalchemy.exc import DBAPIError
 
 from galley import faults
 from galley.errors import GalleyError, InternalError, UnavailableError
+from galley.ids import new_id
 from galley.project.model import Step, StepKind
 from galley.runs import messages, queue, testing
 from galley.runs.attempts import Attempt
 from galley.runs.live import LiveRun, Site
 from galley.runs.model import Reason, StepRun, StepState
+from galley.runs.pool import Submission
 from galley.runs.protocol import StepTask, TaskFailed, TestTask
 from galley.runs.reasons import reason_of
 from galley.runs.testing import TestWork
@@ -48,11 +50,6 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._stillborn: list[tuple[Job, TaskFailed]] = []
 
-    @property
-    def free(self) -> int:
-        """How many more tasks would start at once."""
-        return self.pool.idle
-
     def share(self, more: int) -> int:
         """Among how many tasks the machine is divided when ``more`` are added."""
         return max(1, min(self.slots, len(self._jobs) + more))
@@ -74,9 +71,14 @@ class Jobs:
                 self.pool.cancel(task_id)
 
     def abandon(self) -> None:
-        """Kill all work, and await none of it any more."""
-        for task_id in self._jobs:
-            self.pool.cancel(task_id, grace=0.0)
+        """Await no answer any more, and kill what only this engine could have taken in.
+
+        Attempts at the workers of other sessions go on: whoever hears their answer finds in the
+        database what it belongs to.
+        """
+        for task_id, job in self._jobs.items():
+            if job.attempt is None or job.attempt.post is None:
+                self.pool.cancel(task_id, grace=0.0)
         self._jobs.clear()
 
     def pop(self, task_id: str) -> Job:
@@ -105,31 +107,34 @@ class Jobs:
             faults.point("attempt.before_submit")
             limits = task.step.limits
             self.pool.submit(
-                attempt.id,
-                messages.encode(task),
-                code_dir=task.code_dir,
-                log_name=attempt.log_name,
-                secrets=task.hidden,
-                timeout=limits.timeout,
-                memory=limits.memory,
-                post=attempt.post,
+                Submission(
+                    attempt.id,
+                    messages.encode(task),
+                    task.code_dir,
+                    attempt.log_name,
+                    task.hidden,
+                    limits.timeout,
+                    limits.memory,
+                    attempt.post,
+                )
             )
             self._jobs[attempt.id] = job
 
-    def submit_tests(self, task_id: str, job: Job, task: TestTask, log_name: str) -> None:
-        """Hand tests to a worker."""
+    def submit_tests(self, about: str, job: Job, task: TestTask, log_name: str) -> None:
+        """Hand tests to a worker.
+
+        Each time under another id: what an earlier worker says late is not about what the tests
+        are to be evaluated on now.
+        """
+        id = f"{new_id()}.{about}"
         with self._handing_over(job):
             faults.point("tests.before_submit")
             self.pool.submit(
-                task_id,
-                messages.encode(task),
-                code_dir=task.code_dir,
-                log_name=log_name,
-                secrets=task.hidden,
-                timeout=TEST_TIMEOUT,
-                memory=None,
+                Submission(
+                    id, messages.encode(task), task.code_dir, log_name, task.hidden, TEST_TIMEOUT
+                )
             )
-            self._jobs[task_id] = job
+            self._jobs[id] = job
 
     def evaluate(self, live: LiveRun, step_run: StepRun, work: TestWork) -> None:
         """Have the tests of a step (or of a node that is only tests) evaluated."""
@@ -141,7 +146,7 @@ class Jobs:
         with self._handing_over(job):
             task = testing.task_for(self.site, live, node, work, self.share(1))
             name = f"{live.run.id}/{step_run.name.replace(':', '-')}.{step_run.epoch}.tests"
-            self.submit_tests(f"{step_run.id}.tests", job, task, name)
+            self.submit_tests("tests", job, task, name)
 
     @contextmanager
     def _handing_over(self, job: Job) -> Iterator[None]:

@@ -89,6 +89,21 @@ def expired_steps(connection: Connection, now: int) -> list[StepRun]:
     return [read_step(row) for row in rows]
 
 
+def over(connection: Connection, step: StepRun, now: int, *, keep: bool = False) -> bool:
+    """Whether the lease of a step that was seen as expired is over still.
+
+    With ``keep`` it stays so until this transaction ends: its owner can extend it no more.
+    """
+    wanted = select(step_run.c.id).where(
+        step_run.c.id == step.id,
+        step_run.c.epoch == step.epoch,
+        AT_WORK,
+        step_run.c.lease_until < now,
+    )
+    found = wanted.with_for_update() if keep else wanted
+    return connection.execute(found).first() is not None
+
+
 def expired_publishes(connection: Connection, now: int) -> list[tuple[str, str | None]]:
     """The runs, with who published them, whose publish nobody is at any more."""
     rows = connection.execute(

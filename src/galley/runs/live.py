@@ -97,7 +97,8 @@ class Site:
 class LiveRun:
     """One run under way. Only ``run`` and the two caches change.
 
-    ``probes`` remembers what load steps saw; ``pending_tests`` counts tries of lost test tasks.
+    ``probes`` remembers what load steps saw; ``test_losses`` counts, by step run, how often the
+    process that evaluated its tests was lost.
     """
 
     run: Run

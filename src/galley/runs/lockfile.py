@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from galley.errors import UnavailableError
+from galley.errors import StorageError, UnavailableError
 
 
 def home_gone(home: Path) -> UnavailableError:
@@ -46,6 +46,7 @@ class EngineLock:
 
         Raises:
             UnavailableError: the home is gone.
+            StorageError: its lock cannot be written.
         """
         if self._file is not None:
             return True
@@ -53,15 +54,26 @@ class EngineLock:
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except FileNotFoundError as error:
             raise home_gone(self._path.parent) from error
+        except OSError as error:
+            raise self._unwritable(error) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, str(os.getpid()).encode(), 0)
         except BlockingIOError:
             os.close(handle)
             return False
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        except OSError as error:
+            os.close(handle)
+            raise self._unwritable(error) from error
         self._file = handle
         return True
+
+    def _unwritable(self, error: OSError) -> StorageError:
+        return StorageError(
+            f"{self._path} cannot be written: {error.strerror}",
+            hint="free some space or mend the permissions, then run the same command again",
+        )
 
     def release(self) -> None:
         """Give the lock back."""

@@ -113,6 +113,7 @@ class RunCause(StrEnum):
     BACKFILL = "backfill"
     RESUME = "resume"
     PROMOTION = "promotion"
+    TRIGGER = "trigger"
 
 
 class Intention(StrEnum):
@@ -150,7 +151,7 @@ class RunRequest:
     one begins.
     The children of an ``atomic`` backfill publish to the backfill's own ref, and their tests of
     whole tables are left to its last child, which begins from that ref (``staged``) and publishes
-    to the target.
+    to the target. ``trigger`` names what fired it.
     """
 
     pipelines: tuple[str, ...]
@@ -172,6 +173,7 @@ class RunRequest:
     after: str | None = None
     atomic: bool = False
     staged: str | None = None
+    trigger: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ LONGEST = 300.0
 RETRY = 0.5
 """Seconds: how long a shared database may be away, and how often it is tried."""
 
+_LISTEN = 0.05
+
 Result = TypeVar("Result")
 
 
@@ -23,6 +25,13 @@ def silent(_text: str) -> None:
 def _never() -> bool:
     """Where nobody can interrupt."""
     return False
+
+
+def nap(seconds: float, unless: Callable[[], bool]) -> None:
+    """Wait, but hardly longer than until ``unless()``: a signal alone ends no sleep."""
+    end = time.monotonic() + seconds
+    while not unless() and (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, _LISTEN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +61,7 @@ class Patience:
                     self.tell(f"! {error.message}; waiting up to {self.longest:.0f} s for it")
                 if now - begin > self.longest or self.give_up():
                     raise
-                time.sleep(RETRY)
+                nap(RETRY, self.give_up)
                 continue
             if begin:
                 self.tell(f"it answers again after {time.monotonic() - begin:.1f} s; going on")

@@ -18,7 +18,8 @@ from galley.lake import trees, withdrawals
 from galley.lake.model import Span, Version, WindowEntry
 from galley.project import windows as calendar
 from galley.project.model import Materialize, Step, WindowSpec, WindowUnit
-from galley.runs import cutting, findings, keys, takenback
+from galley.runs import chaining, cutting, findings, keys, takenback
+from galley.runs.chaining import Sorted, Wanted
 from galley.runs.coverage import Coverage, in_order
 from galley.runs.scene import Scene
 
@@ -241,42 +242,103 @@ def _plan_windows(
     if recut:
         # The table is replaced whole, so whatever it has must be made again.
         wanted = tuple(in_order((*wanted, *there)))
-    span_keys = _span_keys(scene, step, window, setting, identity, versions, wanted)
+    own_keys = _span_keys(scene, step, window, setting, identity, versions, wanted)
     anew = recut or asked
-    reusable = keys.unusable(step, setting.probes.get(step.name)) is None
-    gone = _gone(scene, [ledger[span] for span in wanted if span in ledger])
-    stale, kept = _sort_out(step, wanted, span_keys, ledger, anew, gone)
-    staler = [ledger[span] for span in stale if span in ledger and span not in gone]
-    accepted = _accepted(step, window, setting, own, staler)
-    staying = {entry.span for entry in accepted}
-    stale = tuple(span for span in stale if span not in staying)
-    wanted_keys = [span_keys[str(span)] for span in stale]
     whole = anew and (recut or setting.windows is None)
-    adopted = _left_windows(scene, setting, step, wanted_keys, whole=whole)
-    if reusable and not anew:
-        adopted = adopted or _adoptable(scene, setting, step, wanted_keys)
-    taken = {result.key for result in adopted}
-    stale = tuple(span for span in stale if span_keys[str(span)] not in taken)
+    gone = _gone(scene, [ledger[span] for span in wanted if span in ledger])
+    sort = _sorted_chain if chaining.chained(step) else _sorted_apart
+    found = sort(
+        scene,
+        step,
+        setting,
+        _Table(window, own, ledger, gone, wanted, own_keys, anew=anew, whole=whole),
+    )
+    stale, span_keys, adopted = found.stale, found.keys, found.adopted
     _refuse_many(step, stale, setting)
     return StepPlan(
         step=step.name,
         move=Move.RUN if stale else Move.REUSE,
         why=f"{_windows(len(stale))} to be made anew: the table was cut otherwise before"
         if recut
-        else _why_windows(scene, step, stale, kept, accepted, adopted, ledger, anew, gone),
+        else _why_windows(
+            scene, step, stale, found.kept, found.accepted, adopted, ledger, anew, gone
+        ),
         key=digest("windows", *(span_keys[str(span)] for span in wanted)),
-        reusable=reusable,
+        reusable=keys.unusable(step, setting.probes.get(step.name)) is None,
         identity=identity,
         spans=stale,
         span_keys=span_keys,
-        kept=tuple(in_order((*kept, *staying))),
-        accepted=tuple(replace(one, key=span_keys[str(one.span)]) for one in accepted),
+        kept=tuple(in_order((*found.kept, *(entry.span for entry in found.accepted)))),
+        accepted=found.accepted,
         adopted=adopted,
         whole=whole and bool(adopted),
         from_run=adopted[0].run_id if adopted and not stale else None,
         recut=recut,
         remade=sum(span in ledger for span in stale),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A windowed table and what is wanted of it; ``gone`` are windows that were taken back.
+
+    ``anew`` says that no window can stay, ``whole`` that the table is replaced as one.
+    """
+
+    window: WindowSpec
+    own: Version | None
+    ledger: Mapping[Span, WindowEntry]
+    gone: Mapping[Span, withdrawals.Withdrawal]
+    wanted: tuple[Span, ...]
+    keys: dict[str, str]
+    anew: bool
+    whole: bool
+
+
+def _sorted_apart(scene: Scene, step: Step, setting: Setting, table: _Table) -> Sorted:
+    """Windows that know nothing of each other."""
+    ledger, gone = table.ledger, table.gone
+    stale, kept = _sort_out(step, table.wanted, table.keys, ledger, table.anew, gone)
+    staler = [ledger[span] for span in stale if span in ledger and span not in gone]
+    accepted = _accepted(step, table.window, setting, table.own, staler)
+    staying = {entry.span for entry in accepted}
+    stale = tuple(span for span in stale if span not in staying)
+    wanted_keys = [table.keys[str(span)] for span in stale]
+    adopted = _left_windows(scene, setting, step, wanted_keys, whole=table.whole)
+    if not table.anew and keys.unusable(step, setting.probes.get(step.name)) is None:
+        adopted = adopted or _adoptable(scene, setting, step, wanted_keys)
+    taken = {result.key for result in adopted}
+    return Sorted(
+        stale=tuple(span for span in stale if table.keys[str(span)] not in taken),
+        kept=kept,
+        accepted=tuple(replace(one, key=table.keys[str(one.span)]) for one in accepted),
+        adopted=adopted,
+        keys=table.keys,
+    )
+
+
+def _sorted_chain(scene: Scene, step: Step, setting: Setting, table: _Table) -> Sorted:
+    """Windows that are made onto one another; a table replaced as one begins without any."""
+    ledger = {} if table.whole else table.ledger
+    there = [ledger[span] for span in table.wanted if span in ledger and span not in table.gone]
+    accepted = _accepted(step, table.window, setting, table.own, there)
+    made = _windows_there(scene, setting, step)
+    if table.whole and step.name not in setting.earlier:
+        made = {}
+    wanted = Wanted(
+        step=step,
+        window=table.window,
+        own={span: table.keys[str(span)] for span in table.wanted},
+        ledger=ledger,
+        remade=table.wanted if table.anew else table.gone,
+        acceptable={entry.span for entry in accepted},
+        elsewhere=made,
+    )
+    found = wanted.sort()
+    if table.whole and set(made) != {result.key for result in found.adopted}:
+        # Such a table is taken over whole or not at all.
+        return replace(wanted, elsewhere={}).sort()
+    return found
 
 
 def _refuse_many(step: Step, stale: tuple[Span, ...], setting: Setting) -> None:
@@ -514,7 +576,10 @@ def _why_stale(
     if pending:
         return f"stale: {_names(pending)} will be made anew"
     codes = {ledger[span].code for span in stale if span in ledger}
-    return "stale: the code changed" if codes != {step.code_hash} else "stale: inputs changed"
+    if codes != {step.code_hash}:
+        return "stale: the code changed"
+    chained = chaining.chained(step)
+    return f"stale: inputs{', or windows before them,' if chained else ''} changed"
 
 
 def _range(spans: list[Span]) -> str:

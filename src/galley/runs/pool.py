@@ -27,6 +27,7 @@ from galley.runs.model import Reason
 _SUPERVISOR = "from galley.runs.supervisor import main; main()"
 _KEPT = frozenset({"GALLEY_FAULTS", "GALLEY_FAULTS_ONCE"})
 _LOG_AT_MOST = 1 << 20
+_TOLD = ("id", "code_dir", "log", "secrets", "timeout", "memory")
 
 EventKind = Literal["started", "message", "exited", "beat", "lost", "returned"]
 
@@ -90,6 +91,30 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True)
+class Submission:
+    """A task to be queued, under an ``id`` that is never used again.
+
+    ``timeout`` counts seconds from its start, ``memory`` is bytes. The output goes to
+    ``<log_dir>/<log>.out`` and ``.err``; the files appear with the first byte. ``post`` says where
+    it is to run, if it is an attempt.
+    """
+
+    id: str
+    payload: bytes
+    code_dir: str
+    log: str
+    secrets: tuple[str, ...] = ()
+    timeout: float | None = None
+    memory: int | None = None
+    post: Post | None = None
+
+    @property
+    def code(self) -> str:
+        """The project version whose files are in ``code_dir``."""
+        return Path(self.code_dir).name
+
+
+@dataclass(frozen=True, slots=True)
 class Opening:
     """Room for one more task: with the caller itself, or at the worker of a session."""
 
@@ -128,11 +153,6 @@ class Pool(_OwnOnly):
         self._arrived: deque[PoolEvent] = deque()
 
     @property
-    def free(self) -> int:
-        """How many tasks may be submitted now so that no worker waits: two a slot."""
-        return max(0, 2 * self._settings.slots - len(self._tasks))
-
-    @property
     def idle(self) -> int:
         """How many tasks submitted now would start at once."""
         return max(0, self._settings.slots - len(self._tasks))
@@ -151,29 +171,12 @@ class Pool(_OwnOnly):
             )
         self._channel = Channel(ours)
 
-    def submit(
-        self,
-        task_id: str,
-        payload: bytes,
-        *,
-        code_dir: str,
-        log_name: str,
-        secrets: tuple[str, ...],
-        timeout: float | None,
-        memory: int | None,
-        post: Post | None = None,
-    ) -> None:
-        """Queue a task. ``timeout`` counts seconds from its start, ``memory`` is bytes.
-
-        The output goes to ``<log_dir>/<log_name>.out`` and ``.err``; the files appear with the
-        first byte. Raises ``FramingError`` for a payload above 64 MB.
-        """
+    def submit(self, task: Submission) -> None:
+        """Queue a task. Raises ``FramingError`` for a payload above 64 MB."""
         self.start()
-        header = {"code_dir": code_dir, "log": log_name, "secrets": secrets}
-        self._send(
-            {"k": "task", "id": task_id, "timeout": timeout, "memory": memory} | header, payload
-        )
-        self._tasks[task_id] = (None, None)
+        header = {name: getattr(task, name) for name in _TOLD}
+        self._send({"k": "task", **header}, task.payload)
+        self._tasks[task.id] = (None, None)
 
     def reply(self, task_id: str, payload: bytes) -> None:
         """Answer the question that a task's worker waits for."""

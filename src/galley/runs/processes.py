@@ -132,6 +132,14 @@ def start_time(pid: int) -> int | None:
     return int(fields[_START_TIME]) if fields else None
 
 
+def lives(pid: int, started: int) -> bool:
+    """Whether the process that started then is there and does anything yet.
+
+    One that has ended stays listed until its parent asks for it, which may be never.
+    """
+    return start_time(pid) == started and _running(pid)
+
+
 def resident(pid: int) -> int:
     """Bytes of memory that the process holds, those it shares with others included."""
     fields = _read(f"/proc/{pid}/statm").split()

@@ -10,11 +10,12 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, and_, bindparam, case, func, insert, select, update
+from sqlalchemy import Connection, Row, Update, bindparam, case, func, insert, select, update
 
 from galley.lake.model import Span
 from galley.lake.rows import insert_many
 from galley.runs.model import LIVE, Reason, RunState, StepRun, StepState, StepType
+from galley.runs.schedule_tables import ended
 from galley.runs.tables import event, run, step_run
 from galley.runs.transitions import run_sources, step_sources
 
@@ -60,6 +61,8 @@ def move_run(connection: Connection, run_id: str, to: RunState, now: int, **valu
     if moved:
         body = {key: values[key] for key in ("reason", "message", "commit_id") if values.get(key)}
         emit(connection, run_id, f"run.{to.value}", now, body=body or None)
+        if to.terminal:
+            connection.execute(_END, {"own_id": run_id, "now": now})
     return bool(moved)
 
 
@@ -94,6 +97,16 @@ def move_step(
             body={**shown, **(body or {})} or None,
         )
     return bool(moved)
+
+
+def lock_step(connection: Connection, step: StepRun) -> bool:
+    """Keep a step to this transaction; ``False`` if it is at work no more or is somebody else's."""
+    wanted = select(step_run.c.id).where(
+        step_run.c.id == step.id,
+        step_run.c.epoch == step.epoch,
+        step_run.c.state.in_([state.value for state in LIVE]),
+    )
+    return connection.execute(wanted.with_for_update()).first() is not None
 
 
 @cache
@@ -162,6 +175,14 @@ def fail_downstream(
 
 
 _EMIT = insert(event)
+
+# What happens in kitchens, and the parts of a backfill, are of no interest to a schedule.
+_END = insert(ended).from_select(
+    ["run_id", "at"],
+    select(run.c.id, bindparam("now", type_=run.c.created.type)).where(
+        run.c.id == bindparam("own_id"), run.c.parent.is_(None), run.c.ref.not_like("%/%")
+    ),
+)
 
 
 def wake_retries(connection: Connection, runs: Collection[str], now: int) -> int:
@@ -274,19 +295,6 @@ def held_by(connection: Connection, sessions: Collection[str]) -> dict[str, int]
         .group_by(c.owner)
     )
     return dict(rows.tuples().all())
-
-
-def live_steps(connection: Connection, run_ids: Collection[str]) -> list[StepRun]:
-    """The steps of the given runs that a worker holds or held."""
-    rows = connection.execute(
-        select(step_run).where(
-            and_(
-                step_run.c.run_id.in_(sorted(run_ids)),
-                step_run.c.state.in_([state.value for state in LIVE]),
-            )
-        )
-    )
-    return [read_step(row) for row in rows]
 
 
 def read_step(row: Row[Any]) -> StepRun:

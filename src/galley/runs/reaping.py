@@ -68,12 +68,17 @@ def _reap_step(site: Site, owner: str, live: LiveRun, step: StepRun, taken: Take
                 taken.staged.append((live, step))
         return
     with site.database.read() as connection:
+        if not leases.over(connection, step, now):
+            return
         found = records.attempts_at(connection, step.id, step.epoch)
     for attempt in found:
         kill(attempt)
     faults.point("reap.before_requeue")
+    said = "its worker was not heard of any more"
     with site.database.write() as connection:
-        if give_back(connection, live, step, now, "its worker was not heard of any more"):
+        if not leases.over(connection, step, now, keep=True):
+            return
+        if give_back(connection, live, step, now, said):
             taken.runs.add(step.run_id)
 
 

@@ -61,8 +61,12 @@ def save_definition(
     now: int,
     archive: Callable[[], bytes] | None = None,
 ) -> None:
-    """Keep a manifest and the archive of its files; saving the same one again changes nothing."""
-    if connection.execute(select(definition.c.id).where(definition.c.id == id)).first() is None:
+    """Keep a manifest and the archive of its files; of one that is there it is noted when.
+
+    The note keeps a collection from removing it while it is put to use again.
+    """
+    noted = update(definition).where(definition.c.id == id).values(created=now)
+    if not connection.execute(noted).rowcount:
         connection.execute(
             insert(definition).values(
                 id=id,
@@ -237,7 +241,9 @@ def list_runs(
     if ref is not None:
         query = query.where(run.c.ref == ref)
     if pipeline is not None:
-        query = query.where(run.c.pipeline == pipeline)
+        # A promotion runs several: their names stand in a row.
+        named = literal(" ") + run.c.pipeline + " "
+        query = query.where(named.contains(f" {pipeline} ", autoescape=True))
     if parent is not None:
         query = query.where(run.c.parent == parent)
     if origin is not None:

@@ -6,28 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from galley.runs.model import Reason
-from galley.runs.pool import PoolEvent, Post
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A task on its way to a worker; ``post`` says to whose, if it is an attempt."""
-
-    id: str
-    payload: bytes
-    code: str
-    log: str
-    secrets: tuple[str, ...]
-    timeout: float | None
-    memory: int | None
-    post: Post | None = None
+from galley.runs.pool import PoolEvent, Submission
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
     """What a session is told when it asks: new tasks, tasks to end, and whether to go away."""
 
-    offers: tuple[Offer, ...] = ()
+    offers: tuple[Submission, ...] = ()
     cancels: tuple[str, ...] = ()
     closing: bool = False
 
@@ -45,7 +31,7 @@ class Seat:
 
     capacity: int = 0
     labels: tuple[str, ...] = ()
-    offers: dict[str, Offer] = field(default_factory=dict)
+    offers: dict[str, Submission] = field(default_factory=dict)
     sent: set[str] = field(default_factory=set)
     has: set[str] = field(default_factory=set)
     cancels: set[str] = field(default_factory=set)
@@ -65,7 +51,7 @@ class Seat:
         """The tasks that it does not know of yet."""
         return [task for task in self.offers if task not in self.sent | self.has]
 
-    def news(self) -> tuple[Offer, ...]:
+    def news(self) -> tuple[Submission, ...]:
         """The tasks that it is told of now."""
         new = tuple(self.offers[task] for task in self.unsent)
         self.sent.update(offer.id for offer in new)
@@ -77,10 +63,18 @@ class Seat:
         for names in (self.sent, self.has, self.cancels):
             names.discard(task)
 
-    def give_back(self) -> Iterator[Offer]:
+    def give_back(self) -> Iterator[Submission]:
         """Take away what it does not know of."""
         for task in self.unsent:
             yield self.offers.pop(task)
+
+    def abandon_tests(self) -> None:
+        """Nobody waits for tests any more: none is to begin, and those that have are to end."""
+        for task in [task for task, offer in self.offers.items() if offer.post is None]:
+            if task in self.has:
+                self.cancels.add(task)
+            else:
+                self.forget(task)
 
     def lose_tests(self) -> Iterator[PoolEvent]:
         """Tests hold no lease, so nobody else would miss them."""

@@ -30,7 +30,8 @@ class Session:
     """One engine or worker. ``beat`` is when it was last heard of, in microseconds.
 
     ``pid_started`` is the start of its process in clock ticks since the boot ``boot_id``: together
-    they name one process of one machine.
+    they name one process of one machine. ``capacity`` is how many steps it takes at once, none for
+    an engine that only gives them to others; without ``labels`` (``None``) it takes all of them.
     """
 
     id: str
@@ -40,7 +41,7 @@ class Session:
     pid_started: int | None
     boot_id: str | None
     capacity: int
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] | None
     version: str
     started: int
     beat: int
@@ -56,7 +57,12 @@ def boot_id() -> str | None:
 
 
 def this_process(
-    id: str, capacity: int, now: int, *, kind: SessionKind = SessionKind.ENGINE
+    id: str,
+    capacity: int,
+    now: int,
+    *,
+    kind: SessionKind = SessionKind.ENGINE,
+    labels: tuple[str, ...] | None = None,
 ) -> Session:
     """The session of the process that asks."""
     pid = os.getpid()
@@ -68,7 +74,7 @@ def this_process(
         pid_started=processes.start_time(pid),
         boot_id=boot_id(),
         capacity=capacity,
-        labels=(),
+        labels=labels,
         version=VERSION,
         started=now,
         beat=now,
@@ -78,7 +84,7 @@ def this_process(
 def dead(one: Session) -> bool:
     """Whether its process is certainly gone: it was one of this boot of this machine."""
     here = one.boot_id is not None and one.boot_id == boot_id() and one.host == socket.gethostname()
-    return here and (one.pid_started is None or processes.start_time(one.pid) != one.pid_started)
+    return here and (one.pid_started is None or not processes.lives(one.pid, one.pid_started))
 
 
 def open_session(connection: Connection, one: Session) -> None:
@@ -90,7 +96,7 @@ def open_session(connection: Connection, one: Session) -> None:
         "boot_id": one.boot_id,
         "pid": one.pid,
         "pid_started": one.pid_started,
-        "labels": list(one.labels),
+        "labels": None if one.labels is None else list(one.labels),
         "capacity": one.capacity,
         "version": one.version,
         "started": one.started,
@@ -145,7 +151,7 @@ def _read(row: Row[Any]) -> Session:
         pid_started=data["pid_started"],
         boot_id=data["boot_id"],
         capacity=data["capacity"],
-        labels=tuple(data["labels"] or ()),
+        labels=None if data["labels"] is None else tuple(data["labels"]),
         version=data["version"],
         started=data["started"],
         beat=data["beat"],

@@ -90,6 +90,12 @@ def _fork(connection: Connection, run: Run, now: int) -> tuple[str, int]:
                 hint=f"start again with `galley run {run.pipeline}`",
             )
         head = base = left.fork_point
+    open_ref(connection, run, head, base, now)
+    return base, generation
+
+
+def open_ref(connection: Connection, run: Run, head: str, base: str, now: int) -> None:
+    """Create a run's own ref at ``head``; ``base`` is the commit of the target it started from."""
     refs.create_ref(
         connection,
         run.project,
@@ -101,7 +107,6 @@ def _fork(connection: Connection, run: Run, now: int) -> tuple[str, int]:
         fork_point=base,
         fork_ref=run.ref,
     )
-    return base, generation
 
 
 def pins_of(connection: Connection, manifest: Manifest, now: int) -> dict[str, str]:
@@ -169,10 +174,11 @@ def _priority(live: LiveRun, step: Step | None) -> int:
 def end_queued(
     site: Site, run: Run, to: RunState, reason: Reason, now: int, message: str | None = None
 ) -> None:
-    """End a run that has not begun."""
+    """End a run that has not begun; one that another engine has started meanwhile goes on."""
     values = {"reason": reason.value, **({"message": message} if message else {})}
     with site.database.write() as connection:
-        queue.move_run(connection, run.id, to, now, **values)
+        if records.lock_run(connection, run.id, RunState.QUEUED):
+            queue.move_run(connection, run.id, to, now, **values)
 
 
 def refuse(site: Site, run: Run, error: Exception, now: int) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 from galley.runs.framing import Channel
 
-Callback = Callable[[int], None]
 """Called with the mask of what happened."""
 
 

@@ -30,7 +30,10 @@ definition = Table(
     Column("actor", String(128), nullable=False),
     Column("created", Instant, nullable=False),
 )
-"""Immutable manifests, each with its files as an archive; a run is pinned to one."""
+"""Immutable manifests, each with its files as an archive; a run is pinned to one.
+
+``created`` is when it was last put to use.
+"""
 
 run = Table(
     "run",

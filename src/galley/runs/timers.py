@@ -33,6 +33,8 @@ class Timer:
 
 @dataclass(slots=True)
 class Timers:
+    """Those of one engine."""
+
     beat: Timer = field(default_factory=Timer)
     look: Timer = field(default_factory=Timer)
     claim: Timer = field(default_factory=Timer)

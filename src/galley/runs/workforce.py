@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from galley.runs.hub import Hub
-from galley.runs.pool import Opening, Pool, PoolEvent, Post
+from galley.runs.pool import Opening, Pool, PoolEvent, Submission
 
 
 class Workforce(Protocol):
@@ -31,18 +31,7 @@ class Workforce(Protocol):
     def dismiss(self, sessions: Collection[str]) -> None:
         """Forget sessions that are over."""
 
-    def submit(
-        self,
-        task_id: str,
-        payload: bytes,
-        *,
-        code_dir: str,
-        log_name: str,
-        secrets: tuple[str, ...],
-        timeout: float | None,
-        memory: int | None,
-        post: Post | None = None,
-    ) -> None:
+    def submit(self, task: Submission) -> None:
         """Queue a task."""
 
     def reply(self, task_id: str, payload: bytes) -> None:
@@ -95,32 +84,12 @@ class Joint:
         """Forget sessions that are over."""
         self._hub.dismiss(sessions)
 
-    def submit(
-        self,
-        task_id: str,
-        payload: bytes,
-        *,
-        code_dir: str,
-        log_name: str,
-        secrets: tuple[str, ...],
-        timeout: float | None,
-        memory: int | None,
-        post: Post | None = None,
-    ) -> None:
+    def submit(self, task: Submission) -> None:
         """An attempt goes where it was claimed for; tests go to whoever is free."""
-        elsewhere = post is not None or (self._own.idle <= 0 < self._hub.idle)
+        elsewhere = task.post is not None or (self._own.idle <= 0 < self._hub.idle)
         if not elsewhere:
-            self._ours.add(task_id)
-        (self._hub if elsewhere else self._own).submit(
-            task_id,
-            payload,
-            code_dir=code_dir,
-            log_name=log_name,
-            secrets=secrets,
-            timeout=timeout,
-            memory=memory,
-            post=post,
-        )
+            self._ours.add(task.id)
+        (self._hub if elsewhere else self._own).submit(task)
 
     def reply(self, task_id: str, payload: bytes) -> None:
         """Answer a question; those of the others are answered where they arrive."""

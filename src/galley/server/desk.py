@@ -30,10 +30,9 @@ from galley.runs import credentials, logfiles, messages, records, sessions
 from galley.runs.hub import Hub
 from galley.runs.live import Site
 from galley.runs.model import Reason
-from galley.runs.pool import PoolEvent
+from galley.runs.pool import PoolEvent, Submission
 from galley.runs.protocol import FieldsReply, FieldsRequest
 from galley.runs.records import Standing
-from galley.runs.seats import Offer
 from galley.runs.sessions import Session, SessionKind
 from galley.server import wire
 from galley.server.tokens import Signer, TaskClaim
@@ -86,7 +85,7 @@ class Desk:
             found = sessions.find_session(connection, session)
         if found is None or found.ended is not None:
             raise GoneError("the session is over", hint="register the worker anew")
-        self.hub.counter.admit(session, found.labels)
+        self.hub.counter.admit(session, found.labels or ())
 
     def end(self, session: str) -> None:
         """The worker goes. What it has not answered is given back."""
@@ -107,7 +106,7 @@ class Desk:
 
     # Tasks
 
-    def task(self, session: str, offer: Offer) -> wire.Task:
+    def task(self, session: str, offer: Submission) -> wire.Task:
         """A task as the worker of a session gets it."""
         ref = offer.post.ref if offer.post else ""
         claim = TaskClaim(offer.id, session, ref, offer.log)
@@ -224,8 +223,11 @@ class Desk:
             size = os.fstat(handle).st_size
             if offset > size:
                 raise ConflictError(f"the log has {size} bytes only", details={"size": size})
-            os.pwrite(handle, data, offset)
-            return wire.Kept(size=max(size, offset + len(data)))
+            end = offset + len(data)
+            while offset < end:
+                # On a disk that fills up less is written than was asked for; the rest then fails.
+                offset += os.pwrite(handle, data[offset - end :], offset)
+            return wire.Kept(size=max(size, end))
         finally:
             os.close(handle)
 

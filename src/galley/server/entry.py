@@ -8,11 +8,9 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from galley.environments.home import Home
 from galley.errors import RefusedError
-from galley.governance.model import Actor
+from galley.server.door import SAFE, Caller, Door
 
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -26,28 +24,30 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def caller(request: Request) -> Actor:
-    """Who acts in a request: on loopback the owner of the home.
+def caller(request: Request) -> Caller:
+    """Who calls, as the door tells.
 
     Raises:
         RefusedError: a page of another site made the browser send it.
+        UnauthorizedError: what was shown is not valid, or no more.
     """
-    home: Home = request.app.state.home
-    check_origin(request, request.app.state.names)
-    return home.actor
+    door: Door = request.app.state.door
+    check_origin(request, None if door.guarded else request.app.state.names)
+    return door.admit(request)
 
 
-def check_origin(request: Request, names: Iterable[str] = ()) -> None:
+def check_origin(request: Request, names: Iterable[str] | None = ()) -> None:
     """Let in only what was addressed to this server by name, and changes only from its own pages.
 
     A page from elsewhere can make a browser call 127.0.0.1 (and, once its own name resolves to
-    that address, read the answer), but neither forge ``Host`` nor hide ``Origin``.
+    that address, read the answer), but neither forge ``Host`` nor hide ``Origin``. Where everybody
+    says who they are ``names`` is ``None``: such a page has no cookie to send along.
 
     Raises:
         RefusedError: the call comes from such a page.
     """
     host = request.headers.get("host", "")
-    if _name(host) not in _LOCAL | set(names):
+    if names is not None and _name(host) not in _LOCAL | set(names):
         raise RefusedError(
             f"this server is not called {host or 'nothing'}",
             hint="call it by the name or address that it was started with",

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -30,6 +29,9 @@ from galley.server.desk import Desk
 from galley.server.tokens import TaskClaim
 
 Message = TypeVar("Message", bound=BaseModel)
+RETRY = {"retry-after": "1"}
+"""What a caller is told whom nobody can serve now: to come again in so many seconds."""
+
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -52,7 +54,6 @@ def execution_app(desk: Desk, ready: Callable[[], bool]) -> Starlette:
     routes = [Route(path, handler, methods=[method]) for method, path, handler in paths]
     handlers = {
         GalleyError: _problem,
-        DBAPIError: _database_away,
         404: _unknown_path,
         405: _unknown_path,
     }
@@ -73,7 +74,9 @@ class _Calls:
     async def is_ready(self, request: Request) -> Response:
         """An engine is at work."""
         ready = self._ready()
-        return JSONResponse({"ready": ready}, status_code=200 if ready else 503)
+        if ready:
+            return JSONResponse({"ready": True})
+        return JSONResponse({"ready": False}, 503, headers=RETRY)
 
     async def register(self, request: Request) -> Response:
         """Open a session; the bearer is a token to join with."""
@@ -267,11 +270,8 @@ async def _problem(request: Request, error: Exception) -> Response:
         raise error
     body = {"type": "about:blank", "title": error.code, "status": error.status}
     told = {"detail": error.message, **error.to_dict()}
-    return JSONResponse(body | told, error.status, media_type="application/problem+json")
-
-
-async def _database_away(request: Request, error: Exception) -> Response:
-    return await _problem(request, UnavailableError("the state database does not answer"))
+    headers = RETRY if error.status == UnavailableError.status else None
+    return JSONResponse(body | told, error.status, headers, media_type="application/problem+json")
 
 
 async def _unknown_path(request: Request, error: Exception) -> Response:

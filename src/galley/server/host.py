@@ -16,19 +16,21 @@ from sqlalchemy.exc import DBAPIError
 
 from galley import bootstrap
 from galley.environments.home import Home
-from galley.errors import UnavailableError, UsageError
+from galley.errors import InternalError, UnavailableError, UsageError
 from galley.project.find import declared_name
 from galley.runs import credentials, recovery
 from galley.runs.engine import Engine
 from galley.runs.hub import Hub
 from galley.runs.live import Site
-from galley.runs.lockfile import EngineLock
+from galley.runs.lockfile import EngineLock, home_gone
+from galley.runs.patience import nap
 from galley.runs.workforce import Joint, Workforce
 from galley.server.api.task import Task
 from galley.server.desk import Desk
 from galley.server.entry import is_loopback
 from galley.server.exec_app import execution_app
 from galley.server.front import Front
+from galley.server.timekeeper import Timekeeper
 from galley.server.tokens import Signer
 
 _log = logging.getLogger("galley.server")
@@ -49,7 +51,8 @@ class Serving:
     ``slots`` are worker processes of its own; ``token`` is one with which workers may join.
     ``certificate`` and ``certificate_key`` are files in PEM form. The REST API answers at
     ``api_host`` and ``api_port``; without a port there is none. ``folder`` is that of the project
-    that the server was started in.
+    that the server was started in. ``identity``: who calls the REST API says who they are;
+    ``behind_tls``: a proxy before it speaks TLS with them.
     """
 
     host: str = "127.0.0.1"
@@ -62,6 +65,8 @@ class Serving:
     api_host: str = "127.0.0.1"
     api_port: int | None = None
     folder: Path | None = None
+    identity: bool = False
+    behind_tls: bool = False
 
 
 class Server:
@@ -71,7 +76,8 @@ class Server:
         """Bind the port.
 
         Raises:
-            UsageError: others than this machine could reach it, and no worker needs a token.
+            UsageError: others than this machine could reach it, and no worker needs a token; or
+                its certificate cannot be used.
             UnavailableError: the port cannot be had.
         """
         self.home = home
@@ -82,10 +88,11 @@ class Server:
         self.hub = Hub(lease=self.site.lease / 1_000_000)
         self.hub.close()
         self._desk = Desk(self.site, self.hub, signer, serving.token, self.guarded)
+        self._settings = self._http_settings()
         self._socket = _bound(serving.host, serving.port)
         self._front = self._make_front()
-        self._round = 0.0
-        self._before: str | None = None
+        self._round: float | None = None
+        self._left: list[str] = []
 
     @property
     def url(self) -> str:
@@ -104,27 +111,44 @@ class Server:
 
     def ready(self) -> bool:
         """Whether an engine is at work here."""
-        return time.monotonic() - self._round < STALLED
+        return self._round is not None and time.monotonic() - self._round < STALLED
 
     def run(self, stop: Callable[[], bool]) -> None:
-        """Answer calls and work on runs until ``stop()``."""
+        """Answer calls and work on runs until ``stop()``.
+
+        Raises:
+            UnavailableError: the home was deleted meanwhile.
+            InternalError: calls are answered no more.
+        """
         # Calls are answered beside the engine's loop: neither waits long for the other.
         sys.setswitchinterval(_SWITCH)
-        http = uvicorn.Server(self._http_settings())
+        http = uvicorn.Server(self._settings)
+        timekeeper = Timekeeper(self.home)
         thread = threading.Thread(
             target=http.run, kwargs={"sockets": [self._socket]}, name="http", daemon=True
         )
         thread.start()
         if self._front is not None:
             self._front.start()
+        timekeeper.start()
+        lock = EngineLock(self.home.path)
+
+        def stopped() -> bool:
+            if lock.lost:
+                raise home_gone(self.home.path)
+            if not thread.is_alive():
+                raise InternalError("the thread that answers calls has ended")
+            return stop()
+
         try:
-            with EngineLock(self.home.path) as lock:
-                while not stop():
+            with lock:
+                while not stopped():
                     if self.site.shared or lock.acquire():
-                        self._work(stop)
+                        self._work(stopped)
                     else:
-                        time.sleep(AGAIN)
+                        nap(AGAIN, stop)
         finally:
+            timekeeper.stop()
             self.hub.close()
             http.should_exit = True
             if self._front is not None:
@@ -135,7 +159,8 @@ class Server:
     def _work(self, stop: Callable[[], bool]) -> None:
         """One engine's life. When the database goes away it ends, and another one follows."""
         workers = self._workers()
-        engine = Engine(self.site, workers, max(self.serving.slots, 1), everyones=True)
+        slots = self.serving.slots
+        engine = Engine(self.site, workers, max(slots, 1), everyones=True, works=slots > 0)
         try:
             self._leave_no_trace()
             engine.open()
@@ -149,12 +174,12 @@ class Server:
             self.hub.fail(UnavailableError("this server stops"))
         except (UnavailableError, DBAPIError) as error:
             _log.warning("the engine stopped: %s", error)
-            self._before = engine.id
+            self._left.append(engine.id)
             workers.close()
             self.hub.fail(UnavailableError("the state database does not answer; try again"))
-            time.sleep(AGAIN)
+            nap(AGAIN, stop)
         finally:
-            self._round = 0.0
+            self._round = None
 
     def _workers(self) -> Workforce:
         if not self.serving.slots:
@@ -162,10 +187,10 @@ class Server:
         return Joint(bootstrap.make_pool(self.home.path, self.serving.slots), self.hub)
 
     def _leave_no_trace(self) -> None:
-        """What an engine of this process held that had to stop is anybody's."""
-        if self._before is not None:
-            recovery.hand_over(self.site, self._before)
-            self._before = None
+        """What engines of this process held that had to stop is anybody's."""
+        while self._left:
+            recovery.hand_over(self.site, self._left[-1])
+            self._left.pop()
 
     def _tick(self) -> None:
         self._round = time.monotonic()
@@ -188,12 +213,13 @@ class Server:
         self._api_socket = None
         if serving.api_port is None:
             return None
-        if not is_loopback(serving.api_host):
+        if not (serving.identity or is_loopback(serving.api_host)):
             self._socket.close()
             raise UsageError(
                 f"{serving.api_host} can be reached from other machines, and nobody would have to "
                 "say who they are",
-                hint="--host 127.0.0.1, with a tunnel for those who work elsewhere",
+                hint="--identity: people log in, programs show tokens; the first start prints a "
+                "one-time link for an admin",
             )
         self._api_socket = _bound(serving.api_host, serving.api_port)
         name = declared_name(serving.folder) if serving.folder else None
@@ -203,22 +229,34 @@ class Server:
             folder=str(serving.folder) if serving.folder else None,
             folders={name: str(serving.folder)} if name else {},
             names=(serving.api_host,),
+            identity=serving.identity,
+            secure=serving.behind_tls or serving.certificate is not None,
             certificate=serving.certificate,
             certificate_key=serving.certificate_key,
         )
         return Front(task, self._api_socket)
 
     def _http_settings(self) -> uvicorn.Config:
-        return uvicorn.Config(
+        serving = self.serving
+        settings = uvicorn.Config(
             execution_app(self._desk, self.ready),
             log_config=None,
             access_log=False,
             lifespan="off",
             timeout_keep_alive=75,
             timeout_graceful_shutdown=5,
-            ssl_certfile=self.serving.certificate,
-            ssl_keyfile=self.serving.certificate_key,
+            ssl_certfile=serving.certificate,
+            ssl_keyfile=serving.certificate_key,
         )
+        try:
+            if serving.certificate_key and not serving.certificate:
+                raise UsageError("a certificate's key serves nothing without the certificate")
+            settings.load()
+        except OSError as error:
+            raise UsageError(
+                f"the certificate {serving.certificate} cannot be used: {error.strerror}"
+            ) from error
+        return settings
 
 
 def _site(home: Home, serving: Serving) -> Site:

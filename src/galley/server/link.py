@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from galley.errors import GalleyError, UnavailableError
+from galley.errors import GalleyError, UnavailableError, UsageError
 from galley.server import wire
 
 Message = TypeVar("Message", bound=BaseModel)
@@ -39,7 +41,7 @@ class Link:
         self._at = 0
         self._lock = threading.Lock()
         self._client = httpx.Client(
-            verify=certificates,
+            verify=_trusted(certificates),
             timeout=httpx.Timeout(ANSWER, connect=CONNECT),
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=16),
             trust_env=False,
@@ -68,16 +70,11 @@ class Link:
         """
         headers = {"content-type": "application/json"}
         content = message.model_dump_json(exclude_defaults=True).encode()
-        response = self._send("POST", path, headers, content, wait, token)
-        try:
-            return answer.model_validate_json(response.content)
-        except ValidationError as error:
-            raise UnavailableError(f"{self.url} is no Galley server") from error
+        return self._read(self._send("POST", path, headers, content, wait, token), answer)
 
     def put(self, path: str, data: bytes, headers: Mapping[str, str]) -> wire.Kept:
         """Send bytes. Raises UnavailableError, RefusedCallError."""
-        response = self._send("PUT", path, headers, data)
-        return wire.Kept.model_validate_json(response.content)
+        return self._read(self._send("PUT", path, headers, data), wire.Kept)
 
     def fetch(self, path: str) -> bytes:
         """Get bytes. Raises UnavailableError, RefusedCallError."""
@@ -94,6 +91,12 @@ class Link:
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
+
+    def _read(self, response: httpx.Response, answer: type[Message]) -> Message:
+        try:
+            return answer.model_validate_json(response.content)
+        except ValidationError as error:
+            raise UnavailableError(f"{response.url.netloc.decode()} is no Galley server") from error
 
     def _send(
         self,
@@ -114,7 +117,7 @@ class Link:
                 content=content,
                 timeout=httpx.Timeout(ANSWER + wait, connect=CONNECT),
             )
-        except (httpx.TransportError, RuntimeError) as error:
+        except (httpx.RequestError, RuntimeError) as error:
             raise self._away(at, f"does not answer: {error}") from error
         if response.status_code in _TRANSIENT:
             raise self._away(at, _problem(response).detail)
@@ -128,6 +131,19 @@ class Link:
             if self._at == at:
                 self._at += 1
         return UnavailableError(f"the server {self._urls[at % len(self._urls)]} {said}")
+
+
+def _trusted(certificates: str | bool) -> ssl.SSLContext | bool:
+    """Whom to trust: those in a file or folder. Raises UsageError."""
+    if isinstance(certificates, bool):
+        return certificates
+    path = Path(certificates)
+    try:
+        if path.is_dir():
+            return ssl.create_default_context(capath=path)
+        return ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise UsageError(f"the certificates {path} cannot be used: {error.strerror}") from error
 
 
 def _problem(response: httpx.Response) -> wire.Problem:

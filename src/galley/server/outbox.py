@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +16,8 @@ from galley.server.link import Link, RefusedCallError
 _log = logging.getLogger("galley.worker")
 
 MOST = 64
-"""Answers in one call."""
+MUCH = 8 << 20
+"""Answers in one call, and characters beyond which no further one goes along."""
 
 AGAIN = 0.2
 """Seconds before what was not taken is sent again."""
@@ -56,13 +56,13 @@ class Outbox:
                 self._waiting = [one for one in self._waiting if one[0] is not duty]
             self._waiting.append((duty, answer))
             if ends:
-                self._news.notify()
+                self._news.notify_all()
 
     def close(self) -> None:
         """Deliver nothing more."""
         with self._news:
             self._closed = True
-            self._news.notify()
+            self._news.notify_all()
 
     def deliver(self) -> None:
         """Deliver until closed."""
@@ -77,7 +77,7 @@ class Outbox:
                 taken = self._link.call("/execution/answers", told, wire.Outcomes)
             except UnavailableError:
                 self._put_back(batch)
-                time.sleep(AGAIN)
+                self._rest(AGAIN)
             except RefusedCallError as error:
                 if error.status in _OVER:
                     self._over(str(error))
@@ -89,7 +89,7 @@ class Outbox:
     def follow(self) -> None:
         """Send the output of what runs from time to time, until closed."""
         while not self._closed:
-            time.sleep(FOLLOW)
+            self._rest(FOLLOW)
             for duty in list(self._duties.values()):
                 if not duty.answered:
                     with contextlib.suppress(GalleyError):
@@ -102,8 +102,23 @@ class Outbox:
                 self._news.wait(LAZY)
             if self._closed:
                 return None
-            batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            most = self._fitting()
+            batch, self._waiting = self._waiting[:most], self._waiting[most:]
             return batch
+
+    def _fitting(self) -> int:
+        """How many of those that wait go into one call. A large one goes alone."""
+        size = 0
+        for number, (_, answer) in enumerate(self._waiting[:MOST]):
+            size += len(answer.payload)
+            if size > MUCH and number:
+                return number
+        return MOST
+
+    def _rest(self, seconds: float) -> None:
+        """Wait, unless it is closed meanwhile."""
+        with self._news:
+            self._news.wait_for(lambda: self._closed, seconds)
 
     def _put_back(self, batch: list[tuple[Duty, wire.Answer]]) -> None:
         with self._news:
@@ -121,7 +136,7 @@ class Outbox:
                 self._forget(duty)
         if again:
             self._put_back(again)
-            time.sleep(AGAIN)
+            self._rest(AGAIN)
 
     def _refused(self, batch: list[tuple[Duty, wire.Answer]], error: RefusedCallError) -> None:
         """A server that cannot read an answer will not be able to later: say at least that."""

@@ -21,10 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from galley import settings
-from galley.errors import ConflictError, GalleyError, UnavailableError
+from galley.errors import ConflictError, GalleyError, StorageError, UnavailableError
 from galley.project import snapshot
 from galley.runs import processes
-from galley.runs.pool import Pool, PoolEvent, PoolSettings
+from galley.runs.model import Reason
+from galley.runs.patience import nap
+from galley.runs.pool import Pool, PoolEvent, PoolSettings, Submission
 from galley.runs.sessions import boot_id
 from galley.server import wire
 from galley.server.duties import Duty, Pace, localized
@@ -65,7 +67,7 @@ class _Told:
     orders: wire.Orders = field(default_factory=wire.Orders)
     lost: tuple[str, ...] = ()
     reply: tuple[str, bytes] | None = None
-    over: str = ""
+    taken: threading.Event = field(default_factory=threading.Event)
 
 
 class Worker:
@@ -87,6 +89,8 @@ class Worker:
             if registered is not None:
                 _log.info("session %s at %s", registered.session, self._link.url)
                 _Session(self._link, self._posting, registered).run(stop)
+                # Where the session ends at once again, so would the next.
+                nap(AGAIN, stop)
         self._link.close()
 
     def _register(self, stop: Callable[[], bool]) -> wire.Registered | None:
@@ -111,7 +115,7 @@ class Worker:
                 if not warned:
                     _log.warning("%s; trying again", error)
                 warned = True
-                time.sleep(AGAIN)
+                nap(AGAIN, stop)
             else:
                 self._link.token = found.token
                 return found
@@ -129,8 +133,9 @@ class _Session:
         self._duties: dict[str, Duty] = {}
         self._pace = Pace(posting.slots)
         self._told: queue.SimpleQueue[_Told] = queue.SimpleQueue()
-        self._wake_out, self._wake_in = os.pipe()
-        os.set_blocking(self._wake_out, False)
+        self._ear, self._bell = socket.socketpair()
+        self._ear.setblocking(False)
+        self._bell.setblocking(False)
         self._contact = processes.boottime()
         self._ended = threading.Event()
         self._draining = False
@@ -169,12 +174,14 @@ class _Session:
             self._pool.close()
             self._outbox.close()
             self._questions.shutdown(wait=False)
+            self._ear.close()
+            self._bell.close()
             shutil.rmtree(self._logs, ignore_errors=True)
 
     # The thread that owns the processes
 
     def _round(self) -> None:
-        for event in self._pool.poll(0.2, also=self._wake_out):
+        for event in self._pool.poll(0.2, also=self._ear.fileno()):
             self._happened(event)
         self._listen()
         lost = processes.boottime() - self._contact > CONTACT * self._lease
@@ -183,13 +190,14 @@ class _Session:
 
     def _listen(self) -> None:
         try:
-            os.read(self._wake_out, 4096)
+            self._ear.recv(4096)
         except BlockingIOError:
             return
         while not self._told.empty():
             told = self._told.get()
             for task in told.orders.tasks:
                 self._begin(task)
+            told.taken.set()
             for task_id in (*told.orders.cancels, *told.lost):
                 if task_id in self._duties:
                     self._pool.cancel(task_id)
@@ -203,15 +211,20 @@ class _Session:
         if self._draining:
             self._answer(duty, wire.Answer(token=task.token, kind="returned"))
             return
-        self._pool.submit(
-            task.id,
-            localized(task, self._posting.folder, self._posting.slots),
-            code_dir=str(self._code(task.code)),
-            log_name=task.log,
-            secrets=task.secrets,
-            timeout=task.timeout,
-            memory=task.memory,
-        )
+        try:
+            self._pool.submit(
+                Submission(
+                    task.id,
+                    localized(task, self._posting.folder, self._posting.slots),
+                    str(self._code(task.code)),
+                    task.log,
+                    task.secrets,
+                    task.timeout,
+                    task.memory,
+                )
+            )
+        except (GalleyError, OSError) as error:
+            self._cannot(duty, "it could not be handed to a process", error)
 
     def _happened(self, event: PoolEvent) -> None:
         duty = self._duties.get(event.task_id)
@@ -228,6 +241,18 @@ class _Session:
 
     def _answer(self, duty: Duty, answer: wire.Answer) -> None:
         self._outbox.put(duty, answer)
+
+    def _cannot(self, duty: Duty, said: str, error: Exception) -> None:
+        """A task cannot begin here. What the machine did to it is tried again, maybe elsewhere."""
+        own = isinstance(error, OSError | StorageError)
+        why = error.message if isinstance(error, GalleyError) else error
+        answer = wire.Answer(
+            token=duty.task.token,
+            kind="exited",
+            reason=(Reason.LOST_WORKER if own else Reason.INTERNAL).value,
+            detail=f"{said}: {why}",
+        )
+        self._answer(duty, answer)
 
     def _leave(self) -> None:
         """Give back what is not finished, see that all is delivered, and say goodbye."""
@@ -261,7 +286,7 @@ class _Session:
             try:
                 orders = self._link.call("/execution/claims", asked, wire.Orders, wait=WAIT)
             except UnavailableError:
-                time.sleep(AGAIN)
+                self._ended.wait(AGAIN)
                 continue
             except RefusedCallError as error:
                 self._end(str(error))
@@ -269,7 +294,7 @@ class _Session:
             self._pass_on(orders)
             if orders.closing and not self._ended.is_set():
                 self._link.move_on()
-                time.sleep(AGAIN)
+                self._ended.wait(AGAIN)
 
     def _ask_for_nothing(self) -> None:
         """Say at once that there is no more room here; the call that waits told otherwise."""
@@ -281,11 +306,11 @@ class _Session:
         """Hand orders over, once the code of the tasks is here."""
         ready = tuple(task for task in orders.tasks if self._has_code(task))
         if ready or orders.cancels:
-            arrived = threading.Event()
-            self._tell(_Told(orders=wire.Orders(tasks=ready, cancels=orders.cancels)))
+            told = _Told(orders=wire.Orders(tasks=ready, cancels=orders.cancels))
+            self._tell(told)
             # The next call must name these tasks, or they would be sent again.
-            while not self._ended.is_set() and not all(t.id in self._duties for t in ready):
-                arrived.wait(0.001)
+            while not self._ended.is_set() and not told.taken.wait(AGAIN):
+                pass
 
     def _has_code(self, task: wire.Task) -> bool:
         target = self._code(task.code)
@@ -296,11 +321,9 @@ class _Session:
         except UnavailableError:
             # It is sent again with the next call, as it is not named there.
             return False
-        except (RefusedCallError, ConflictError) as error:
+        except (RefusedCallError, ConflictError, OSError) as error:
             duty = self._duties[task.id] = Duty(task)
-            said = f"its code could not be fetched: {error.message}"
-            answer = wire.Answer(token=task.token, kind="exited", reason="internal", detail=said)
-            self._answer(duty, answer)
+            self._cannot(duty, "its code could not be fetched", error)
             return False
         return True
 
@@ -314,7 +337,7 @@ class _Session:
             try:
                 reply = self._link.call("/execution/fields", question, wire.Reply)
             except UnavailableError:
-                time.sleep(AGAIN)
+                self._ended.wait(AGAIN)
             except RefusedCallError as error:
                 _log.warning("%s", error)
                 self._tell(_Told(lost=(duty.task.id,)))
@@ -342,13 +365,18 @@ class _Session:
 
     def _tell(self, told: _Told) -> None:
         self._told.put(told)
-        os.write(self._wake_in, b"!")
+        self._ring()
 
     def _end(self, why: str) -> None:
         if not self._ended.is_set():
             _log.warning("the session is over: %s", why)
         self._ended.set()
-        os.write(self._wake_in, b"!")
+        self._ring()
+
+    def _ring(self) -> None:
+        """Wake the thread that owns the processes; one that has ended hears nothing."""
+        with suppress(OSError):
+            self._bell.send(b"!")
 
 
 def _answer(task: wire.Task, event: PoolEvent) -> wire.Answer:

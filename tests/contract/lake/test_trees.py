@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from galley.db.engine import Database
 from galley.errors import StaleRefError, WindowError
 from galley.lake import trees
-from galley.lake.commits import changes_of, get_commit, history, write_commit
+from galley.lake.commits import changes_by_commit, get_commit, history, write_commit
 from galley.lake.deltas import changes_since, intents_since, touched
 from galley.lake.model import Change, CommitKind, IntentKind, Span
 from galley.lake.publish import shorten
@@ -182,7 +182,9 @@ def test_time_rises_and_code_follows_along_a_history(shop: Shop) -> None:
     assert [commit.id for commit in commits][:2] == [second.id, first.id]
     assert history(shop.conn, SHOP, second.id, limit=1) == [second]
     assert history(shop.conn, SHOP, "production", before=second.id, limit=1) == [first]
-    assert [change.table for change in changes_of(shop.conn, second.id)] == ["flights"]
+    assert [change.table for change in changes_by_commit(shop.conn, [second.id])[second.id]] == [
+        "flights"
+    ]
 
 
 def test_what_happened_between_two_commits_is_one_change_per_table(shop: Shop) -> None:

@@ -41,6 +41,15 @@ def test_a_lease_is_over_when_nobody_extends_it(conn: Connection) -> None:
     assert leases.expired_steps(conn, 99) == []
 
 
+def test_a_lease_that_was_extended_after_it_was_seen_is_not_over(conn: Connection) -> None:
+    steps(conn, 0)
+    (step,) = claim(conn)
+    assert leases.over(conn, step, 5 + LEASE + 1, keep=True)
+    leases.extend(conn, ["me"], 100)
+    assert not leases.over(conn, step, 5 + LEASE + 1)
+    assert not leases.over(conn, replace(step, epoch=step.epoch + 1), 101)
+
+
 def test_who_is_forsaken_has_no_lease(conn: Connection) -> None:
     steps(conn, 0)
     claim(conn)

@@ -125,7 +125,7 @@ def test_cancelling_leaves_what_a_worker_holds(conn: Connection) -> None:
     (held,) = claim(conn, 1)
     queue.cancel_pending(conn, "r", 9)
     assert states(conn) == ["claimed", "cancelled", "cancelled"]
-    assert [step.id for step in queue.live_steps(conn, ["r"])] == [held.id]
+    assert [step.id for step in queue.steps_of(conn, "r") if step.state.live] == [held.id]
     assert queue.counts(conn, ["r", "x"]) == {
         "r": {StepState.CLAIMED: 1, StepState.CANCELLED: 2},
         "x": {},
@@ -146,6 +146,16 @@ def test_runs_are_listed_by_what_is_asked(conn: Connection) -> None:
     assert [run.id for run in records.list_runs(conn, parent="r1")] == ["r4", "r3"]
     assert [run.id for run in records.list_runs(conn, states=[RunState.RUNNING])] == ["r2"]
     assert records.find_runs(conn, "shop", "r%") == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"), [("p", True), ("q", True), ("p q", True), ("%", False), ("r", False)]
+)
+def test_a_run_of_several_pipelines_is_one_of_each(
+    conn: Connection, asked: str, found: bool
+) -> None:
+    a_run(conn)
+    assert bool(records.list_runs(conn, "shop", pipeline=asked)) is found
 
 
 def test_a_wish_reaches_no_run_that_has_ended(conn: Connection) -> None:

@@ -48,7 +48,7 @@ GUARDS = {
 
 @pytest.mark.parametrize("race", guarded.RACES)
 def test_the_guards_decide_the_races(race: str, tmp_path: Path) -> None:
-    guarded.RACES[race](tmp_path)
+    assert guarded.lost(race, tmp_path) == ""
 
 
 @pytest.mark.parametrize("guard", GUARDS)

@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, insert, select
 
 from galley.environments import collection
 from galley.errors import CollectedError
-from galley.lake import refs, rooting
+from galley.lake import compacting, refs, rooting
 from galley.lake.model import PRODUCTION, RefKind
 from galley.lake.reading import file_paths
 from galley.lake.replay import replay
-from galley.lake.tables import condemned
+from galley.lake.tables import condemned, writer
+from galley.runs.tables import attempt
 from tests.collect_cast import DAY, FRUGAL, SHOP, Store, forget_caches
 from tests.lake_cast import day
 
@@ -92,6 +93,22 @@ def test_files_of_a_live_attempt_stay_and_of_a_dead_one_go(store: Store) -> None
     assert outcome.files == 4
     assert dead.location not in store.files()
     assert live.location in store.files()
+
+
+def test_who_wrote_is_remembered_while_a_file_bears_the_name(store: Store) -> None:
+    store.write(ONE)
+    id = store.begin()
+    store.attempt(TWO, end="lost_worker", id=id)
+    rows = [{"id": one, "project": SHOP, "by": "", "until": store.now} for one in (id, "nobody")]
+    with store.home.database.write() as conn:
+        conn.execute(delete(attempt).where(attempt.c.id == id))
+        conn.execute(insert(writer), rows)
+    found = []
+    for _ in range(3):
+        done = store.collect()
+        found.append((done.files, done.writers))
+    # The files of a run that is forgotten go by what is remembered of it, and then that goes too.
+    assert found == [(4, 1), (0, 1), (0, 0)]
 
 
 def test_a_file_of_nobody_is_shown_and_kept(store: Store) -> None:
@@ -215,3 +232,17 @@ def test_who_condemned_and_until_when_is_recorded(store: Store) -> None:
         row = conn.execute(select(condemned)).one()
     assert (row.table_key, row.until - row.since) == ("orders", DAY)
     assert row.by == store.home.actor.name
+
+
+@pytest.mark.parametrize("damage", ["", "[]"])
+def test_a_damaged_table_keeps_no_other_from_being_compacted(store: Store, damage: str) -> None:
+    for _ in range(compacting.MANY):
+        store.write(ONE, "whole", materialize="append")
+    store.write(ONE, "broken", materialize="append")
+    location = Path(store.warehouse.absolute(store.versions(store.head())["broken"].location))
+    location.write_text(damage) if damage else location.unlink()
+    forget_caches()
+    outcome = collection.collect_daily(store.home, SHOP, FRUGAL)
+    assert outcome is not None
+    assert [one.table for one in outcome.compacted] == ["whole"]
+    assert "table broken" in outcome.problems[-1]

@@ -44,7 +44,7 @@ def in_window(store: Store, number: int) -> None:
 
 
 def scattered(store: Store) -> Scattered:
-    (found,) = compaction.find_scattered(store.home, SHOP)
+    (found,) = compaction.find_scattered(store.home, SHOP).tables
     return found
 
 
@@ -63,7 +63,7 @@ def test_many_files_become_one_of_the_same_content(store: Store) -> None:
     assert store.rows({"orders": after}) == rows == store.rows({"orders": before})
     assert (after.content_id, after.schema) == (before.content_id, before.schema)
     assert after.location != before.location
-    assert compaction.find_scattered(store.home, SHOP) == ()
+    assert compaction.find_scattered(store.home, SHOP).tables == []
     with store.home.database.read() as conn:
         assert history(conn, SHOP, PRODUCTION)[0].kind is CommitKind.COMPACT
         assert audit.entries(conn, SHOP)[0]["action"] == "compact"

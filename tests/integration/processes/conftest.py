@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from galley.runs import processes
-from galley.runs.pool import Pool, PoolEvent, PoolSettings
+from galley.runs.pool import Pool, PoolEvent, PoolSettings, Submission
 
 ROOT = Path(__file__).parents[3]
 BODIES = "tests.integration.processes.bodies"
@@ -27,20 +27,17 @@ class Kitchen:
     count: int = 0
 
     def submit(self, name: str, **options: Any) -> str:
-        """Submit a call of a function of ``bodies``; options of ``Pool.submit`` have a ``_``."""
+        """Submit a call of a function of ``bodies``; options of a ``Submission`` have a ``_``."""
         self.count += 1
         task = f"task-{self.count}"
         wishes: dict[str, Any] = {
             "code_dir": "/tmp",
-            "log_name": task,
-            "secrets": (),
-            "timeout": None,
-            "memory": None,
+            "log": task,
         }
         wishes |= {key[1:]: value for key, value in options.items() if key.startswith("_")}
         args = {key: value for key, value in options.items() if not key.startswith("_")}
         payload = {"kind": "call", "name": name, "args": args}
-        self.pool.submit(task, json.dumps(payload).encode(), **wishes)
+        self.pool.submit(Submission(task, json.dumps(payload).encode(), **wishes))
         return task
 
     def until(self, wanted: Callable[[PoolEvent], bool], seconds: float = 10) -> PoolEvent:

@@ -20,12 +20,11 @@ pytestmark = pytest.mark.kill
 ENGINE = """
 import sys, time
 from pathlib import Path
-from galley.runs.pool import Pool, PoolSettings
+from galley.runs.pool import Pool, PoolSettings, Submission
 folder = Path(sys.argv[1])
 pool = Pool(PoolSettings(slots=2, log_dir=folder, entry=sys.argv[2]))
 payload = b'{"kind":"call","name":"escape","args":{"note":"%s","then":"wait"}}'
-pool.submit("a", payload % bytes(folder / "note"), code_dir="/tmp", log_name="a", secrets=(),
-            timeout=None, memory=None)
+pool.submit(Submission("a", payload % bytes(folder / "note"), "/tmp", "a"))
 (folder / "mark").write_text(pool._mark)
 while True:
     pool.poll(1)

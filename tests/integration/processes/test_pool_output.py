@@ -57,7 +57,7 @@ def test_a_flood_is_bounded_and_starves_nobody(kitchen: Kitchen) -> None:
 def test_a_full_disk_costs_output_only(kitchen: Kitchen) -> None:
     kitchen.pool.start()
     (kitchen.folder / "full.out").symlink_to("/dev/full")
-    event = kitchen.run("talk", text="lost", _log_name="full")
+    event = kitchen.run("talk", text="lost", _log="full")
     assert event.kind == "message"
     assert kitchen.log("full", "err") == "error: lost"
 
@@ -82,7 +82,7 @@ def test_subprocesses_inherit_no_channel(kitchen: Kitchen) -> None:
 
 
 def test_log_names_may_hold_folders_and_dots(kitchen: Kitchen) -> None:
-    kitchen.run("talk", text="x", _log_name="run.1/step.2-1")
+    kitchen.run("talk", text="x", _log="run.1/step.2-1")
     assert sorted(path.name for path in Path(kitchen.folder, "run.1").iterdir()) == [
         "step.2-1.err",
         "step.2-1.out",

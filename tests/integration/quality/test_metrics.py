@@ -9,7 +9,6 @@ import pytest
 from galley.errors import InternalError
 from galley.lake.model import Format
 from galley.quality import metrics
-from galley.quality.check import check_tests
 from galley.quality.handler import handle
 from galley.runs.messages import decode_answer, encode
 from galley.runs.protocol import FieldsReply, TaskFailed, TestDone
@@ -118,20 +117,3 @@ def test_a_defect_is_an_answer(stand: Stand) -> None:
     answer = decode_answer(handle(encode(stand.task(spec("not_null", columns=["n"]))), no))
     assert isinstance(answer, TaskFailed)
     assert answer.error == "FileExistsError"
-
-
-def test_tests_are_checked_against_known_columns(stand: Stand) -> None:
-    tests = (
-        spec("range", column="n", min=0),
-        spec("range", column="m", min=0),
-        spec("expression", sql="hlf > $edge"),
-        spec("expression", sql="half > $edge"),
-        spec("expression", sql="half > $egde"),
-        spec("sql", query="SELECT * FROM flights WHERE now_what(n)"),
-        spec("foreign_key", columns=["n"], to={"table": "unknown", "columns": ["n"]}),
-    )
-    problems = check_tests(tests, stand.versions, {"edge": 1})
-    assert [str(one.where) for one in problems] == ["galley.yaml:1"] * 4
-    told = " / ".join(one.message for one in problems)
-    for word in ("no column 'm'", "did you mean 'half'?", "$egde", "now_what"):
-        assert word in told

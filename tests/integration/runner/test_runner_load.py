@@ -231,3 +231,13 @@ def test_nothing_of_a_failed_load_stays(bench: Bench, tmp_path: Path) -> None:
     bench.write("a.csv", f"id,name\n{MANY * 20}5\n")
     bench.fail(bench.load("a.csv"))
     assert bench.files() == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_loads_that_fail_while_they_write_come_back(bench: Bench) -> None:
+    # A write in the background once kept one of about sixty from ever returning.
+    for number in range(300):
+        bench.write(f"{number}.csv", f"id,name\n{MANY * 20}5\n")
+        bench.fail(bench.load(f"{number}.csv"))
+    assert bench.files() == []

@@ -25,8 +25,9 @@ from pyiceberg.utils.schema_conversion import AvroSchemaConversion
 from galley.lake import avro, manifests
 from galley.lake.datafiles import DataFile
 from galley.lake.files import LocalFiles
-from galley.lake.localio import local_io
+from galley.lake.iceberg_io import file_io
 from galley.lake.manifests import Snapshot
+from galley.lake.warehouse import Warehouse
 
 INT = st.integers(-(2**31), 2**31 - 1)
 LONG = st.integers(-(2**63), 2**63 - 1)
@@ -77,8 +78,9 @@ def files(values: st.SearchStrategy[Any] | None) -> st.SearchStrategy[list[DataF
 def read(row: dict[str, Any], folder: Path) -> tuple[ManifestFile, list[ManifestEntry]]:
     """The manifest and its entries by way of a list."""
     manifests.write_list(FILES, str(folder / "list.avro"), SNAPSHOT, [row])
-    (found,) = read_manifest_list(local_io().new_input(str(folder / "list.avro")))
-    return found, found.fetch_manifest_entry(local_io(), discard_deleted=False)
+    io = file_io(Warehouse(str(folder)))
+    (found,) = read_manifest_list(io.new_input(str(folder / "list.avro")))
+    return found, found.fetch_manifest_entry(io, discard_deleted=False)
 
 
 def shown(entry: ManifestEntry) -> tuple[Any, ...]:

@@ -65,3 +65,12 @@ def test_a_forked_process_has_no_spare(monkeypatch: pytest.MonkeyPatch) -> None:
     assert other is not mine
     spare.put_away(other)
     assert closed(other)
+
+
+@pytest.mark.usefixtures("no_shelf")
+def test_nothing_is_written_beside_a_query() -> None:
+    connection = spare.take()
+    try:
+        assert connection.execute("SELECT current_setting('async_threads')").fetchall() == [(0,)]
+    finally:
+        connection.close()

@@ -52,6 +52,18 @@ def test_a_start_time_names_one_process(sleeper: subprocess.Popen[bytes]) -> Non
     assert processes.start_time(2**22 + 1) is None
 
 
+def test_a_process_that_nobody_waited_for_does_not_live(sleeper: subprocess.Popen[bytes]) -> None:
+    started = processes.start_time(sleeper.pid)
+    assert started is not None
+    assert processes.lives(sleeper.pid, started)
+    assert not processes.lives(sleeper.pid, started + 1)
+    sleeper.kill()
+    while processes._running(sleeper.pid):
+        time.sleep(0.002)
+    assert processes.start_time(sleeper.pid) == started
+    assert not processes.lives(sleeper.pid, started)
+
+
 def test_a_recorded_session_is_killed_even_without_its_leader(
     sleeper: subprocess.Popen[bytes],
 ) -> None:

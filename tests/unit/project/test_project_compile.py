@@ -430,7 +430,7 @@ def test_what_is_for_later_is_a_warning(project: Project) -> None:
     manifest = compiled(
         project(
             {
-                "pipeline.yaml": "owner: ana\ntriggers: [{cron: '0 6 * * *'}]\n",
+                "pipeline.yaml": "owner: ana\ngoal: {}\n",
                 "notes.md": "# Notes",
                 "report.ipynb": "{}",
                 "a.sql": "SELECT 1 AS x",
@@ -438,7 +438,7 @@ def test_what_is_for_later_is_a_warning(project: Project) -> None:
         )
     )
     assert len(manifest.warnings) == 3
-    assert "pipeline.yaml:2:1: 'triggers' takes effect where a server runs" in manifest.warnings[0]
+    assert "pipeline.yaml:2:1: 'goal' has no effect in this version" in manifest.warnings[0]
     assert manifest.steps["a"].owner == "ana"
 
 

@@ -8,7 +8,7 @@ from galley import bootstrap
 from galley.errors import DefinitionErrors, GalleyError, UnavailableError, UsageError
 from galley.lake.files import Access
 from galley.project.compile import compile_project
-from galley.project.stores import declared_store
+from galley.project.declared import declared_store
 
 STORE = """
 warehouse: s3://lake/shop/

@@ -90,3 +90,9 @@ def test_what_cannot_be_known(files: Path) -> None:
 def test_no_such_files(files: Path) -> None:
     with pytest.raises(InputDataError, match=r"no file matches data/\*\.json"):
         probe(step("data/*.json"), str(files))
+
+
+def test_a_file_that_cannot_be_read_is_named() -> None:
+    """This one is there, and reading it fails whoever asks."""
+    with pytest.raises(InputDataError, match="proc/self/mem cannot be read"):
+        probe(step("/proc/self/mem"), "/")

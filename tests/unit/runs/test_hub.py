@@ -6,7 +6,7 @@ import pytest
 
 from galley.errors import UnavailableError
 from galley.runs.hub import Hub
-from galley.runs.pool import Opening, PoolEvent, Post
+from galley.runs.pool import Opening, PoolEvent, Post, Submission
 
 
 @pytest.fixture
@@ -27,16 +27,8 @@ def ask(hub: Hub, session: str = "a", *has: str, capacity: int = 2) -> list[str]
 
 
 def submit(hub: Hub, task: str, session: str | None = "a") -> None:
-    hub.submit(
-        task,
-        b"{}",
-        code_dir="/code/abc",
-        log_name="log",
-        secrets=(),
-        timeout=None,
-        memory=None,
-        post=Post(session, f"attempt/{task}/1") if session else None,
-    )
+    post = Post(session, f"attempt/{task}/1") if session else None
+    hub.submit(Submission(task, b"{}", "/code/abc", "log", post=post))
 
 
 def final(task: str) -> PoolEvent:
@@ -100,6 +92,20 @@ def test_a_report_fails_with_the_engine(hub: Hub) -> None:
     assert hub.poll(0) == []
 
 
+def test_tests_end_with_the_engine_that_asked_for_them(hub: Hub) -> None:
+    ask(hub)
+    for task in ("begun", "sent"):
+        submit(hub, task, None)
+    assert ask(hub) == ["begun", "sent"]
+    submit(hub, "t1")
+    assert ask(hub, "a", "begun", capacity=3) == ["sent", "t1"]
+    submit(hub, "waiting", None)
+    hub.fail(UnavailableError("gone"))
+    orders = hub.counter.orders("a")
+    assert (orders.offers, orders.cancels) == ((), ("begun",))
+    assert ask(hub, "a", "begun") == ["t1"]
+
+
 def test_what_nobody_fetched_is_given_back(hub: Hub) -> None:
     ask(hub)
     submit(hub, "t1")
@@ -148,3 +154,13 @@ def test_every_beat_is_heard_once(hub: Hub) -> None:
     hub.counter.hear("a", ["s1"])
     assert hub.heard() == {"a": {"s1"}}
     assert hub.heard() == {}
+
+
+def test_what_was_given_back_outlasts_an_engine_that_could_not_record_it(hub: Hub) -> None:
+    ask(hub)
+    submit(hub, "t1")
+    hub.close()
+    hub.counter.report([final("t2")])
+    hub.fail(UnavailableError("no database"))
+    hub.open()
+    assert [(event.kind, event.task_id) for event in hub.poll(0)] == [("returned", "t1")]

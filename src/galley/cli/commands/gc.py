@@ -66,6 +66,8 @@ def _facts(found: Survey, done: Outcome | None) -> dict[str, Any]:
             "metrics": stale.metrics,
             "ref_log": stale.log_entries,
             "sessions": stale.sessions,
+            "definitions": stale.definitions,
+            "writers": done.writers if done else len(found.writers),
         },
         "versions": {
             "kept": versions.kept,
@@ -107,7 +109,7 @@ def _compaction(
         return []
     return [
         {"ref": one.ref, "table": one.version.table, "files": one.files}
-        for one in compaction.find_scattered(home, project)
+        for one in compaction.find_scattered(home, project).tables
     ]
 
 

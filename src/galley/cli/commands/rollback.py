@@ -12,6 +12,7 @@ from galley.cli.lazy import app_of
 from galley.cli.session import Session, open_session
 from galley.environments import rollback as rolling
 from galley.environments.inspect import Facts, return_facts
+from galley.environments.returning import lifted
 from galley.errors import UsageError
 from galley.lake.model import CommitKind
 from galley.lake.rollback import RollbackPlan, plan_rollback
@@ -61,12 +62,13 @@ def rollback(
         )
         returns = return_facts(connection, plan)
         holds = sorted({name for name, _ in rolling.pipelines_concerned(connection, plan)})
+        released = sorted({hold.pipeline for hold in lifted(connection, plan)})
     if not as_json:
         session.tell(plan.ref)
-        _print(session, plan, returns, holds)
+        _print(session, plan, returns, _notes(plan, holds, released))
     if dry_run:
         if as_json:
-            screen.print_json(rolling.rollback_facts(plan, returns, holds, None))
+            screen.print_json(rolling.rollback_facts(plan, returns, holds, released, None))
         return
     why = reason or _asked(as_json)
     if not screen.confirmed("Roll back?", yes=yes or reason is not None, refusal=_unasked):
@@ -75,7 +77,7 @@ def rollback(
     with session.home.database.write() as connection:
         commit = rolling.apply(connection, session.home, plan, reason=why)
     if as_json:
-        screen.print_json(rolling.rollback_facts(plan, returns, holds, commit))
+        screen.print_json(rolling.rollback_facts(plan, returns, holds, released, commit))
         return
     text = f"✓ {ref} shows {_shown(plan)} again, as commit {words.short(commit.id)}"
     screen.out().print(text, style="bold green", markup=False, soft_wrap=True)
@@ -87,7 +89,7 @@ def _shown(plan: RollbackPlan) -> str:
     return f"{', '.join(plan.tables)} of {commit}" if plan.tables else commit
 
 
-def _print(session: Session, plan: RollbackPlan, returns: list[Facts], holds: list[str]) -> None:
+def _print(session: Session, plan: RollbackPlan, returns: list[Facts], notes: list[str]) -> None:
     console = screen.out()
     made = words.ago(plan.to.created, session.now())
     console.print(
@@ -119,16 +121,18 @@ def _print(session: Session, plan: RollbackPlan, returns: list[Facts], holds: li
             markup=False,
             soft_wrap=True,
         )
-    for text in _notes(plan, holds):
+    for text in notes:
         console.print(text, style="yellow", markup=False, soft_wrap=True)
 
 
-def _notes(plan: RollbackPlan, holds: list[str]) -> list[str]:
+def _notes(plan: RollbackPlan, holds: list[str], released: list[str]) -> list[str]:
     said = []
     if plan.downstream:
         said.append(f"! made from what goes, and staying: {', '.join(plan.downstream)}")
     if holds:
         said.append(f"  held from publishing until changed or released: {', '.join(holds)}")
+    if released:
+        said.append(f"  no longer held, since it comes back: {', '.join(released)}")
     said.append("  deliveries outside are not undone")
     return said
 

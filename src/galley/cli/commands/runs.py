@@ -139,7 +139,9 @@ def _check_filters(session: Session, ref: str | None, pipeline: str | None) -> N
 
 
 def _about(run: Facts) -> str:
-    """Why a run was not published, else as which commit it was."""
+    """What a run waits for or why it was not published, else as which commit it was."""
+    if run["waits"]:
+        return str(run["waits"])
     if run["message"]:
         return str(run["message"]).splitlines()[0]
     return f"commit {words.short(run['commit'])}" if run["commit"] else ""

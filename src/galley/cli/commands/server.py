@@ -11,7 +11,7 @@ import typer
 from galley.cli import options, screen
 from galley.cli.lazy import new_app
 from galley.cli.service import needs_server, stopping, tell_what_happens
-from galley.cli.session import find_home
+from galley.cli.session import open_home_here
 
 app = new_app(invoke_without_command=True)
 
@@ -47,7 +47,6 @@ def server(
         return
     with needs_server():
         from galley.server.host import Server, Serving
-    from galley import bootstrap
 
     serving = Serving(
         host=host,
@@ -59,7 +58,7 @@ def server(
         lease=int(lease * 1_000_000),
     )
     tell_what_happens()
-    found = Server(bootstrap.open_home(_home(project)), serving)
+    found = Server(open_home_here(project), serving)
     with stopping() as stop:
         typer.echo(f"listening on {found.url}")
         found.run(stop)
@@ -68,19 +67,12 @@ def server(
 @app.command()
 def token(project: options.Project = None, as_json: options.Json = False) -> None:
     """Make a token with which workers may join. It is shown once; only its digest is kept."""
-    from galley import bootstrap
     from galley.runs.credentials import new_join_token
 
-    home = bootstrap.open_home(_home(project))
+    home = open_home_here(project)
     with home.database.write() as connection:
         made = new_join_token(connection, home.actor.name, home.clock())
     if as_json:
         screen.print_json({"token": made})
     else:
         typer.echo(made)
-
-
-def _home(project: Path | None) -> Path:
-    """The home: ``GALLEY_HOME`` needs no project beside it."""
-    chosen = os.environ.get("GALLEY_HOME")
-    return Path(chosen).expanduser().resolve() if chosen and project is None else find_home(project)

@@ -13,6 +13,8 @@ from galley.cli.session import open_session
 from galley.cli.summary import print_run
 from galley.environments.inspect_runs import find_run, run_details
 
+MOST_WAITS = 20
+
 
 def show(
     run: Annotated[
@@ -47,6 +49,7 @@ def _print(facts: Mapping[str, Any]) -> None:
         console.print(f"  {line}", markup=False, soft_wrap=True)
     console.print()
     print_run(facts)
+    _print_waits(facts)
     _print_attempts(facts)
     _print_variables(facts)
     _print_tables(facts)
@@ -68,6 +71,13 @@ def _origin(facts: Mapping[str, Any]) -> list[str]:
         how = ", published at once" if facts["backfill"]["atomic"] else ""
         said.append(f"{words.plural(number, 'child run')}{how}")
     return said
+
+
+def _print_waits(facts: Mapping[str, Any]) -> None:
+    if facts["waits"]:
+        screen.out().print()
+        rows = [(one["step"] or "the run", one["said"]) for one in facts["waits"][:MOST_WAITS]]
+        screen.table(("waiting", "what for"), rows)
 
 
 def _print_attempts(facts: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from galley.cli import options
 from galley.cli.lazy import app_of
-from galley.cli.service import needs_server, stopping, tell_what_happens
+from galley.cli.service import needs_server, stopping, tell_first_link, tell_what_happens
 from galley.cli.session import find_folder, find_home
 
 PORT = 8642
@@ -16,7 +16,8 @@ PORT = 8642
 
 def up(
     host: Annotated[
-        str, typer.Option("--host", help="The address to listen on; one of this machine's own.")
+        str,
+        typer.Option("--host", help="The address to listen on. Others' machines need --identity."),
     ] = "127.0.0.1",
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes any.")
@@ -27,6 +28,13 @@ def up(
     slots: Annotated[
         int | None, typer.Option("--slots", min=0, help="Steps at once. Default: one a core.")
     ] = None,
+    identity: Annotated[
+        bool,
+        typer.Option("--identity", help="People log in and programs show tokens, also from here."),
+    ] = False,
+    behind_tls: Annotated[
+        bool, typer.Option("--behind-tls", help="A proxy before it speaks TLS with browsers.")
+    ] = False,
     project: options.Project = None,
 ) -> None:
     """Serve this project on this machine: an engine with its workers, the API, the web interface.
@@ -45,12 +53,15 @@ def up(
         api_host=host,
         api_port=port,
         folder=folder,
+        identity=identity,
+        behind_tls=behind_tls,
     )
     tell_what_happens()
     home = bootstrap.open_home(find_home(project), bootstrap.find_place(folder))
     found = Server(home, serving)
     with stopping() as stop:
         typer.echo(f"galley is up at {found.api_url}")
+        tell_first_link(home, found.api_url, identity=identity)
         typer.echo(f"workers join with: galley worker --server {found.url}")
         found.run(stop)
 

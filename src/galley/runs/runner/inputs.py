@@ -11,6 +11,7 @@ from galley.lake.model import Format
 from galley.lake.warehouse import storage_errors
 from galley.runs.protocol import StepTask
 from galley.runs.runner.session import open_session
+from galley.runs.runner.sink import Sink
 
 if TYPE_CHECKING:
     import duckdb
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 class Inputs:
     """The inputs of one attempt, all on one connection that is closed at the end."""
 
-    def __init__(self, task: StepTask) -> None:
+    def __init__(self, task: StepTask, sink: Sink) -> None:
         self._task = task
+        self._sink = sink
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def __enter__(self) -> Inputs:
@@ -33,11 +35,15 @@ class Inputs:
     def table(self, name: str) -> Table | Path | None:
         """The handle of an input, or the path of one that is a file.
 
-        A step that reads its own table gets ``None`` before there is one.
+        A step that reads its own table gets ``None`` before there is one; it sees the windows
+        that it has made by now.
         """
         version = self._task.inputs.get(name)
-        if version is None and name in self._task.step.outputs:
-            return None
+        if name in self._task.step.outputs:
+            if self._task.spans and self._sink.show(name, self._open()):
+                return Table(self._open(), name)
+            if version is None:
+                return None
         if version is None:
             raise InternalError(f"the input {name} was not given to the step")
         if version.format is Format.FILE:
@@ -45,6 +51,9 @@ class Inputs:
             with storage_errors(f"reading the file {name}"):
                 folder = str(Path(self._task.scratch, "files"))
                 return Path(store.files.fetch(store.absolute(version.location), folder))
+        return Table(self._open(), name)
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
             self._connection = open_session(self._task)
-        return Table(self._connection, name)
+        return self._connection

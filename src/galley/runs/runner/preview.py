@@ -75,6 +75,10 @@ class Preview:
             connection.register("batches", whole)
             self.query(output, connection, "SELECT * FROM batches", {}, span)
 
+    def show(self, output: str, connection: duckdb.DuckDBPyConnection) -> bool:
+        """Nothing is written, so there is nothing to see."""
+        return False
+
     def add(self, change: Change) -> None:
         """A file is not shown."""
         self._tables.setdefault(change.table, {"columns": [], "rows": []})

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from galley.errors import InputDataError, Where
 from galley.ids import digest
 from galley.project.model import Step, StepKind
 from galley.runs.runner.files import matching, shown
@@ -25,17 +26,27 @@ def probe(step: Step, project_dir: str, cache: str | None = None) -> str | None:
     JSON file that keeps each file's SHA-256 by its path, size, times and inode.
 
     Raises:
-        InputDataError: there are no such files.
+        InputDataError: there are no such files, or one cannot be read.
     """
     if step.kind is not StepKind.LOAD or step.load is None or step.load.path is None:
         return None
     files = matching(step, project_dir)
     known = _read(cache)
-    found = {path: _content(path, known) for path in files}
+    found = {path: _found(path, known, step, project_dir) for path in files}
     if cache is not None and any(known.get(path) != entry for path, entry in found.items()):
         _write(cache, {**known, **found})
     parts = [f"{shown(path, project_dir)}={entry['sha256']}" for path, entry in found.items()]
     return digest("files", *parts)
+
+
+def _found(path: str, known: dict[str, Any], step: Step, project_dir: str) -> dict[str, Any]:
+    try:
+        return _content(path, known)
+    except OSError as error:
+        raise InputDataError(
+            f"{shown(path, project_dir)} cannot be read: {error.strerror}",
+            where=Where(step.source.path, step.source.line),
+        ) from error
 
 
 def _content(path: str, known: dict[str, Any]) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def run_python(task: StepTask, sink: Sink) -> tuple[str, ...]:
     known = {step.source.path, *step.modules}
     with project_code(task.code_dir, step.source.path) as code, _working_in(task.project_dir):
         function = code.function(step.source)
-        with Inputs(task) as inputs:
+        with Inputs(task, sink) as inputs:
             results = _Results(task, sink)
             for span in task.spans or (None,):
                 arguments, keywords = _arguments(function, task, inputs, span)
@@ -159,7 +159,11 @@ class _Results:
         batches = _produced(batches_of(value, self._who))
         first = next(batches, None)
         if first is None:
-            self._empty.append((output, span))
+            if output in self._task.inputs:
+                # It is read by the windows after this one.
+                self._write_nothing(output, span)
+            else:
+                self._empty.append((output, span))
             return
         check_columns(first.schema.names, self._who)
         self._schemas.setdefault(output, first.schema)

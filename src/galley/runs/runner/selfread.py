@@ -19,7 +19,9 @@ from galley.runs.runner.session import columns_of_query
 if TYPE_CHECKING:
     import duckdb
 
-_MISSING = re.compile(r'(?:Referenced column|does not have a column named) "([^"]+)"')
+_MISSING = re.compile(
+    r'(?:Referenced column|does not have a column named|^Binder Error: Column) "([^"]+)"'
+)
 _MOST_COLUMNS = 200
 _PLACEHOLDER = "galley_has_no_rows_yet"
 

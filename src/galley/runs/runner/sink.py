@@ -37,6 +37,9 @@ class Sink(Protocol):
     ) -> None:
         """Take rows batch by batch; the first one fixes the schema."""
 
+    def show(self, output: str, connection: duckdb.DuckDBPyConnection) -> bool:
+        """Have the connection see what was written to an output; whether there is anything."""
+
     def add(self, change: Change) -> None:
         """Take an output that is not a table of rows: a view or a file."""
 
@@ -72,6 +75,14 @@ class Staging:
         """Write rows batch by batch."""
         with cursor.newer_batches(self._task, self._warehouse, output, batches) as wanted:
             self._count(self._write(output).write_batches(wanted, span))
+
+    def show(self, output: str, connection: duckdb.DuckDBPyConnection) -> bool:
+        """Show a table with the windows that were written to it by now."""
+        write = self._writes.get(output)
+        if write is None:
+            return False
+        write.show(connection)
+        return True
 
     def add(self, change: Change) -> None:
         """Keep a view's or a file's change."""

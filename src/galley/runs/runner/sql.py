@@ -45,7 +45,10 @@ def _write(
     span = task.spans[0] if task.spans else None
     stand_in(task, connection, statement.sql, _bound(task, statement, span, None))
     column_type = _window_type(task, connection, statement)
+    own = set(task.step.inputs) & set(task.step.outputs)
     for span in task.spans or (None,):
+        for name in own:
+            sink.show(name, connection)
         parameters = _bound(task, statement, span, column_type)
         sink.query(output, connection, statement.sql, parameters, span)
 

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from galley.server.api import (
+    access,
     events,
     health,
     kitchens,
@@ -25,11 +26,14 @@ from galley.server.api import (
     refs,
     run_parts,
     runs,
+    session,
     settings,
     shapes,
     sql,
     tables,
+    teams,
     tests,
+    users,
     workers,
 )
 from galley.server.api.call import Place
@@ -37,6 +41,7 @@ from galley.server.api.guard import Routes
 from galley.server.api.news import News
 from galley.server.api.problems import handle_problems
 from galley.server.api.requests import RequestIds
+from galley.server.door import Door
 from galley.server.web import add_web
 from galley.version import VERSION
 
@@ -49,6 +54,10 @@ THREADS = 12
 
 ROUTES: Sequence[Routes] = (
     me.routes,
+    session.routes,
+    users.routes,
+    teams.routes,
+    access.routes,
     overview.routes,
     projects.routes,
     pipelines.routes,
@@ -73,8 +82,11 @@ Everything that the web interface and remote commands do. Shapes are those of th
 """
 
 
-def api_app(place: Place, *, names: Sequence[str] = ()) -> FastAPI:
-    """The application. ``names`` are the hosts it is called by besides those of loopback."""
+def api_app(place: Place, door: Door | None = None, *, names: Sequence[str] = ()) -> FastAPI:
+    """The application. ``names`` are the hosts it is called by besides those of loopback.
+
+    Without a ``door`` whoever reaches it is the home's owner.
+    """
     app = FastAPI(
         title="Galley",
         version=VERSION,
@@ -88,6 +100,7 @@ def api_app(place: Place, *, names: Sequence[str] = ()) -> FastAPI:
     )
     app.state.place = place
     app.state.home = place.home
+    app.state.door = door or Door(place.home)
     app.state.names = frozenset(names)
     app.state.news = News(place.home)
     router = APIRouter(prefix=PREFIX)

@@ -18,6 +18,7 @@ from galley.environments.kitchens import personal
 from galley.lake import refs
 from galley.lake.model import Target
 from galley.runs.live import Site
+from galley.server.door import Caller
 
 MEMORY = 1 << 30
 """Bytes that one question to the tables may use."""
@@ -34,11 +35,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. ``home.actor`` is who asks."""
+    """One request. ``home.actor`` is who asks; ``caller`` says how that is known."""
 
     home: Home
     place: Place
     id: str
+    caller: Caller
+    address: str
 
     def now(self) -> int:
         """The present instant in microseconds."""
@@ -79,7 +82,8 @@ def call_of(request: Request) -> Call:
     """The call that a request is."""
     place: Place = request.app.state.place
     home = replace(place.home, actor=request.state.actor)
-    return Call(home, place, request.state.id)
+    address = request.client.host if request.client else ""
+    return Call(home, place, request.state.id, request.state.caller, address)
 
 
 Calling = Annotated[Call, Depends(call_of)]

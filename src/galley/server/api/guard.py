@@ -78,6 +78,30 @@ class Routes:
         """Register what changes something."""
         return self._noted("POST", path, answers, Rule(action, kind), status, errors)
 
+    def put(
+        self,
+        path: str,
+        answers: shapes.Shape,
+        *,
+        action: Action,
+        kind: str = "project",
+        errors: tuple[int, ...] = (),
+    ) -> Callable[[Handler], Handler]:
+        """Register what sets something: the same again changes nothing."""
+        return self._noted("PUT", path, answers, Rule(action, kind), 200, errors)
+
+    def delete(
+        self,
+        path: str,
+        answers: shapes.Shape,
+        *,
+        action: Action,
+        kind: str = "project",
+        errors: tuple[int, ...] = (),
+    ) -> Callable[[Handler], Handler]:
+        """Register what ends something."""
+        return self._noted("DELETE", path, answers, Rule(action, kind), 200, errors)
+
     def _noted(
         self,
         method: str,
@@ -129,9 +153,10 @@ class GuardedRoute(APIRoute):
 
 
 def _decide(request: Request, rule: Rule) -> Decision:
-    actor = caller(request)
-    request.state.actor = actor
-    return demand(actor, rule.action, _resource(request, rule))
+    found = caller(request)
+    request.state.caller = found
+    request.state.actor = found.actor
+    return demand(found.actor, rule.action, _resource(request, rule))
 
 
 def _resource(request: Request, rule: Rule) -> Resource:

@@ -20,6 +20,7 @@ from galley.errors import (
     InvalidRequestError,
     NotFoundError,
     TooLargeError,
+    UnauthorizedError,
     UnavailableError,
     UsageError,
     WrongMethodError,
@@ -65,6 +66,10 @@ def problem_of(error: GalleyError, request_id: str) -> dict[str, Any]:
 def response_to(error: GalleyError, request_id: str) -> Response:
     """An error as a response."""
     headers = {"retry-after": RETRY} if error.status == UnavailableError.status else {}
+    if "retry_after" in error.details:
+        headers["retry-after"] = str(error.details["retry_after"])
+    if error.status == UnauthorizedError.status:
+        headers["www-authenticate"] = "Bearer"
     allowed = error.details.get("allow")
     if allowed:
         headers["allow"] = ", ".join(allowed)

@@ -19,6 +19,7 @@ from galley.runs import processes
 from galley.server.api.app import api_app
 from galley.server.api.call import Place
 from galley.server.api.task import Task
+from galley.server.door import Door
 
 GRACE = 2
 """Seconds that answers under way have when the process is told to stop."""
@@ -37,7 +38,8 @@ def serve(task: Task) -> None:
     home = bootstrap.open_home(Path(task.home), found)
     site = bootstrap.make_site(home, 1)
     folders = {name: Path(folder) for name, folder in task.folders.items()}
-    app = api_app(Place(home, site, folders), names=task.names)
+    door = Door(home, task.identity, task.secure)
+    app = api_app(Place(home, site, folders), door, names=task.names)
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from galley.environments import rollback
 from galley.environments.inspect import Facts, history_facts, ref_facts, refs_facts, return_facts
+from galley.environments.returning import lifted
 from galley.environments.rollback import rollback_facts
 from galley.errors import PreconditionError, PreconditionNeededError
 from galley.governance.model import Action
@@ -151,8 +152,11 @@ def check_match(ref: Ref, match: str | None) -> None:
 def _rolled_back(connection: Connection, call: Call, plan: RollbackPlan, body: Rollback) -> Answer:
     returns = return_facts(connection, plan)
     holds = sorted({name for name, _ in rollback.pipelines_concerned(connection, plan)})
+    released = sorted({hold.pipeline for hold in lifted(connection, plan)})
     if body.dry_run:
-        return Answer(rollback_facts(plan, returns, holds, None), headers={"etag": etag(plan.ref)})
+        facts = rollback_facts(plan, returns, holds, released, None)
+        return Answer(facts, headers={"etag": etag(plan.ref)})
     commit = rollback.apply(connection, call.home, plan, reason=body.reason or "")
     moved = refs.get_ref(connection, plan.project, plan.ref.name)
-    return Answer(rollback_facts(plan, returns, holds, commit), headers={"etag": etag(moved)})
+    facts = rollback_facts(plan, returns, holds, released, commit)
+    return Answer(facts, headers={"etag": etag(moved)})

@@ -134,6 +134,7 @@ _SAID: Mapping[int, tuple[str, str]] = {
     413: ("too_large", "The body is larger than is taken."),
     422: ("invalid_request", "A part has a wrong value; `details.fields` says which and why."),
     428: ("if_match_needed", "Say what you saw with If-Match."),
+    429: ("too_many", "Too many tries; the next one counts after `Retry-After` seconds."),
     500: ("internal", "A defect; the server's log has it under the request's id."),
     503: ("unavailable", "The database is away; try again after `Retry-After` seconds."),
 }

@@ -10,7 +10,8 @@ class Task:
     """What a server tells its process: the home, the socket, and where projects are.
 
     ``folders`` are the folders of projects by name; ``folder`` is the one that names the place of
-    the home's tables. ``names`` are the hosts that the API is called by.
+    the home's tables. ``names`` are the hosts that the API is called by. ``identity``: everybody
+    says who they are; ``secure``: browsers reach it through TLS.
     """
 
     home: str
@@ -18,5 +19,7 @@ class Task:
     folder: str | None = None
     folders: dict[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    identity: bool = False
+    secure: bool = False
     certificate: str | None = None
     certificate_key: str | None = None

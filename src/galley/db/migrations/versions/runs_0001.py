@@ -14,9 +14,12 @@ depends_on = None
 def upgrade() -> None:
     """Create the tables."""
     _create_run()
+    _create_run_alert()
     _create_run_attempt()
     _create_run_definition()
+    _create_run_ended()
     _create_run_event()
+    _create_run_fire()
     _create_run_join_token()
     _create_run_key()
     _create_run_limit()
@@ -24,8 +27,11 @@ def upgrade() -> None:
     _create_run_override()
     _create_run_request()
     _create_run_result()
+    _create_run_schedule()
     _create_run_step()
+    _create_run_trigger()
     _create_run_verdict()
+    _create_run_watch()
     _create_run_worker_session()
 
 
@@ -94,6 +100,37 @@ def _create_run() -> None:
     op.create_index(op.f("ix_run_state"), "run", ["state"], unique=False)
 
 
+def _create_run_alert() -> None:
+    op.create_table(
+        "run_alert",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("project", sa.String(length=128), nullable=False),
+        sa.Column("environment", sa.String(length=256), nullable=False),
+        sa.Column("pipeline", sa.String(length=256), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("cause", sa.String(length=64), nullable=False),
+        sa.Column("open_key", sa.String(length=64), nullable=True),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.String(length=32), nullable=True),
+        sa.Column("opened", sa.BigInteger(), nullable=False),
+        sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.Column("closed", sa.BigInteger(), nullable=True),
+        sa.Column("told", sa.BigInteger(), nullable=True),
+        sa.Column("told_as", sa.String(length=16), nullable=True),
+        sa.Column("tell", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_alert")),
+    )
+    op.create_index(
+        op.f("ix_run_alert_cause_closed"), "run_alert", ["cause", "closed"], unique=False
+    )
+    op.create_index(op.f("ix_run_alert_open_key"), "run_alert", ["open_key"], unique=True)
+    op.create_index(
+        op.f("ix_run_alert_project_opened"), "run_alert", ["project", "opened"], unique=False
+    )
+    op.create_index(op.f("ix_run_alert_tell"), "run_alert", ["tell"], unique=False)
+
+
 def _create_run_attempt() -> None:
     op.create_table(
         "run_attempt",
@@ -139,6 +176,15 @@ def _create_run_definition() -> None:
     )
 
 
+def _create_run_ended() -> None:
+    op.create_table(
+        "run_ended",
+        sa.Column("run_id", sa.String(length=32), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_run_ended")),
+    )
+
+
 def _create_run_event() -> None:
     op.create_table(
         "run_event",
@@ -157,6 +203,36 @@ def _create_run_event() -> None:
     )
     op.create_index(op.f("ix_run_event_at"), "run_event", ["at"], unique=False)
     op.create_index(op.f("ix_run_event_run_id_id"), "run_event", ["run_id", "id"], unique=False)
+
+
+def _create_run_fire() -> None:
+    op.create_table(
+        "run_fire",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("trigger_id", sa.String(length=32), nullable=False),
+        sa.Column("key", sa.String(length=128), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("project", sa.String(length=128), nullable=False),
+        sa.Column("environment", sa.String(length=256), nullable=False),
+        sa.Column("name", sa.String(length=512), nullable=False),
+        sa.Column("outcome", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=True),
+        sa.Column("actor", sa.String(length=128), nullable=False),
+        sa.Column("run_id", sa.String(length=32), nullable=True),
+        sa.Column("start_by", sa.BigInteger(), nullable=True),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_fire")),
+    )
+    op.create_index(
+        op.f("ix_run_fire_project_created"), "run_fire", ["project", "created"], unique=False
+    )
+    op.create_index(op.f("ix_run_fire_run_id"), "run_fire", ["run_id"], unique=False)
+    op.create_index(op.f("ix_run_fire_start_by"), "run_fire", ["start_by"], unique=False)
+    op.create_index(
+        op.f("ix_run_fire_trigger_id_key"), "run_fire", ["trigger_id", "key"], unique=True
+    )
 
 
 def _create_run_join_token() -> None:
@@ -282,6 +358,30 @@ def _create_run_result() -> None:
     )
 
 
+def _create_run_schedule() -> None:
+    op.create_table(
+        "run_schedule",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("project", sa.String(length=128), nullable=False),
+        sa.Column("environment", sa.String(length=256), nullable=False),
+        sa.Column("pipeline", sa.String(length=256), nullable=False),
+        sa.Column("definition", sa.String(length=64), nullable=False),
+        sa.Column("promise", sa.Text(), nullable=True),
+        sa.Column("due", sa.BigInteger(), nullable=True),
+        sa.Column("alerts", sa.Text(), nullable=True),
+        sa.Column("secrets", sa.Text(), nullable=True),
+        sa.Column("folder", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_schedule")),
+    )
+    op.create_index(op.f("ix_run_schedule_due"), "run_schedule", ["due"], unique=False)
+    op.create_index(
+        op.f("ix_run_schedule_project_environment"),
+        "run_schedule",
+        ["project", "environment"],
+        unique=False,
+    )
+
+
 def _create_run_step() -> None:
     op.create_table(
         "run_step",
@@ -336,6 +436,41 @@ def _create_run_step() -> None:
     op.create_index(op.f("ix_run_step_run_id_state"), "run_step", ["run_id", "state"], unique=False)
 
 
+def _create_run_trigger() -> None:
+    op.create_table(
+        "run_trigger",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("project", sa.String(length=128), nullable=False),
+        sa.Column("environment", sa.String(length=256), nullable=False),
+        sa.Column("pipeline", sa.String(length=256), nullable=False),
+        sa.Column("name", sa.String(length=512), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("spec", sa.Text(), nullable=False),
+        sa.Column("definition", sa.String(length=64), nullable=False),
+        sa.Column("code", sa.String(length=64), nullable=False),
+        sa.Column("request", sa.Text(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("paused", sa.Boolean(), nullable=False),
+        sa.Column("told_by", sa.String(length=128), nullable=True),
+        sa.Column("told_at", sa.BigInteger(), nullable=True),
+        sa.Column("anchor", sa.BigInteger(), nullable=False),
+        sa.Column("seen", sa.BigInteger(), nullable=False),
+        sa.Column("due", sa.BigInteger(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("last_fire", sa.BigInteger(), nullable=True),
+        sa.Column("last_run", sa.String(length=32), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_trigger")),
+    )
+    op.create_index(op.f("ix_run_trigger_due"), "run_trigger", ["due"], unique=False)
+    op.create_index(
+        op.f("ix_run_trigger_project_environment_pipeline"),
+        "run_trigger",
+        ["project", "environment", "pipeline"],
+        unique=False,
+    )
+
+
 def _create_run_verdict() -> None:
     op.create_table(
         "run_verdict",
@@ -363,6 +498,17 @@ def _create_run_verdict() -> None:
         unique=False,
     )
     op.create_index(op.f("ix_run_verdict_run_id"), "run_verdict", ["run_id"], unique=False)
+
+
+def _create_run_watch() -> None:
+    op.create_table(
+        "run_watch",
+        sa.Column("project", sa.String(length=128), nullable=False),
+        sa.Column("environment", sa.String(length=256), nullable=False),
+        sa.Column("head", sa.String(length=32), nullable=False),
+        sa.Column("definition", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("project", "environment", name=op.f("pk_run_watch")),
+    )
 
 
 def _create_run_worker_session() -> None:
