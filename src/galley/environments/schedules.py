@@ -26,7 +26,7 @@ from galley.errors import (
 )
 from galley.governance.audit import record
 from galley.governance.decide import demand
-from galley.governance.model import Action, Resource
+from galley.governance.model import Action, Actor, Resource
 from galley.ids import digest, new_id
 from galley.lake.model import PRODUCTION
 from galley.project import forms
@@ -241,7 +241,8 @@ def receive(
         return None
     values = forms.fill_in(armed.trigger.parameters, _fields(call, armed))
     wanted = Fire(armed, key, now, {"webhook": True}, values)
-    (fired,) = firing.make(connection, Who(home.actor, home.origin), [wanted], now)
+    who = Who(Actor("webhook", kind="machine", on_behalf_of=armed.name), home.origin)
+    (fired,) = firing.make(connection, who, [wanted], now)
     return fired
 
 

@@ -331,7 +331,7 @@ def _record(connection: Connection, who: Who, made: Sequence[Fired], now: int) -
     for (project, environment), some in by_place.items():
         resource = Resource("ref", environment, project, protected=True)
         # The version that runs is the activated one: triggers come from nowhere else.
-        decision = demand(who.actor, Action.RUN, resource, {"activated": True})
+        decision = demand(who.actor, Action.FIRE, resource, {"activated": True})
         record_many(
             connection,
             actor=who.actor,

@@ -33,6 +33,7 @@ from galley.server.api import (
     tables,
     teams,
     tests,
+    triggers,
     users,
     workers,
 )
@@ -70,6 +71,7 @@ ROUTES: Sequence[Routes] = (
     promotions.routes,
     tests.routes,
     sql.routes,
+    triggers.routes,
     events.routes,
     workers.routes,
     settings.routes,
