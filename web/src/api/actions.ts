@@ -46,8 +46,32 @@ export const askSql = (
     signal,
   })
 
-export const steerTrigger = (project: string, name: string, what: 'pause' | 'resume' | 'fire') =>
-  call<unknown>(`/projects/${seg(project)}/triggers/${seg(name)}/${what}`, {
+export const switchTrigger = (
+  project: string,
+  trigger: t.Trigger,
+  what: 'pause' | 'resume',
+  reason: string,
+) =>
+  call<t.Trigger>(`/projects/${seg(project)}/triggers/${seg(trigger.trigger)}/${what}`, {
     method: 'POST',
-    body: {},
+    query: { in: trigger.in },
+    body: { reason: reason || null },
   })
+
+export const fireTrigger = (
+  project: string,
+  trigger: t.Trigger,
+  parameters: Record<string, unknown>,
+) =>
+  call<{ fire: string; run: { run: string } }>(
+    `/projects/${seg(project)}/triggers/${seg(trigger.trigger)}/fire`,
+    { method: 'POST', query: { in: trigger.in }, body: { parameters } },
+  )
+
+export const logIn = (user: string, password: string) =>
+  call<t.Session>('/session', { method: 'POST', body: { user, password } })
+
+export const followLink = (link: string, password: string) =>
+  call<t.Session>('/welcome', { method: 'POST', body: { link, password } })
+
+export const logOut = () => call<unknown>('/session', { method: 'DELETE' })

@@ -62,7 +62,7 @@ async function send(path: string, wish: Wish): Promise<Response> {
   const headers: Record<string, string> = { Accept: 'application/json' }
   if (method !== 'GET') {
     headers['Idempotency-Key'] = crypto.randomUUID()
-    const token = cookie('galley_csrf')
+    const token = await csrfToken()
     if (token) headers['X-CSRF-Token'] = token
   }
   if (wish.body !== undefined) headers['Content-Type'] = 'application/json'
@@ -94,7 +94,20 @@ async function failure(answer: Response): Promise<ApiError> {
   }
 }
 
-function cookie(name: string): string | null {
-  const found = document.cookie.split('; ').find((part) => part.startsWith(`${name}=`))
-  return found ? decodeURIComponent(found.slice(name.length + 1)) : null
+let csrf: Promise<string> | null = null
+
+/** What changes have to carry where somebody is logged in; empty where nobody has to be. */
+function csrfToken(): Promise<string> {
+  csrf ??= fetch(address('/session'), { credentials: 'same-origin' })
+    .then(async (answer) => (answer.ok ? String((await answer.json()).csrf) : ''))
+    .catch(() => {
+      csrf = null
+      return ''
+    })
+  return csrf
+}
+
+/** Forget the token of a session: somebody logged in or out. */
+export function forgetSession(): void {
+  csrf = null
 }

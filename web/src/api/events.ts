@@ -7,7 +7,16 @@ import { address } from './client'
 export type Live = 'joining' | 'live' | 'away'
 
 const REST = 250
-const RUN_KEYS = ['runs', 'overview', 'pipelines', 'pipeline', 'work', 'workers']
+const RUN_KEYS = [
+  'runs',
+  'overview',
+  'pipelines',
+  'pipeline',
+  'triggers',
+  'fires',
+  'alerts',
+  'workers',
+]
 const DATA_KEYS = [
   'tables',
   'table',

@@ -99,3 +99,15 @@ export const connections = (project: string, ref?: string) =>
   listOf<t.Connection>(['connections', project], `/projects/${seg(project)}/connections`, { ref })
 export const runsOf = (project: string, actor: string) =>
   listOf<t.RunRow>(['runs', project], `/projects/${seg(project)}/runs`, { actor, limit: 20 })
+
+export const triggers = (project: string) =>
+  listOf<t.Trigger>(['triggers', project], `/projects/${seg(project)}/triggers`)
+export const nextFires = (project: string) =>
+  one<{ items: t.NextFire[] }>(['triggers', project], `/projects/${seg(project)}/triggers/next`)
+export const fires = (project: string) =>
+  listOf<t.Fire>(['fires', project], `/projects/${seg(project)}/fires`)
+export const alerts = (project: string, open: boolean) =>
+  listOf<t.Alert>(['alerts', project], `/projects/${seg(project)}/alerts`, {
+    open: open || undefined,
+  })
+export const session = () => one<t.Session>(['session'], '/session')

@@ -8,8 +8,9 @@ import {
   redirect,
   retainSearchParams,
 } from '@tanstack/react-router'
-import { projects } from '@/api/queries'
+import { me, projects, tables } from '@/api/queries'
 import { Shell } from '@/features/shell/Shell'
+import { PRODUCTION } from '@/lib/place'
 import { Lost } from './Lost'
 
 type Search = Record<string, unknown> & { ref?: string }
@@ -27,16 +28,37 @@ const home = createRoute({
   loader: async ({ context }) => {
     const found = await context.client.fetchQuery(projects())
     const first = found.items[0]
-    if (first) throw redirect({ to: '/p/$project', params: { project: first.project } })
+    if (!first) return
+    const { project } = first
+    throw redirect({
+      to: '/p/$project',
+      params: { project },
+      search: await firstLook(context.client, project),
+    })
   },
   component: lazyRouteComponent(() => import('@/features/starting/NoProject'), 'NoProject'),
   errorComponent: lazyRouteComponent(() => import('./Broken'), 'Broken'),
 })
 
+/** Where nothing was promoted yet, the reader's own kitchen is what there is to see. */
+async function firstLook(client: QueryClient, project: string): Promise<Search> {
+  const [page, person] = await Promise.all([
+    client.fetchInfiniteQuery(tables(project, PRODUCTION)),
+    client.fetchQuery(me()),
+  ])
+  return page.pages[0]?.items.length ? {} : { ref: person.kitchen }
+}
+
 const login = createRoute({
   getParentRoute: () => root,
   path: '/login',
   component: lazyRouteComponent(() => import('@/features/login/LogIn'), 'LogIn'),
+})
+
+const welcome = createRoute({
+  getParentRoute: () => root,
+  path: '/welcome',
+  component: lazyRouteComponent(() => import('@/features/login/Welcome'), 'Welcome'),
 })
 
 const shell = createRoute({
@@ -51,6 +73,7 @@ const under = <P extends string>(path: P) => ({ getParentRoute: () => shell, pat
 const tree = root.addChildren([
   home,
   login,
+  welcome,
   shell.addChildren([
     createRoute({
       ...under('/'),

@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router'
 import { CircleCheck } from 'lucide-react'
 import type { ReactNode } from 'react'
-import type { Overview, ProjectOverview } from '@/api/types'
+import type { Alert, Overview, ProjectOverview } from '@/api/types'
 import { plural } from '@/lib/numbers'
 import { useProject } from '@/lib/place'
 import css from './Needs.module.css'
@@ -20,7 +20,7 @@ export interface Need {
 }
 
 /** What needs somebody, the worst first. */
-export function needsOf(own: ProjectOverview, facts: Overview): Need[] {
+export function needsOf(own: ProjectOverview, facts: Overview, alerts: Alert[]): Need[] {
   const failing = own.failing.map((test): Need => ({
     key: `test ${test.step}.${test.table}.${test.test}`,
     state: test.verdict,
@@ -91,7 +91,17 @@ export function needsOf(own: ProjectOverview, facts: Overview): Need[] {
           at: null,
         },
       ]
-  return [...away, ...failing, ...broken, ...held, ...expiring]
+  const told = alerts
+    .filter((alert) => alert.kind !== 'failed')
+    .map((alert): Need => ({
+      key: `alert ${alert.alert}`,
+      state: alert.kind,
+      word: alert.kind,
+      what: <PipelineLink name={alert.pipeline} />,
+      more: alert.message,
+      at: alert.opened,
+    }))
+  return [...away, ...told, ...failing, ...broken, ...held, ...expiring]
 }
 
 function FailingTest(props: { run: string; name: string; test: string; table: string }) {

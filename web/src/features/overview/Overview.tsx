@@ -1,11 +1,12 @@
-import { useQuery } from '@tanstack/react-query'
-import { overview } from '@/api/queries'
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { alerts, overview } from '@/api/queries'
 import type { Overview as OverviewFacts, ProjectOverview } from '@/api/types'
 import { count, plural } from '@/lib/numbers'
 import { useProject } from '@/lib/place'
 import { wordOf } from '@/lib/status'
 import { Empty } from '@/ui/Empty'
 import { Load } from '@/ui/Load'
+import { rowsOf } from '@/ui/More'
 import { Needs, needsOf } from '@/ui/Needs'
 import { Page, Section } from '@/ui/Page'
 import { RunTable } from '@/ui/RunTable'
@@ -51,9 +52,10 @@ function Day({ facts }: { facts: OverviewFacts }) {
 }
 
 function Shown({ facts, own }: { facts: OverviewFacts; own: ProjectOverview }) {
+  const open = rowsOf(useInfiniteQuery(alerts(own.project, true)))
   return (
     <>
-      <Needs needs={needsOf(own, facts)} />
+      <Needs needs={needsOf(own, facts, open)} />
       {facts.runs.length > 0 && (
         <Section title="Under way" aside={count(facts.runs.length)}>
           <RunTable rows={facts.runs} />

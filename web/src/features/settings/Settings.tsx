@@ -20,6 +20,8 @@ export function Settings() {
               ['You are', who.data?.name],
               ['Your kitchen', who.data?.kitchen],
               ['Acting for', who.data?.on_behalf_of],
+              ['Role', who.data?.role],
+              ['Teams', who.data?.teams.join(', ')],
               [
                 'Theme',
                 <Choice

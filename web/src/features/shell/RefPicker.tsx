@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { ChevronDown, FlaskConical, GitBranch, ShieldCheck, Tag } from 'lucide-react'
-import { refs } from '@/api/queries'
+import { me, refs } from '@/api/queries'
 import type { Ref } from '@/api/types'
 import { PRODUCTION, type Search, usePlace } from '@/lib/place'
 import { Menu, MenuGroup, MenuItem } from '@/ui/Menu'
@@ -20,7 +20,16 @@ export function RefPicker({ project }: { project: string }) {
   const place = usePlace()
   const navigate = useNavigate()
   const found = useQuery(refs(project))
-  const items = found.data?.items ?? []
+  const own = useQuery(me()).data?.kitchen
+  const known = found.data?.items ?? []
+  const missing = [own, place].filter(
+    (name, at, all): name is string =>
+      Boolean(name) && all.indexOf(name) === at && known.every((item) => item.ref !== name),
+  )
+  const items: Pick<Ref, 'ref' | 'kind'>[] = [
+    ...known,
+    ...missing.map((ref) => ({ ref, kind: 'kitchen' as const })),
+  ]
   const kind = items.find((item) => item.ref === place)?.kind
   const Icon = kind === 'kitchen' || place.startsWith('kitchen/') ? FlaskConical : GitBranch
   return (

@@ -1,5 +1,7 @@
-import { useQuery } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
+import { logOut } from '@/api/actions'
+import { forgetSession } from '@/api/client'
 import { me } from '@/api/queries'
 import { useProject } from '@/lib/place'
 import { Menu, MenuGroup, MenuItem } from '@/ui/Menu'
@@ -11,6 +13,13 @@ export function Who() {
   const project = useProject()
   const navigate = useNavigate()
   const name = found.data?.name ?? ''
+  const client = useQueryClient()
+  async function leave() {
+    await logOut()
+    forgetSession()
+    client.clear()
+    navigate({ to: '/login' })
+  }
   return (
     <Menu
       trigger={
@@ -26,6 +35,7 @@ export function Who() {
         <MenuItem onSelect={() => navigate({ to: '/p/$project/settings', params: { project } })}>
           Settings
         </MenuItem>
+        {found.data?.via === 'session' && <MenuItem onSelect={leave}>Log out</MenuItem>}
       </MenuGroup>
     </Menu>
   )

@@ -1,11 +1,11 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
-import { me, overview, refs, runsOf } from '@/api/queries'
+import { alerts, me, overview, refs, runsOf } from '@/api/queries'
 import { plural } from '@/lib/numbers'
 import { useProject } from '@/lib/place'
 import { DataTable } from '@/ui/DataTable'
 import { Empty } from '@/ui/Empty'
 import { Load } from '@/ui/Load'
-import { More } from '@/ui/More'
+import { More, rowsOf } from '@/ui/More'
 import { Needs, needsOf } from '@/ui/Needs'
 import { Page, Section } from '@/ui/Page'
 import { RefName } from '@/ui/RefName'
@@ -25,10 +25,11 @@ export function MyWork() {
 function Mine({ name }: { name: string }) {
   const project = useProject()
   const found = useQuery(overview(project))
+  const open = rowsOf(useInfiniteQuery(alerts(project, true)))
   const own = found.data?.projects.find((item) => item.project === project)
   return (
     <>
-      {found.data && own && <Needs needs={needsOf(own, found.data)} />}
+      {found.data && own && <Needs needs={needsOf(own, found.data, open)} />}
       <Section title="My kitchens">
         <Kitchens name={name} />
       </Section>

@@ -61,7 +61,7 @@ function Rows({ rows }: { rows: Worker[] }) {
           key: 'labels',
           head: 'Labels',
           kind: 'wide',
-          cell: (worker) => worker.labels.map((label) => <Tag key={label}>{label}</Tag>),
+          cell: (worker) => worker.labels?.map((label) => <Tag key={label}>{label}</Tag>),
         },
         {
           key: 'slots',
