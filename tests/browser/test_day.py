@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.cast import PHONE, Kitchen, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-LONG = 60_000
+LONG = 90_000
 
 
 def run_pipeline(page: Page, window: str) -> None:
@@ -29,6 +29,7 @@ def run_pipeline(page: Page, window: str) -> None:
 def test_first_run(page: Page) -> None:
     page.goto("/")
     expect(page).to_have_url(re.compile("ref=kitchen"))
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     page.keyboard.press("g")
     page.keyboard.press("p")
     page.get_by_role("link", name="delays").click()
