@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", shutil.which("chromium") or "/usr/bin/chromium"))
@@ -64,7 +65,9 @@ def serving(folder: Path, *before: Sequence[str]) -> Iterator[Kitchen]:
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as up:
         try:
             assert up.stdout is not None
-            yield Kitchen(folder, up.stdout.readline().split()[-1])
+            url = up.stdout.readline().split()[-1]
+            httpx.get(f"{url}/ready", timeout=150).raise_for_status()
+            yield Kitchen(folder, url)
         finally:
             up.send_signal(signal.SIGINT)
             up.wait(30)
