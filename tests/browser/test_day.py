@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.cast import PHONE, Kitchen, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]
-LONG = 90_000
+LONG = 240_000
 
 
 def run_pipeline(page: Page, window: str) -> None:

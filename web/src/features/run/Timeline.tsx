@@ -100,7 +100,7 @@ function Bars({
   const last = spans.at(-1)
   const after = last ? last.from + last.size : 0
   return (
-    <span className={css.track}>
+    <span className={css.track} data-empty={spans.length ? undefined : true}>
       {scale.ticks.map((tick) => (
         <span key={tick.seconds} className={css.rule} style={{ left: `${tick.at * 100}%` }} />
       ))}
