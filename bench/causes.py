@@ -15,8 +15,8 @@ _STARTING = (
     "importing libraries takes about 0.3 s of every command, SQLAlchemy and Pydantic before all."
 )
 _SHARED = (
-    "a step is three units of work, and each of their statements a round trip to the server; how "
-    "much of it PostgreSQL itself takes has not been measured apart."
+    "a step is two units of work, one of which waits for the disk, with 11 statements between "
+    "them; each takes 0.1 to 0.6 ms, of which the round trip is 0.03."
 )
 CAUSES: dict[str, str] = {
     "step-postgres": _SHARED,

@@ -138,16 +138,22 @@ class Works:
         """A look at the present time, or at another one from then on."""
         self.now = self.now if to is None else to
         scheduler = Scheduler(self.home)
-        return scheduler.tick(self.now)
+        done = scheduler.tick(self.now)
+        found = done
+        while done.more:
+            done = scheduler.tick(self.now)
+            found = replace(found, fired=found.fired + done.fired)
+        return replace(found, more=False)
 
     def rows(self, table: Any, **values: Any) -> list[dict[str, Any]]:
         """Rows of a table, oldest first."""
         query = select(table)
         for name, value in values.items():
             query = query.where(table.c[name] == value)
-        order = table.c.created if "created" in table.c else next(iter(table.primary_key))
+        named = [table.c[name] for name in ("created", "opened") if name in table.c]
+        order = (*named, *table.primary_key)
         with self.database.read() as connection:
-            return [dict(row._mapping) for row in connection.execute(query.order_by(order))]
+            return [dict(row._mapping) for row in connection.execute(query.order_by(*order))]
 
     def fires(self) -> list[tuple[int, str]]:
         """When fires were due, and what became of them, in order."""

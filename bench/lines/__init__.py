@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bench.lines import (
+    api,
     backfills,
     catalogue,
     deaths,
@@ -31,6 +32,8 @@ LINES: dict[str, Line] = {
     "small-tables": steps.with_table,
     "steps-postgres": shared.one_controller,
     "steps-over-http": shared.two_workers,
+    "api-pages": api.pages,
+    "api-events": api.events,
     "kitchen": catalogue.kitchen,
     "publish": catalogue.publish,
     "queue": waiting.flat,

@@ -98,7 +98,7 @@ def _at_work(project: Path, url: str, folder: Path) -> Iterator[None]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    commands = [["server", "--port", str(port)]]
+    commands = [["server", "--no-api", "--port", str(port)]]
     commands += [
         ["worker", "--server", address, "--slots", "1", "--folder", str(folder / f"w{number}")]
         for number in range(2)

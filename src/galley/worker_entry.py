@@ -11,6 +11,7 @@ from galley.errors import InternalError
 from galley.lake import spare
 from galley.lake.model import Format
 from galley.quality import handler as tests
+from galley.runs import scratch
 from galley.runs.messages import decode_task, encode
 from galley.runs.protocol import StepDone, StepTask, TaskFailed, TestTask
 from galley.runs.runner.handler import Ask, asking, attempt
@@ -27,8 +28,11 @@ def run_step(payload: bytes, ask: Ask) -> bytes:
     task = decode_task(payload)
     if not isinstance(task, StepTask):
         raise InternalError(f"a task of kind {task.kind!r} is no step")
-    answer = attempt(task, asking(ask))
-    return encode(measured(task, answer) if isinstance(answer, StepDone) else answer)
+    try:
+        answer = attempt(task, asking(ask))
+        return encode(measured(task, answer) if isinstance(answer, StepDone) else answer)
+    finally:
+        scratch.remove(task.scratch)
 
 
 def measured(task: StepTask, done: StepDone) -> StepDone:

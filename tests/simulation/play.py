@@ -1,44 +1,31 @@
-"""One play: engines, people and misfortunes of one seed, and what must be true in the end."""
+"""One play: controllers, workers, people and misfortunes of one seed, and what must be true."""
 
 from __future__ import annotations
 
-import sqlite3
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache, partial
 from pathlib import Path
-from typing import TypeVar
 
-from sqlalchemy import Connection, create_engine, select
-from sqlalchemy.pool import StaticPool
+from galley.environments import collection
+from galley.errors import GalleyError
+from galley.governance.model import Actor
+from galley.ids import drawn_from
+from galley.lake import refs
+from galley.lake.model import PRODUCTION
+from galley.project.model import Retention
+from galley.runs import records
+from galley.runs.model import Intention
+from tests.simulation import plan, verdicts
+from tests.simulation.afar import Worker
+from tests.simulation.database import SimulatedDatabase
+from tests.simulation.people import KITCHENS, Person
+from tests.simulation.servers import LEASE, Net, Server
+from tests.simulation.store import SimulatedHome, SimulatedSite, SimulatedWarehouse
+from tests.simulation.world import AFTERWARDS, SECOND, Host, Misfortune, World
 
-from galley.db.base import metadata
-from galley.errors import GalleyError, UnavailableError
-from galley.ids import drawn_from, new_id
-from galley.lake import refs, rollback
-from galley.lake import tables as lake
-from galley.lake.commits import PUBLISHES
-from galley.lake.model import PRODUCTION, RefKind
-from galley.lake.trees import contents
-from galley.project.codec import manifest_from_json, manifest_to_json
-from galley.project.model import Manifest
-from galley.runs import records, tables
-from galley.runs.engine import Engine
-from galley.runs.live import Site
-from galley.runs.model import Intention, Run, RunCause, RunRequest, RunState
-from tests.integration.engine.invariants import catalogue_violations
-from tests.simulation import plan
-from tests.simulation.workers import SimulatedPool
-from tests.simulation.world import CALM, MILLISECOND, SECOND, Misfortune, SimulatedDatabase, World
-
-T = TypeVar("T")
-
-KITCHEN = "kitchen/ana"
-LEASE = 2 * SECOND
-STORM = 5 * SECOND
-AFTERWARDS = 600 * SECOND
-SLOTS = 2
+STORM = 40 * SECOND
+LONGEST = 600 * SECOND
+DAY = 24 * 3600 * SECOND
 
 
 @dataclass(frozen=True)
@@ -48,8 +35,11 @@ class Ending:
     seed: int
     steps: int
     runs: int
+    published: int
     transactions: int
     crashes: int
+    calls: int
+    collected: int
     wrong: tuple[str, ...]
 
 
@@ -60,21 +50,35 @@ def play(seed: int, misfortune: Misfortune | None = None) -> Ending:
         stage = _Stage(world)
         try:
             ended = stage.play()
-            wrong = tuple(stage.violations()) if ended else ("not everything came to an end",)
+            wrong = tuple(stage.violations()) if ended else (stage.stuck(),)
             return stage.ending(seed, wrong)
         finally:
             world.end()
-            stage.database.close()
 
 
 class _Stage:
-    """The database, the engines and the people of one play."""
+    """The database, the processes and the people of one play.
+
+    On a quarter of the stages there is one engine at a time, as on a SQLite home; on the others
+    several share the database.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.defects: list[str] = []
-        self.database = SimulatedDatabase(world, _template())
-        self.site = Site(
+        chance = world.random
+        self.collected = 0
+        self.people = 0
+        self.alone = chance.random() < 0.25
+        self.afar = chance.random() < 0.6
+        self.kept = Retention(
+            history=chance.choice((0.0, 0.0, 3.0)),
+            publishes=chance.choice((0, 0, 2)),
+            quarantine=chance.choice((1.0, 4.0)),
+        )
+        self.database = SimulatedDatabase(world, alone=self.alone)
+        self.warehouse = SimulatedWarehouse()
+        object.__setattr__(self.warehouse, "removing", self._removing)
+        self.site = SimulatedSite(
             database=self.database,
             home=Path("/simulated"),
             warehouse="/simulated",
@@ -85,209 +89,172 @@ class _Stage:
             memory=1,
             lease=LEASE,
         )
-        self.manifest = plan.first_version(world.random)
+        actor = Actor("ana")
+        self.home = SimulatedHome(
+            Path("/simulated"), self.database, "/simulated", actor, world.clock
+        )
+        for view in (self.site, self.home):
+            object.__setattr__(view, "warehouse_itself", self.warehouse)
+        self.net = Net(world)
+        # Where all want to publish to the same place they meet.
+        crowded = chance.random() < 0.6
+        self.refs = KITCHENS[:1] if crowded else (*KITCHENS, PRODUCTION)
+        self.servers: list[Server] = []
+        self.files = [plan.first_version(chance, labels=self.afar)]
         with self.database.look() as connection:
             refs.ensure_project(connection, plan.PROJECT, actor="ana", now=world.now)
-            head = refs.get_ref(connection, plan.PROJECT, PRODUCTION).head
-            kitchen = RefKind.KITCHEN
-            refs.create_ref(
-                connection, plan.PROJECT, KITCHEN, kitchen, head, owner="ana", now=world.now
-            )
 
     def play(self) -> bool:
         """A storm, then calm; whether everything came to an end."""
-        world = self.world
-        for _ in range(world.random.randint(1, 3)):
-            self._engine()
-        for _ in range(world.random.randint(1, 4)):
-            world.spawn(self._person, mortal=False, after=world.random.randrange(STORM // 2))
-        world.run(lambda: False, world.now + STORM)
-        world.misfortune = CALM
-        world.spawn(self._release, mortal=False)
-        return world.run(self._over, world.now + AFTERWARDS)
+        world, chance = self.world, self.world.random
+        for _ in range(1 if self.alone else chance.randint(2, 4)):
+            self._controller()
+        if self.afar:
+            for _ in range(chance.randint(1, 3)):
+                self._process(lambda: Worker(world, self.net, self.warehouse))
+        for _ in range(chance.randint(3, 5)):
+            person = Person(world, self.home, self.files, self.refs)
+            self.people += 1
+            world.spawn(self._living(person), Host(mortal=False), chance.randrange(3 * SECOND))
+        if chance.random() < 0.7:
+            self._process(lambda: _Collector(self))
+        world.run(self._over, world.now + STORM)
+        world.misfortune = AFTERWARDS
+        self._release()
+        ended = world.run(self._over, world.now + LONGEST)
+        world.run(lambda: False, world.now + 3 * LEASE)
+        return ended
 
-    def _engine(self) -> None:
-        """An engine, and another one after its death."""
+    def _living(self, person: Person) -> Callable[[], None]:
+        def live() -> None:
+            person.live()
+            self.people -= 1
+
+        return live
+
+    def _controller(self) -> None:
+        chance = self.world.random
+        afar = self.afar and chance.random() < 0.8
+        own = not afar or chance.random() < 0.4
+        if self.afar and not self.net.servers and not afar:
+            afar = True
+
+        def make() -> Server:
+            server = Server(self.world, self.site, self.warehouse, own=own, afar=afar)
+            self.servers.append(server)
+            if afar:
+                self.net.servers = [one for one in self.net.servers if not one.host.dead]
+                self.net.servers.append(server)
+            return server
+
+        self._process(make)
+
+    def _process(self, make: Callable[[], Server | Worker | _Collector]) -> None:
+        """A process, and another one after its death."""
 
         def live() -> None:
-            try:
-                _work(self.world, Engine(self.site, SimulatedPool(self.world, SLOTS), SLOTS))
-            except Exception:  # noqa: BLE001
-                # Whatever it is, an engine must not end by itself.
-                self.defects.append(traceback.format_exc())
-            finally:
-                self.world.spawn(live, after=self.world.random.randrange(SECOND))
+            process = make()
 
-        self.world.spawn(live)
+            def life() -> None:
+                try:
+                    process.run()
+                finally:
+                    process.host.dead = True
+                    self.world.spawn(live, Host(mortal=False), self.world.random.randrange(SECOND))
 
-    def _person(self) -> None:
-        """Somebody who starts runs and does what people do to them."""
-        chance = self.world.random
-        for _ in range(chance.randint(1, 3)):
-            self.world.sleep(chance.randrange(SECOND))
-            if chance.random() < 0.4:
-                self.manifest = plan.next_version(self.manifest, chance)
-            run = _patiently(self.world, partial(self._launch, self.manifest, None))
-            if run is not None and chance.random() < 0.5:
-                self.world.sleep(chance.randrange(2 * SECOND))
-                act = chance.choice((self._cancel, self._pause, self._roll_back, self._resume))
-                _patiently(self.world, partial(act, run))
+            self.world.spawn(life, process.host)
 
-    def _launch(self, manifest: Manifest, resumes: str | None) -> Run:
-        """Queue a run. A repeated call after a lost reply queues another one."""
-        run = Run(
-            id=new_id(),
-            project=plan.PROJECT,
-            pipeline=plan.PIPELINE,
-            ref=KITCHEN,
-            state=RunState.QUEUED,
-            intention=Intention.GO,
-            cause=RunCause.MANUAL,
-            definition=manifest.hash,
-            request=RunRequest((plan.PIPELINE,), KITCHEN, resumes=resumes),
-            actor="ana",
-            created=self.world.now,
-        )
-        with self.database.write() as connection:
-            records.save_definition(
-                connection,
-                id=manifest.hash,
-                project=plan.PROJECT,
-                body=manifest_to_json(manifest),
-                folder="/simulated",
-                git_commit=None,
-                actor="ana",
-                now=self.world.now,
-            )
-            records.insert_run(connection, run)
-        return run
-
-    def _cancel(self, run: Run) -> None:
-        with self.database.write() as connection:
-            records.set_intention(connection, run.id, Intention.CANCEL, self.world.now)
-
-    def _pause(self, run: Run) -> None:
-        for wish in (Intention.PAUSE, Intention.GO):
-            with self.database.write() as connection:
-                if records.get_run(connection, run.id).intention is not Intention.CANCEL:
-                    records.set_intention(connection, run.id, wish, self.world.now)
-            self.world.sleep(self.world.random.randrange(SECOND))
-
-    def _resume(self, run: Run) -> None:
-        with self.database.read() as connection:
-            present = records.get_run(connection, run.id)
-        if present.state in (RunState.FAILED, RunState.CANCELLED) and present.started:
-            self._launch(self.manifest, run.id)
-
-    def _roll_back(self, _run: Run) -> None:
-        now = self.world.now
-        with self.database.write() as connection:
-            found = rollback.plan_rollback(connection, plan.PROJECT, KITCHEN, now=now)
-            rollback.apply_rollback(connection, found, actor="ana", reason="wrong", now=now)
+        live()
 
     def _release(self) -> None:
         """Nothing stays paused for ever."""
-        with self.database.write() as connection:
+        with self.database.look() as connection:
             for run in records.list_runs(connection, limit=1000):
                 if run.intention is Intention.PAUSE:
                     records.set_intention(connection, run.id, Intention.GO, self.world.now)
 
+    def collect(self) -> None:
+        """One round of collection."""
+        wanted = collection.survey(self.home, plan.PROJECT, self.kept)
+        collection.carry_out(self.home, wanted)
+
     # What must be true
 
     def _over(self) -> bool:
-        if self.world.switches % 16:
+        if self.world.switches % 16 or self.people:
             return False
+        query = (
+            "SELECT 1 FROM run WHERE state NOT IN "
+            "('succeeded', 'failed', 'cancelled', 'superseded') LIMIT 1"
+        )
+        return self.database.raw.execute(query).fetchone() is None
+
+    def _removing(self, path: str) -> None:
+        self.collected += 1
         with self.database.look() as connection:
-            return all(run.state.terminal for run in records.list_runs(connection, limit=1000))
+            for name in verdicts.shown(connection, path):
+                self.world.defects.append(f"{path} was collected, and {name} shows it")
+
+    def stuck(self) -> str:
+        """What did not come to an end."""
+        query = (
+            "SELECT run.id, run.state, name, s.state FROM run LEFT JOIN run_step AS s "
+            "ON run.id = run_id WHERE run.finished IS NULL"
+        )
+        runs = self.database.raw.execute(query).fetchall()
+        return f"not everything came to an end: {runs} {self.world.defects}"
 
     def violations(self) -> Iterator[str]:
-        """Everything that is wrong, in words."""
-        yield from self.defects
+        """Everything that is wrong, in words; in the end all is collected that can be."""
         with self.database.look() as connection:
-            yield from catalogue_violations(connection)
-            yield from _mixed(connection)
-            yield from _returned(connection)
-            yield from _zombies(connection)
+            yield from verdicts.violations(connection, self.warehouse)
+            yield from verdicts.missing(connection, self.warehouse)
+        for server in self.servers:
+            if not server.host.dead:
+                yield from server.leaks()
+        world = self.world
+        for _ in range(3):
+            world.now += 8 * DAY
+            world.spawn(self.collect, Host(mortal=False))
+            world.run(lambda: False, world.now + SECOND)
+        with self.database.look() as connection:
+            yield from verdicts.missing(connection, self.warehouse)
+            yield from verdicts.left_over(connection, self.warehouse, self.kept, world.now)
+        yield from self.world.defects
 
     def ending(self, seed: int, wrong: tuple[str, ...]) -> Ending:
         """The record of the play."""
-        with self.database.look() as connection:
-            ends = list(connection.scalars(select(tables.attempt.c.end)))
-            runs = records.list_runs(connection, limit=1000)
+
+        def count(query: str) -> int:
+            (found,) = self.database.raw.execute(query).fetchone()
+            return int(found)
+
         return Ending(
-            seed,
-            sum(1 for end in ends if end is not None),
-            len(runs),
-            self.database.transactions,
-            self.world.crashes,
-            wrong,
+            seed=seed,
+            steps=count('SELECT count(*) FROM run_attempt WHERE "end" IS NOT NULL'),
+            runs=count("SELECT count(*) FROM run"),
+            published=count("SELECT count(*) FROM run WHERE state = 'succeeded'"),
+            transactions=self.database.transactions,
+            crashes=self.world.crashes,
+            calls=self.net.lost,
+            collected=self.collected,
+            wrong=wrong,
         )
 
 
-def _work(world: World, engine: Engine) -> None:
-    """What the process of an engine does until it is killed."""
-    _patiently(world, engine.open)
-    while True:
-        try:
-            engine.step(world.random.choice((0.1, 0.3, 1.0)))
-        except UnavailableError:
-            _patiently(world, engine.reopen)
+class _Collector:
+    """A process that collects again and again."""
 
+    def __init__(self, stage: _Stage) -> None:
+        self.stage = stage
+        self.host = Host()
 
-def _patiently(world: World, act: Callable[[], T]) -> T | None:
-    """Do something until the database answers; what is refused for a reason is left."""
-    while True:
-        try:
-            return act()
-        except UnavailableError:
-            world.sleep(world.random.randrange(300 * MILLISECOND))
-        except GalleyError:
-            return None
-
-
-def _mixed(connection: Connection) -> Iterator[str]:
-    """Every publish shows what its version of the project makes: whole, unmixed, once."""
-    rows = connection.execute(
-        select(lake.commit).where(lake.commit.c.kind.in_([kind.value for kind in PUBLISHES]))
-    )
-    for row in rows:
-        if row.run_id is None:
-            continue
-        definition = records.get_run(connection, row.run_id).definition
-        kept = records.definition_row(connection, definition)["body"]
-        wanted = plan.truth(manifest_from_json(kept))
-        shown = contents(connection, row.id, list(wanted))
-        for table, content in wanted.items():
-            if shown.get(table) != content:
-                yield f"{table} of publish {row.id} is not what run {row.run_id} makes"
-
-
-def _returned(connection: Connection) -> Iterator[str]:
-    """What a rollback took back is shown by no later publish."""
-    head = refs.get_ref(connection, plan.PROJECT, KITCHEN).head
-    names = list(connection.scalars(select(lake.entry.c.table_key).distinct()))
-    shown = contents(connection, head, names)
-    withdrawn = set(connection.scalars(select(lake.withdrawn.c.content_id)))
-    for table, content in shown.items():
-        if content in withdrawn:
-            yield f"{table} shows {content}, which was withdrawn"
-
-
-def _zombies(connection: Connection) -> Iterator[str]:
-    """No commit shows the work of an attempt that had lost its step."""
-    rows = connection.execute(select(tables.attempt.c.id, tables.attempt.c.end))
-    ends = {row.id: row.end for row in rows}
-    for location in connection.scalars(select(lake.entry.c.location)):
-        attempt = location.rpartition("/")[2].partition(".")[0]
-        if ends[attempt] != "staged":
-            yield f"{location} was committed, and its attempt ended as {ends[attempt]}"
-
-
-@cache
-def _template() -> sqlite3.Connection:
-    """An empty database with the whole schema."""
-    raw = sqlite3.connect(":memory:", check_same_thread=False)
-    engine = create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool)
-    with engine.begin() as connection:
-        metadata.create_all(connection)
-    return raw
+    def run(self) -> None:
+        """Until killed."""
+        world = self.stage.world
+        while True:
+            world.sleep(world.random.randrange(2 * SECOND))
+            try:
+                self.stage.collect()
+            except GalleyError:
+                world.sleep(world.random.randrange(SECOND))

@@ -1,21 +1,27 @@
-"""Simulated worker processes: they take time, fail, are lost, and answer what the plan says."""
+"""Simulated worker processes of an engine's own: they take time, fail and are lost."""
 
 from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
-from typing import Any
+from random import Random
 
-from galley.lake.model import Change, Format, Intent, IntentKind, Version, fingerprint
-from galley.runs import messages
+from galley.runs.bell import Bell
 from galley.runs.model import Reason
 from galley.runs.pool import Pool, PoolEvent, Submission
-from galley.runs.protocol import StepDone, StepTask, TaskFailed, TestDone, TestTask
-from galley.runs.verdict import Outcome, Verdict
-from tests.simulation import plan
-from tests.simulation.world import MILLISECOND, SECOND, World
+from tests.simulation.store import SimulatedWarehouse, answer
+from tests.simulation.world import MILLISECOND, SECOND, SimulatedBell, World
 
-SCHEMA: tuple[dict[str, Any], ...] = ({"id": 1, "name": "a", "type": "long"},)
+
+def work_time(chance: Random) -> int:
+    """How long a task takes: mostly little, seldom more than a lease."""
+    return chance.randrange(3 * SECOND if chance.random() < 0.08 else 120 * MILLISECOND)
+
+
+def manner(chance: Random) -> str:
+    """How a task goes."""
+    lot = chance.random()
+    return "lost" if lot < 0.03 else "late" if lot < 0.04 else "failing" if lot < 0.07 else "well"
 
 
 @dataclass(order=True)
@@ -23,14 +29,19 @@ class _Due:
     at: int
     number: int
     event: PoolEvent = field(compare=False)
+    payload: bytes = field(compare=False, default=b"")
 
 
 class SimulatedPool(Pool):
     """The surface of a pool. It dies with the engine that it belongs to."""
 
-    def __init__(self, world: World, slots: int) -> None:
+    def __init__(
+        self, world: World, warehouse: SimulatedWarehouse, slots: int, bell: Bell | None = None
+    ) -> None:
         self.world = world
+        self.warehouse = warehouse
         self.slots = slots
+        self._bell = bell or SimulatedBell(world)
         self._due: list[_Due] = []
         self._open: set[str] = set()
         self._number = 0
@@ -53,18 +64,16 @@ class SimulatedPool(Pool):
         task_id, payload = task.id, task.payload
         self._open.add(task_id)
         chance = self.world.random
-        took = chance.randrange(4 * SECOND if chance.random() < 0.2 else 200 * MILLISECOND)
+        took, how = work_time(chance), manner(chance)
         self._tell(took // 2, PoolEvent("started", task_id))
-        lot = chance.random()
-        if lot < 0.04:
+        if how == "lost":
             self._tell(took, PoolEvent("exited", task_id, reason=Reason.LOST_WORKER))
-        elif lot < 0.06:
-            late = 4 * SECOND
-            self._tell(late, PoolEvent("exited", task_id, reason=Reason.TIMEOUT, detail="late"))
+        elif how == "late":
+            event = PoolEvent("exited", task_id, reason=Reason.TIMEOUT, detail="late")
+            self._tell(4 * SECOND, event)
         else:
-            answer = self._answer(messages.decode_task(payload), failing=lot < 0.10)
-            event = PoolEvent("message", task_id, payload=messages.encode(answer), final=True)
-            self._tell(took, event)
+            done = PoolEvent("message", task_id, payload=how.encode(), final=True)
+            self._tell(took, done, payload)
 
     def reply(self, task_id: str, payload: bytes) -> None:
         """Nobody asks."""
@@ -79,12 +88,13 @@ class SimulatedPool(Pool):
         """What happened by now, or after a while."""
         end = self.world.now + int(timeout * SECOND)
         first = self._due[0].at if self._due else end
-        self.world.sleep(max(0, min(first, end) - self.world.now))
+        self._bell.wait(max(0, min(first, end) - self.world.now) / SECOND)
         found = []
         while self._due and self._due[0].at <= self.world.now:
-            event = heapq.heappop(self._due).event
+            due = heapq.heappop(self._due)
+            event = due.event
             if event.task_id in self._open:
-                found.append(event)
+                found.append(self._answered(event, due.payload) if event.final else event)
             if event.ends:
                 self._open.discard(event.task_id)
         return found
@@ -94,58 +104,11 @@ class SimulatedPool(Pool):
         self._open.clear()
         self._due.clear()
 
-    def _tell(self, after: int, event: PoolEvent) -> None:
+    def _answered(self, event: PoolEvent, task: bytes) -> PoolEvent:
+        how = (event.payload or b"").decode()
+        payload = answer(self.warehouse, task, how=how)
+        return PoolEvent("message", event.task_id, payload=payload, final=True)
+
+    def _tell(self, after: int, event: PoolEvent, payload: bytes = b"") -> None:
         self._number += 1
-        heapq.heappush(self._due, _Due(self.world.now + after, self._number, event))
-
-    def _answer(
-        self, task: StepTask | TestTask, *, failing: bool
-    ) -> StepDone | TestDone | TaskFailed:
-        if failing:
-            error = Reason.USER_ERROR.value
-            return TaskFailed("failed", error, "ValueError", "it went wrong")
-        return _made(task) if isinstance(task, StepTask) else _judged(task)
-
-
-def _made(task: StepTask) -> StepDone:
-    step = task.step
-    read = {name: task.inputs[name].content_id for name in step.inputs}
-    (table,) = step.outputs
-    found = plan.content(step, read)
-    version = Version(
-        table=table,
-        table_id=task.table_ids[table],
-        format=Format.ICEBERG,
-        content_id=found,
-        location=f"{table}/{task.attempt}.metadata.json",
-        schema_fingerprint=fingerprint(SCHEMA),
-        schema=SCHEMA,
-        rows=1,
-        bytes=1,
-        intent=Intent(IntentKind.REPLACE),
-    )
-    base = task.bases.get(table)
-    change = Change(table, version, base.content_id if base else None, guarded=True)
-    return StepDone("step_done", (change,), 1, 1, 0.1)
-
-
-def _judged(task: TestTask) -> TestDone:
-    contents = {name: version.content_id for name, version in task.versions.items()}
-    verdicts = []
-    for test in task.tests:
-        seen = {name: contents[name] for name in (test.table, *test.reads)}
-        outcome = Outcome.FAIL if plan.fails(test.hash, seen) else Outcome.PASS
-        verdicts.append(
-            Verdict(
-                test=test.name,
-                test_hash=test.hash,
-                type=test.type,
-                table=test.table,
-                stage=test.stage.value,
-                outcome=outcome,
-                severity=test.severity.value,
-                blocking=test.blocking,
-                contents=seen,
-            )
-        )
-    return TestDone("test_done", tuple(verdicts), (), 0.1)
+        heapq.heappush(self._due, _Due(self.world.now + after, self._number, event, payload))

@@ -1,25 +1,21 @@
 """A world in which time, order and misfortune follow from a seed.
 
-Processes are greenlets; one is at work at a time and goes on until it pauses. At a pause the world
-decides who goes on, how much time has passed, and whether the process dies there. So whatever goes
-wrong does so again with the same seed.
+What goes on by itself is a greenlet; one is at work at a time and goes on until it pauses. At a
+pause the world decides who goes on, how much time has passed, and whether the process dies there
+or is stopped for a while. So whatever goes wrong does so again with the same seed.
 """
 
 from __future__ import annotations
 
 import heapq
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from greenlet import getcurrent, greenlet
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.pool import StaticPool
 
-from galley.db.engine import Database
-from galley.errors import UnavailableError
+from galley.runs.bell import Bell
 
 START = 1_770_000_000_000_000
 MILLISECOND = 1000
@@ -32,27 +28,56 @@ class Crash(BaseException):
 
 @dataclass(frozen=True)
 class Misfortune:
-    """How likely what is, at each pause: death, a database that fails, a long sleep."""
+    """How likely what is.
 
-    crash: float = 0.004
+    At each pause a death, a failing or a ``slow`` database, a long stop. At each read of a unit of
+    work that has changed nothing yet, that somebody comes in ``between``. Of a unit of work that
+    need not be durable, that it is ``forgotten``. With each call over the network, that it or its
+    answer is lost, that it is done twice, or late.
+    """
+
+    crash: float = 0.002
     refused: float = 0.003
     reply_lost: float = 0.003
-    sleep: float = 0.01
-    longest_sleep: int = 6 * SECOND
+    stop: float = 0.004
+    longest_stop: int = 6 * SECOND
+    between: float = 0.03
+    forgotten: float = 0.003
+    slow: float = 0.06
+    call_lost: float = 0.03
+    answer_lost: float = 0.03
+    twice: float = 0.03
+    late: float = 0.02
 
 
-CALM = Misfortune(0, 0, 0, 0)
+CALM = Misfortune(
+    0, 0, 0, 0, between=0, forgotten=0, slow=0, call_lost=0, answer_lost=0, twice=0, late=0
+)
+
+
+AFTERWARDS = replace(CALM, between=0.03, slow=0.06)
+"""Nothing goes wrong, and everybody is in everybody's way."""
+
+
+@dataclass(eq=False)
+class Host:
+    """A process: all that goes on in it dies at once, and is stopped at once."""
+
+    mortal: bool = True
+    dead: bool = False
+    still_until: int = 0
 
 
 @dataclass(order=True)
 class _Turn:
     at: int
     tie: float
-    process: greenlet = field(compare=False)
+    number: int
+    thread: greenlet = field(compare=False)
 
 
 class World:
-    """The clock and the processes."""
+    """The clock and all that goes on."""
 
     def __init__(self, seed: int, misfortune: Misfortune | None = None) -> None:
         self.random = Random(seed)
@@ -60,127 +85,146 @@ class World:
         self.misfortune = misfortune or Misfortune()
         self.switches = 0
         self.crashes = 0
+        self.defects: list[str] = []
         self._turns: list[_Turn] = []
         self._ended = False
-        self._mortal: set[greenlet] = set()
+        self._hosts: dict[greenlet, Host] = {}
+        self._due: dict[greenlet, int] = {}
         self._main = getcurrent()
 
     def clock(self) -> int:
         """Now, in microseconds."""
         return self.now
 
-    def spawn(self, call: Callable[[], None], *, mortal: bool = True, after: int = 0) -> greenlet:
-        """Start a process; a mortal one may be killed."""
-        process = greenlet(self._guarded(call), parent=self._main)
-        if mortal:
-            self._mortal.add(process)
-        self._queue(process, after)
-        return process
+    def seconds(self) -> float:
+        """Now, in seconds since an instant."""
+        return (self.now - START) / SECOND
+
+    def spawn(self, call: Callable[[], None], host: Host, after: int = 0) -> greenlet:
+        """Have something go on in a process."""
+        thread = greenlet(self._guarded(call), parent=self._main)
+        self._hosts[thread] = host
+        self._queue(thread, after)
+        return thread
 
     def run(self, until: Callable[[], bool], deadline: int) -> bool:
-        """Let the processes go on; whether ``until`` became true before the deadline."""
+        """Let all go on; whether ``until`` became true before the deadline."""
         while self._turns and self.now < deadline:
             if until():
                 return True
             turn = heapq.heappop(self._turns)
+            if self._due.get(turn.thread) != turn.number:
+                continue
             self.now = max(self.now, turn.at)
-            self.switches += 1
-            turn.process.switch()
+            host = self._hosts[turn.thread]
+            if host.dead:
+                self._forget(turn.thread)
+                if turn.thread:
+                    turn.thread.throw(Crash)
+            elif host.still_until > self.now:
+                self._queue(turn.thread, host.still_until - self.now)
+            else:
+                self.switches += 1
+                turn.thread.switch()
+                if turn.thread.dead:
+                    self._forget(turn.thread)
         return until()
 
     def sleep(self, microseconds: int) -> None:
-        """The process waits; others go on."""
+        """Wait; others go on."""
         self._queue(getcurrent(), microseconds)
         self._main.switch()
 
+    def wake(self, thread: greenlet) -> None:
+        """Have who waits go on at once."""
+        if thread in self._hosts and not thread.dead:
+            self._queue(thread, 0)
+
     def pause(self) -> None:
         """A moment at which anything may happen to the process."""
-        chance = self.misfortune
-        if getcurrent() in self._mortal and self._happens(chance.crash):
-            self.crashes += 1
+        chance, host = self.misfortune, self._hosts[getcurrent()]
+        if host.dead or (host.mortal and self.fails(chance.crash)):
+            self.kill(host)
             raise Crash
-        asleep = self._happens(chance.sleep)
-        self.sleep(self.random.randrange(chance.longest_sleep if asleep else 3 * MILLISECOND))
+        if host.mortal and self.fails(chance.stop):
+            host.still_until = self.now + self.random.randrange(chance.longest_stop)
+        slow = self.fails(chance.slow)
+        self.sleep(self.random.randrange(400 * MILLISECOND if slow else 3 * MILLISECOND))
+
+    def breathe(self) -> None:
+        """Others may come in between here, seldom."""
+        if self.fails(self.misfortune.between):
+            self.sleep(self.random.randrange(400 * MILLISECOND))
+
+    def kill(self, host: Host) -> None:
+        """All that goes on in a process ends."""
+        self.crashes += not host.dead
+        host.dead = True
 
     def fails(self, likelihood: float) -> bool:
         """Whether something goes wrong now."""
-        return self._happens(likelihood)
-
-    def end(self) -> None:
-        """Nothing of the world goes on."""
-        left, self._turns, self._ended = self._turns, [], True
-        for turn in left:
-            if turn.process:
-                turn.process.throw(Crash)
-
-    def _happens(self, likelihood: float) -> bool:
         return likelihood > 0 and self.random.random() < likelihood
 
-    def _queue(self, process: greenlet, after: int) -> None:
+    def end(self) -> None:
+        """Nothing goes on."""
+        self._ended = True
+        for thread in list(self._hosts):
+            if thread:
+                thread.throw(Crash)
+        self._hosts.clear()
+
+    def _forget(self, thread: greenlet) -> None:
+        self._hosts.pop(thread, None)
+        self._due.pop(thread, None)
+
+    def _queue(self, thread: greenlet, after: int) -> None:
         if self._ended:
             return
-        heapq.heappush(self._turns, _Turn(self.now + after, self.random.random(), process))
+        number = self._due[thread] = self._due.get(thread, 0) + 1
+        turn = _Turn(self.now + after, self.random.random(), number, thread)
+        heapq.heappush(self._turns, turn)
 
-    @staticmethod
-    def _guarded(call: Callable[[], None]) -> Callable[[], None]:
+    def _guarded(self, call: Callable[[], None]) -> Callable[[], None]:
         def body() -> None:
             try:
                 call()
             except Crash:
                 return
+            except Exception:  # noqa: BLE001
+                # Whatever it is, nothing here must end by itself.
+                self.defects.append(traceback.format_exc())
 
         return body
 
 
-class SimulatedDatabase(Database):
-    """One database in memory that others use at the same time, between our units of work.
+class SimulatedBell(Bell):
+    """Wakes who waits in a world."""
 
-    It may refuse a unit of work, or carry it out and lose the reply.
-    """
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._rung = False
+        self._waiting: greenlet | None = None
 
-    def __init__(self, world: World, template: sqlite3.Connection) -> None:
-        engine = create_engine("sqlite://", poolclass=StaticPool)
-        event.listen(engine, "connect", lambda raw, _record: _fill(raw, template))
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
-        super().__init__(engine)
-        # Several engines share it, as they share a PostgreSQL database.
-        self.is_sqlite = False
-        self.world = world
-        self.transactions = 0
+    def fileno(self) -> int:
+        """Nothing real can be waited for."""
+        return -1
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """A snapshot."""
-        self.world.pause()
-        with self._unit() as connection:
-            yield connection
+    def ring(self) -> None:
+        """Wake who waits, now or next."""
+        self._rung = True
+        if self._waiting is not None:
+            self._world.wake(self._waiting)
 
-    @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Connection]:
-        """A unit of work."""
-        world = self.world
-        world.pause()
-        if world.fails(world.misfortune.refused):
-            raise UnavailableError("the database refused")
-        with self._unit() as connection:
-            yield connection
-        world.pause()
-        if world.fails(world.misfortune.reply_lost):
-            raise UnavailableError("the reply was lost; the change was made")
+    def wait(self, seconds: float) -> None:
+        """Until it is rung, but not longer."""
+        if self._rung:
+            return
+        self._waiting = getcurrent()
+        try:
+            self._world.sleep(int(seconds * SECOND))
+        finally:
+            self._waiting = None
 
-    @contextmanager
-    def look(self) -> Iterator[Connection]:
-        """What the observer sees: no time passes."""
-        with self._unit() as connection:
-            yield connection
-
-    @contextmanager
-    def _unit(self) -> Iterator[Connection]:
-        self.transactions += 1
-        with self.engine.connect() as connection, connection.begin():
-            yield connection
-
-
-def _fill(raw: sqlite3.Connection, template: sqlite3.Connection) -> None:
-    raw.isolation_level = None
-    template.backup(raw)
+    def hush(self) -> None:
+        """Forget that it was rung."""
+        self._rung = False

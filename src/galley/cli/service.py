@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import typer
@@ -30,6 +31,16 @@ def needs_server() -> Iterator[None]:
             f"servers and workers need {error.name}, which is not installed",
             hint="pip install 'galley-dataops[server]'",
         ) from error
+
+
+def check_server() -> None:
+    """Raise MissingExtraError where the libraries of servers are not installed."""
+    for name in ("fastapi", "joserfc", "uvicorn"):
+        if find_spec(name) is None:
+            raise MissingExtraError(
+                f"servers need {name}, which is not installed",
+                hint="pip install 'galley-dataops[server]'",
+            )
 
 
 @contextmanager

@@ -24,6 +24,8 @@ from galley.errors import MissingExtraError, UsageError
 _POSTGRESQL = {
     # Prepared statements are session state, which a pooler in transaction mode breaks.
     "prepare_threshold": None,
+    # The driver begins nothing by itself: ``_begin_postgresql`` does, in one round trip.
+    "autocommit": True,
     "connect_timeout": 10,
     # A server that is gone without a word must not hold a command for hours.
     "keepalives_idle": 20,
@@ -35,10 +37,13 @@ _POSTGRESQL = {
 """How to connect; what the address itself says goes before."""
 
 _RESTED = 0.2
-_BEGIN: dict[str, dict[str, Any]] = {
+_BEGIN = {
     # One snapshot for all that a reader looks at, as on SQLite.
-    "DEFERRED": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
-    "IMMEDIATE": {"isolation_level": "READ COMMITTED", "postgresql_readonly": None},
+    "DEFERRED": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    "IMMEDIATE": "BEGIN ISOLATION LEVEL READ COMMITTED",
+    # What a crash of the server loses is then always the newest commits and never an earlier one
+    # than it keeps: whatever is committed durably carries all notes before it along.
+    "NOTED": "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit TO off",
 }
 """How units of work begin on PostgreSQL: told with each BEGIN, never as a setting of a session."""
 
@@ -46,7 +51,9 @@ _BEGIN: dict[str, dict[str, Any]] = {
 class Database:
     """One state database: the only giver of connections. ``place`` is its address for messages.
 
-    ``write(durable=True)`` returns only when the change would survive a power cut.
+    ``write(durable=True)`` returns only when the change would survive a power cut. Without it the
+    last moments before one may be lost, all that came after them included: enough for what is
+    found out or done again, and whose loss nobody else has acted upon.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -64,13 +71,16 @@ class Database:
             UnavailableError: the database does not answer.
         """
         with self._translated(), self.engine.connect() as connection:
-            self._choose(connection, "DEFERRED")
+            connection.execution_options(galley_begin="DEFERRED")
             with connection.begin():
                 yield connection
 
     @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True, share: int | None = None) -> Iterator[Connection]:
         """A unit of work that commits at the end or leaves nothing behind.
+
+        ``share`` is the number of an advisory lock to have with others until then; on SQLite, where
+        every writer is alone, there is none.
 
         Raises:
             CorruptHomeError: the database file cannot be read.
@@ -78,18 +88,13 @@ class Database:
             UnavailableError: the database does not answer.
         """
         with self._translated(), self.engine.connect() as connection:
+            begin = "IMMEDIATE" if durable else "NOTED"
             if self.is_sqlite:
+                begin = "IMMEDIATE"
                 _set_durable(connection, durable)
-            self._choose(connection, "IMMEDIATE")
+            connection.execution_options(galley_begin=begin, galley_share=share)
             with connection.begin():
                 yield connection
-
-    def _choose(self, connection: Connection, mode: str) -> None:
-        """Say how the transaction begins."""
-        if self.is_sqlite:
-            connection.execution_options(galley_begin=mode)
-        else:
-            connection.execution_options(**_BEGIN[mode])
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -150,6 +155,7 @@ def open_database(url: str) -> Database:
             hint="pip install 'galley-dataops[postgres]'",
         ) from error
     _ask_after_rest(engine)
+    event.listen(engine, "begin", _begin_postgresql)
     return Database(engine)
 
 
@@ -232,6 +238,14 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     mode = connection.get_execution_options().get("galley_begin", "DEFERRED")
     connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    begin = _BEGIN[options.get("galley_begin", "IMMEDIATE")]
+    if (lock := options.get("galley_share")) is not None:
+        begin += f"; SELECT pg_advisory_xact_lock_shared({lock:d})"
+    connection.exec_driver_sql(begin)
 
 
 def _set_durable(connection: Connection, durable: bool) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
 
 from galley.codec import from_plain, to_plain
+from galley.environments.home import Checkout
 from galley.environments.launch import kept_code
-from galley.errors import GalleyError
+from galley.errors import GalleyError, NotFoundError
 from galley.governance.secrets import placeholders
 from galley.ids import digest
 from galley.lake import tables as lake
@@ -66,12 +67,23 @@ def look_at(connection: Connection, found: Moved, now: int) -> bool:
         return False
     if found.definition != found.known or found.known_head is None:
         manifest = None
-        if found.definition is not None:
-            manifest, checkout = kept_code(connection, found.definition)
+        kept = _kept(connection, found.definition)
+        if kept is not None:
+            manifest, checkout = kept
             _activate(connection, found, manifest, str(checkout.folder), now)
         _deactivate(connection, found, manifest)
     _wake(connection, found, now)
     return True
+
+
+def _kept(connection: Connection, definition: str | None) -> tuple[Manifest, Checkout] | None:
+    """The activated version; one that is not kept here fires nothing, and stops nobody else."""
+    if definition is None:
+        return None
+    try:
+        return kept_code(connection, definition)
+    except NotFoundError:
+        return None
 
 
 def _take(connection: Connection, found: Moved) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection, select
 
 from galley import faults
-from galley.environments import compaction, expiry, retention
+from galley.environments import compaction, expiry, leftovers, retention
 from galley.environments.compaction import Compacted
 from galley.environments.expiry import Stale
 from galley.environments.home import Home
@@ -150,12 +150,14 @@ def carry_out(home: Home, wanted: Survey) -> Outcome:
     demand(home.actor, Action.COLLECT, resource)
     with home.database.write() as connection:
         expired = retention.apply_retention(connection, home, wanted.project, wanted.expired)
+    retention.remove_logs(expired)
     condemned, revived = _condemn(home, wanted)
     doomed = _doom(home, wanted)
     swept = _remove(home, wanted, doomed)
     commits = _forget(home, wanted)
+    leftovers.remove_leftovers(home, writers)
     with home.database.write() as connection:
-        writers = sweeping.forget_writers(connection, wanted.writers)
+        forgotten = sweeping.forget_writers(connection, wanted.writers)
         stale = expiry.remove_stale(
             connection, wanted.project, wanted.stale, home.clock(), wanted.kept, wanted.policy
         )
@@ -168,7 +170,7 @@ def carry_out(home: Home, wanted: Survey) -> Outcome:
         commits=commits,
         files=swept.files,
         bytes=swept.bytes,
-        writers=writers,
+        writers=forgotten,
         problems=tuple(swept.problems),
     )
 

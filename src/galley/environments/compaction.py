@@ -35,6 +35,7 @@ from galley.lake.model import (
 )
 from galley.lake.tables import writer
 from galley.lake.warehouse import storage_errors
+from galley.runs import scratch
 
 HOUR = 3600 * 1_000_000
 LONGEST = 6 * HOUR
@@ -127,7 +128,7 @@ def compact(home: Home, project: str, wanted: Scattered) -> Compacted | None:
                 ledger=wanted.ledger,
                 chosen=wanted.groups,
                 writer=id,
-                resources=Resources(scratch=str(home.path / "scratch")),
+                resources=Resources(scratch=scratch.own(home.path / "scratch")),
             )
             faults.point("compact.before_commit")
             commit = _commit(home, project, wanted, change, id)

@@ -19,6 +19,7 @@ from galley.runs.schedule_tables import alert, fire, trigger
 from galley.runs.tables import run
 
 MOST_NEXT = 500
+_LARGEST = 1 << 63
 
 
 def list_triggers(
@@ -223,7 +224,7 @@ def _page(
 ) -> Sequence[Row[Any]]:
     if after is not None:
         text, _, last = after.partition("|")
-        if not text.isdecimal():
+        if not (text.isascii() and text.isdecimal() and int(text) < _LARGEST):
             raise UsageError(f"{after!r} is no cursor", hint="use `next` of the page before")
         query = query.where(or_(at < int(text), and_(at == int(text), id < last)))
     return connection.execute(query.order_by(at.desc(), id.desc()).limit(limit + 1)).all()

@@ -7,11 +7,8 @@ from collections.abc import Sequence
 from galley.clock import iso
 from galley.environments.home import Home
 from galley.environments.inspect import Facts
-from galley.runs import leases, sessions
+from galley.runs import sessions
 from galley.runs.sessions import Session, SessionKind
-
-QUIET = 2 * leases.LEASE
-"""Microseconds without a beat after which a session counts as lost."""
 
 
 def engine_at_work(home: Home) -> bool:
@@ -26,7 +23,7 @@ def engine_at_work(home: Home) -> bool:
 
 def lost(one: Session, now: int) -> bool:
     """Whether a session that has not ended is certainly or probably gone."""
-    return sessions.dead(one) or one.beat < now - QUIET
+    return sessions.dead(one) or sessions.silent(one, now)
 
 
 def worker_facts(found: Sequence[Session], running: dict[str, int], now: int) -> list[Facts]:

@@ -26,7 +26,7 @@ from galley.lake.model import Span, Version
 from galley.project import snapshot, windows
 from galley.project.model import Step, WindowUnit
 from galley.project.names import hint_for
-from galley.runs import messages
+from galley.runs import messages, scratch
 from galley.runs.live import Site, memory_share, step_values, table_id
 from galley.runs.pool import Pool, Submission
 from galley.runs.protocol import StepDone, StepTask, TaskFailed
@@ -97,7 +97,7 @@ def preview_task(
         code_dir=str(code),
         project_dir=str(launch.checkout.folder),
         warehouse=site.warehouse,
-        scratch=str(site.scratch / attempt),
+        scratch=scratch.own(site.scratch),
         inputs={n: v for n, v in versions.items() if n in step.inputs or n not in step.outputs},
         bases={},
         table_ids={name: table_id(manifest.project, name) for name in step.outputs},
@@ -131,6 +131,7 @@ def preview(pool: Pool, task: StepTask, interrupted: Callable[[], bool]) -> Prev
             task.hidden,
             task.step.limits.timeout,
             task.step.limits.memory,
+            scratch=task.scratch,
         )
     )
     while not interrupted():

@@ -23,6 +23,7 @@ from galley.lake.names import nearest
 from galley.lake.presence import Damage, damage_of
 from galley.lake.warehouse import KEPT
 from galley.project import sql_analysis
+from galley.runs import scratch
 from galley.runs.live import Site
 from galley.runs.runner.preview import plain
 from galley.runs.scene import Scene
@@ -130,16 +131,17 @@ class Reader:
         self._warehouse = site.store
         self._mounted: set[str] = set()
         self._versions: dict[str, Version] = {}
-        scratch = site.scratch / "queries"
-        scratch.mkdir(parents=True, exist_ok=True)
+        site.scratch.mkdir(parents=True, exist_ok=True)
+        # The database makes it when it spills, and removes it at its end.
+        folder = scratch.own(site.scratch)
         self.connection = reading.connect(
             threads=site.threads,
             memory=site.memory,
-            scratch=str(scratch),
+            scratch=folder,
             warehouse=self._warehouse,
         )
         outside = [str(path) for path in also_write]
-        reading.lock(self.connection, read=[site.warehouse], write=[str(scratch), *outside])
+        reading.lock(self.connection, read=[site.warehouse], write=[folder, *outside])
 
     def ask(self, question: Question, parameters: Mapping[str, object] | None = None) -> Table:
         """The query's result, not read yet.

@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Connection, select
 
+from galley import faults
 from galley.environments.home import Home
 from galley.governance.audit import record
 from galley.governance.decide import demand
 from galley.governance.model import Action, Resource
 from galley.lake import refs
 from galley.lake.model import Ref, RefKind
+from galley.lake.rows import NAMES, batches
 from galley.project.model import Retention
 from galley.runs.model import RunState
 from galley.runs.tables import run
@@ -47,7 +49,10 @@ def plan_retention(connection: Connection, home: Home, project: str, kept: Reten
 
 
 def apply_retention(connection: Connection, home: Home, project: str, expired: Expired) -> Expired:
-    """Remove what ``plan_retention`` found and say what went; a ref that was used meanwhile stays.
+    """Decide on what ``plan_retention`` found and say what goes; what was used meanwhile stays.
+
+    The refs go with this transaction. The logs are for ``remove_logs`` after it: removing files
+    takes long, and the database is not kept from everybody else meanwhile.
 
     Raises:
         RefusedError: the actor may not collect.
@@ -68,9 +73,27 @@ def apply_retention(connection: Connection, home: Home, project: str, expired: E
             now=now,
             detail={"refs": [ref.name for ref in over]},
         )
+    return replace(expired, refs=over, logs=tuple(_unused_logs(connection, expired.logs)))
+
+
+def remove_logs(expired: Expired) -> None:
+    """Remove the folders of logs that were decided on.
+
+    What is left, by a crash or because it cannot be removed, is as old at the next round.
+    """
+    faults.point("retention.before_removal")
     for folder in expired.logs:
         shutil.rmtree(folder, ignore_errors=True)
-    return replace(expired, refs=over)
+
+
+def _unused_logs(connection: Connection, folders: Sequence[str]) -> Iterator[str]:
+    """Those of the folders whose run is not under way: it may print for longer than logs last."""
+    ended = [state.value for state in RunState if state.terminal]
+    for some in batches(folders, NAMES):
+        named = [Path(folder).name for folder in some]
+        query = select(run.c.id).where(run.c.id.in_(named), run.c.state.not_in(ended))
+        busy = set(connection.scalars(query))
+        yield from (folder for folder in some if Path(folder).name not in busy)
 
 
 def _still_over(connection: Connection, planned: Ref, now: int) -> bool:

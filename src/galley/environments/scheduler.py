@@ -25,10 +25,13 @@ from galley.runs.schedule_tables import alert, ended, fire, schedule, trigger
 
 SCHEDULER = Actor("scheduler", kind="machine")
 
-BATCH = 200
-"""Triggers, runs or alerts that one transaction is about."""
+BATCH = 50
+"""Runs, promises or alerts that one transaction is about."""
 
-FIRES = 80
+LOOKS = 200
+"""Triggers whose files or values are taken to be looked at together."""
+
+FIRES = 40
 """Triggers that one transaction fires: their runs are written with it."""
 
 KEPT = 90 * 86_400 * SECOND
@@ -67,16 +70,17 @@ class Scheduler:
             if wanted or _there(connection, _TELL, now):
                 wanted.append(_tell)
         fired: list[Fired] = []
-        for work in wanted:
-            while True:
-                if time.monotonic() > end:
-                    return Ticked(tuple(fired), activated, more=True)
+        # Of everything a portion, so that much of one thing does not keep the others waiting.
+        while wanted:
+            for work in tuple(wanted):
                 with self.home.database.write() as connection:
-                    count, made = work(connection, self.who, now)
+                    whole, made = work(connection, self.who, now)
                 fired += made
-                if count < BATCH:
-                    break
-        return Ticked(tuple(fired), activated)
+                if not whole:
+                    wanted.remove(work)
+            if time.monotonic() > end:
+                break
+        return Ticked(tuple(fired), activated, more=bool(wanted))
 
     def _activate(self, now: int) -> tuple[str, ...]:
         """Follow the environments that have moved."""
@@ -95,7 +99,7 @@ class Scheduler:
             if not _there(connection, _WATCHED, now):
                 return []
         with self.home.database.write() as connection:
-            return changes.take_watched(connection, now, BATCH)
+            return changes.take_watched(connection, now, LOOKS)
 
     def forget(self, now: int) -> None:
         """Remove what is over for longer than anybody asks for: fires, alerts, messages."""
@@ -114,7 +118,8 @@ class Scheduler:
         return fired
 
 
-Done = tuple[int, list[Fired]]
+Done = tuple[bool, list[Fired]]
+"""Whether there may be more of it, and what has fired."""
 
 
 def _ended(connection: Connection, who: Who, now: int) -> Done:
@@ -122,31 +127,31 @@ def _ended(connection: Connection, who: Who, now: int) -> Done:
     fired = changes.note_ended(connection, who, runs, now)
     alerting.note_ended(connection, runs, now)
     alerting.note_fired(connection, fired, now)
-    return len(runs), fired
+    return len(runs) == BATCH, fired
 
 
 def _by_clock(connection: Connection, who: Who, now: int) -> Done:
-    fired = firing.fire_by_clock(connection, who, now, limit=FIRES, most_fires=FIRES)
+    looked, fired = firing.fire_by_clock(connection, who, now, limit=FIRES, most_fires=FIRES)
     alerting.note_fired(connection, fired, now)
-    return BATCH if fired else 0, fired
+    return looked == FIRES, fired
 
 
 def _tables(connection: Connection, who: Who, now: int) -> Done:
-    fired = changes.fire_by_tables(connection, who, now, limit=FIRES)
+    looked, fired = changes.fire_by_tables(connection, who, now, limit=FIRES)
     alerting.note_fired(connection, fired, now)
-    return BATCH if fired else 0, fired
+    return looked == FIRES, fired
 
 
 def _started(connection: Connection, who: Who, now: int) -> Done:
-    return alerting.check_started(connection, now, BATCH), []
+    return alerting.check_started(connection, now, BATCH) == BATCH, []
 
 
 def _promises(connection: Connection, who: Who, now: int) -> Done:
-    return alerting.check_promises(connection, now, BATCH), []
+    return alerting.check_promises(connection, now, BATCH) == BATCH, []
 
 
 def _tell(connection: Connection, who: Who, now: int) -> Done:
-    return alerting.tell(connection, now, BATCH), []
+    return alerting.tell(connection, now, BATCH) == BATCH, []
 
 
 def _due(table: Table, column: str, *conditions: Any) -> Select[Any]:

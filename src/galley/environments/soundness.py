@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, select
 
+from galley.lake import collect
 from galley.lake import tables as lake
 from galley.lake.commits import PUBLISHES, commit_of
 from galley.lake.model import Commit, CommitKind, RefKind
@@ -114,7 +115,9 @@ def _log(conn: Connection, commits: dict[str, Commit], project: str | None) -> I
     heads: dict[tuple[str, str], str] = {}
     for row in conn.execute(_of(lake.ref_log, project).order_by(g.project, g.name, g.generation)):
         before = heads.get((row.project, row.name))
-        if row.old is not None and row.old != before:
+        # The log of a run's ref loses its beginning with time.
+        shortened = before is None and row.name.startswith(collect.PRIVATE)
+        if row.old is not None and row.old != before and not shortened:
             yield f"{row.name} moved from {row.old} and stood at {before}"
         moved = None not in (row.old, row.new) and row.old != row.new
         if moved and commits[row.new].parent != row.old:

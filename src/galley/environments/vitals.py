@@ -125,7 +125,7 @@ def engines(home: Home) -> Iterator[Check]:
 
 
 def _lost(home: Home, one: Session, now: int) -> bool:
-    return sessions.dead(one) or one.beat < now - 2 * leases.LEASE
+    return sessions.dead(one) or sessions.silent(one, now)
 
 
 def _line(one: Session, now: int) -> str:

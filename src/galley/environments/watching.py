@@ -6,10 +6,8 @@ What is looked at may hang, be large or be slow, so each look is a child process
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from galley.environments.home import Home
 from galley.environments.launch import kept_code
 from galley.environments.scheduler import Scheduler
 from galley.errors import GalleyError, NotFoundError
+from galley.notify.children import Children, Said
 from galley.project.model import Manifest
 from galley.project.schedule import FileArrived, ValueChanged
 from galley.runs.changes import Observation
@@ -42,6 +41,11 @@ class Watcher:
         self._scheduler = scheduler
         self._resolve = resolve
         self._limit = limit
+        self._children = Children()
+
+    def close(self) -> None:
+        """Look no more."""
+        self._children.close()
 
     def look(self, now: int) -> int:
         """Look at what is due, and have changes fire; how many looks that were."""
@@ -65,7 +69,8 @@ class Watcher:
             told, hidden = self._told(on, manifest, folder)
         except GalleyError as error:
             return Observation(armed.id, error=error.message)
-        answer = _asked([sys.executable, "-m", "galley.runs.runner.sensor"], told, self._limit)
+        command = [sys.executable, "-m", "galley.runs.runner.sensor"]
+        answer = _answer(self._children.ask(command, told, self._limit))
         said: str | None = answer.get("error")
         for value in filter(None, hidden):
             said = said.replace(value, "***") if said else said
@@ -98,32 +103,21 @@ class Watcher:
         place = code if (code / "galley.yaml").is_file() else folder
         command = [sys.executable, "-m", "galley", "sql", "--json", "--at", armed.place[1]]
         command += ["--project", str(place), on.query]
-        answer = _asked(command, None, self._limit, {"GALLEY_HOME": str(self.home.path)})
+        environ = {"GALLEY_HOME": str(self.home.path)}
+        answer = _answer(self._children.ask(command, None, self._limit, environ))
         if "rows" in answer:
             return Observation(armed.id, answer["rows"][:1000])
         error = answer.get("error") or answer.get("message")
         return Observation(armed.id, error=str(error or "the query did not answer"))
 
 
-def _asked(
-    command: Sequence[str], told: Any, limit: float, environ: Mapping[str, str] = os.environ
-) -> dict[str, Any]:
-    """What a child answers; ``error`` where it does not."""
+def _answer(said: Said) -> dict[str, Any]:
+    """What a child answered; ``error`` where it did not."""
+    if said.status is None:
+        return {"error": said.over}
     try:
-        done = subprocess.run(
-            command,
-            input=json.dumps(told),
-            capture_output=True,
-            text=True,
-            timeout=limit,
-            check=False,
-            env={**os.environ, **environ},
-        )
-    except subprocess.TimeoutExpired:
-        return {"error": f"no answer within {limit:g} s"}
-    try:
-        found = json.loads(done.stdout or done.stderr)
+        found = json.loads(said.out or said.err)
     except ValueError:
-        last = done.stderr.strip().splitlines()[-1:]
-        return {"error": f"the look ended with {done.returncode}: {''.join(last)[:500]}"}
+        last = "".join(said.err.strip().splitlines()[-1:])
+        return {"error": f"the look ended with {said.status}: {last[:500]}"}
     return found if isinstance(found, dict) else {"error": "the look answered nothing"}

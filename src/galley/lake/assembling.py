@@ -88,10 +88,7 @@ class Assembly:
         if window is None or not spans or self.base is None:
             return added, ()
         present = reading.described_files(self.job.warehouse, self.base)
-        lies_in, table = upserting.lies_in, self.job.table
-        return added, tuple(
-            file for file in present if lies_in(file, window, spans, table, self.connect)
-        )
+        return added, upserting.lying_in(present, window, spans, self.job.table, self.connect)
 
     def _merged(self, added: _Files) -> tuple[_Files, _Files]:
         fields = self.fields

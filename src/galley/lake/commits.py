@@ -89,14 +89,14 @@ def write_commit(
     root_versions(conn, project, [*takes, *(one.location for one in versions if one.location)])
     if tree_of is not None:
         root_tree(conn, project, tree_of)
-    conn.execute(insert(t.commit).values(**commit_row(commit)))
+    conn.execute(_WRITE, commit_row(commit))
     _write_changes(conn, commit.id, changes, before)
     return commit
 
 
 def get_commit(conn: Connection, commit_id: str) -> Commit:
     """The commit with that id. Raises RefNotFoundError."""
-    row = conn.execute(select(t.commit).where(t.commit.c.id == commit_id)).one_or_none()
+    row = conn.execute(_COMMIT, {"own_id": commit_id}).one_or_none()
     if row is None:
         raise RefNotFoundError(
             f"There is no commit {commit_id}.", hint="List commits with: galley history"
@@ -262,6 +262,8 @@ def _walk() -> Select[Any]:
 
 
 _WALK = _walk()
+_WRITE = insert(t.commit)
+_COMMIT = select(t.commit).where(t.commit.c.id == bindparam("own_id"))
 _ENTRIES = (
     select(t.entry)
     .where(t.entry.c.commit_id.in_(bindparam("ids", expanding=True)))

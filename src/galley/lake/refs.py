@@ -341,16 +341,26 @@ def _unchanged(ref: Ref) -> Any:
 
 
 def _find(conn: Connection, project: str, name: str, *, lock: bool) -> Ref | None:
-    statement = select(t.ref).where(t.ref.c.project == project, t.ref.c.name == name)
-    row = conn.execute(statement.with_for_update() if lock else statement).one_or_none()
+    named = {"own_project": project, "own_name": name}
+    row = conn.execute(_FIND_LOCKED if lock else _FIND, named).one_or_none()
     return _ref_of(row) if row else None
+
+
+# Built once: composing a statement costs more than running it.
+_FIND = select(t.ref).where(
+    t.ref.c.project == bindparam("own_project"), t.ref.c.name == bindparam("own_name")
+)
+_FIND_LOCKED = _FIND.with_for_update()
 
 
 def _last_generation(conn: Connection, project: str, name: str) -> int:
     """The generation of a deleted ref of that name goes on: an old reader must not match."""
-    g = t.ref_log.c
-    last = select(func.max(g.generation)).where(g.project == project, g.name == name)
-    return conn.scalar(last) or 0
+    return conn.scalar(_LAST, {"own_project": project, "own_name": name}) or 0
+
+
+_LAST = select(func.max(t.ref_log.c.generation)).where(
+    t.ref_log.c.project == bindparam("own_project"), t.ref_log.c.name == bindparam("own_name")
+)
 
 
 def _log(
@@ -367,7 +377,10 @@ def _log(
         "why": why,
         "at": at,
     }
-    conn.execute(t.ref_log.insert().values(values))
+    conn.execute(_LOG, values)
+
+
+_LOG = insert(t.ref_log)
 
 
 def _ref_row(ref: Ref) -> dict[str, Any]:

@@ -187,11 +187,8 @@ def _removed(
             threads=1, memory=_CHECK_MEMORY, scratch=None, warehouse=sides.warehouse
         )
 
-    return tuple(
-        file
-        for file in sides.target.files
-        if upserting.lies_in(file, window, spans, sides.target.version.table, connect)
-    )
+    files, table = sides.target.files, sides.target.version.table
+    return upserting.lying_in(files, window, spans, table, connect)
 
 
 def _joined(first: Mapping[str, int], second: Mapping[str, int]) -> schema.Dropped:

@@ -1,13 +1,25 @@
-"""Bulk inserts that mean the same on SQLite and PostgreSQL."""
+"""Many rows at once, in statements that mean the same on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    String,
+    Table,
+    any_,
+    insert,
+    literal,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 Item = TypeVar("Item")
 
@@ -21,15 +33,39 @@ NAMES = 500
 """Names in one ``IN`` list, far below what either database takes."""
 
 
+ARRAY = 20_000
+"""Names in one array."""
+
+
 def batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     """The items in order, at most ``size`` at a time."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
+def among(
+    conn: Connection, column: ColumnElement[str], values: Iterable[str]
+) -> Iterator[ColumnElement[bool]]:
+    """That a column is one of some values, each once; as many conditions as that takes.
+
+    PostgreSQL takes them as one parameter, so that thousands of values are one statement.
+    """
+    distinct = sorted(set(values))
+    if conn.dialect.name != "postgresql":
+        yield from (column.in_(some) for some in batches(distinct, NAMES))
+        return
+    for some in batches(distinct, ARRAY):
+        yield column == any_(literal(list(some), postgresql.ARRAY(String)))
+
+
 def insert_rows(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert all rows; a key that is there already is an error of the database."""
     for batch in batches(rows, BATCH):
-        conn.execute(table.insert(), batch)
+        conn.execute(_insert(table), batch)
+
+
+@cache
+def _insert(table: Table) -> Insert:
+    return insert(table)
 
 
 def insert_many(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -76,5 +112,10 @@ def insert_first(conn: Connection, table: Table, row: Mapping[str, Any]) -> bool
 
     A concurrent insert of the same key is waited for, so exactly one of two callers is told True.
     """
-    statement = upsert(conn, table).values(**row).on_conflict_do_nothing()
-    return conn.execute(statement.returning(*table.primary_key)).first() is not None
+    return conn.execute(_first(conn.dialect.name, table), row).first() is not None
+
+
+@cache
+def _first(dialect: str, table: Table) -> ReturningInsert[Any]:
+    wanted = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return wanted.on_conflict_do_nothing().returning(*table.primary_key)

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    ColumnElement,
     Connection,
     Select,
     String,
@@ -94,9 +95,16 @@ def table_names(conn: Connection, commit_id: str) -> list[str]:
     return sorted(conn.scalars(_NAMES, {"start": commit_id}))
 
 
-def ledger(conn: Connection, commit_id: str, table_id: str) -> dict[Span, WindowEntry]:
-    """The windows that a table has at a commit."""
-    return ledgers(conn, commit_id, [table_id])[table_id]
+def ledger(
+    conn: Connection, commit_id: str, table_id: str, starts: tuple[str, str] | None = None
+) -> dict[Span, WindowEntry]:
+    """The windows that a table has at a commit; or those that start from one to another place."""
+    if starts is None:
+        return ledgers(conn, commit_id, [table_id])[table_id]
+    first, last = starts
+    asked = {"start": commit_id, "names": [table_id], "first": first, "last": last}
+    windows = (window_of(row) for row in conn.execute(_SOME_LEDGER, asked))
+    return {window.span: window for window in windows}
 
 
 def ledgers(
@@ -219,7 +227,7 @@ def _versions(columns: tuple[Any, ...], *, named: bool) -> Select[Any]:
     )
 
 
-def _spans(links: CTE, *, named: bool) -> CTE:
+def _spans(links: CTE, *, named: bool, some: bool = False) -> CTE:
     """Rows ``(table_id, span_start, window_commit, place, newest, reset)``.
 
     ``reset`` is the place of the newest row that forgets the ones before it: later places are out.
@@ -238,11 +246,20 @@ def _spans(links: CTE, *, named: bool) -> CTE:
     if named:
         deltas = deltas.where(w.table_id.in_(_names()))
         listed = listed.where(k.table_id.in_(_names()))
+    if some:
+        deltas = deltas.where(_starting(w.span_start))
+        listed = listed.where(_starting(k.span_start))
     found = union_all(deltas, listed).cte("found")
     f = found.c
     newest = func.row_number().over(partition_by=[f.table_id, f.span_start], order_by=f.place)
     reset = func.min(case((f.span_start == RESET, f.place))).over(partition_by=f.table_id)
     return select(found, newest.label("newest"), reset.label("reset")).cte("ranked")
+
+
+def _starting(start: ColumnElement[str]) -> ColumnElement[bool]:
+    """A window starts between two places; what forgets all windows counts for these, too."""
+    first, last = bindparam("first", type_=String), bindparam("last", type_=String)
+    return (start == RESET) | start.between(first, last)
 
 
 def _live(ranked: CTE) -> Any:
@@ -251,8 +268,8 @@ def _live(ranked: CTE) -> Any:
     return (r.newest == 1) & (r.span_start != RESET) & kept
 
 
-def _window_rows() -> Select[Any]:
-    ranked = _spans(_chain(), named=True)
+def _window_rows(*, some: bool = False) -> Select[Any]:
+    ranked = _spans(_chain(), named=True, some=some)
     w, r = t.window.c, ranked.c
     same = (
         (w.commit_id == r.window_commit)
@@ -283,6 +300,7 @@ _IDS = _versions((t.entry.c.table_key, t.entry.c.table_id), named=True)
 _LOCATIONS = _versions((t.entry.c.table_key, t.entry.c.location), named=True)
 _NAMES = _versions((t.entry.c.table_key,), named=False)
 _LEDGERS = _window_rows()
+_SOME_LEDGER = _window_rows(some=True)
 _CHECKPOINT_ENTRIES = _versions(
     (bindparam("start", type_=String), t.entry.c.table_key, t.entry.c.commit_id), named=False
 )

@@ -10,7 +10,7 @@ from galley.lake.datafiles import DataFile, decode_bound
 from galley.lake.model import Span
 from galley.lake.reading import scan_sql
 from galley.lake.types import Field, quote
-from galley.lake.windowing import WindowColumn, in_spans
+from galley.lake.windowing import WindowColumn, edges_of, in_spans
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,20 +43,33 @@ def check_window(
         )
 
 
-def lies_in(
+def lying_in(
+    files: Iterable[DataFile],
+    window: WindowColumn,
+    spans: tuple[Span, ...],
+    table: str,
+    connect: Connect,
+) -> tuple[DataFile, ...]:
+    """The files of the table that belong to one of the windows.
+
+    Raises ``StepError`` for a file that reaches across a window's edge.
+    """
+    edges = edges_of(window, spans)
+
+    def lies(file: DataFile) -> bool:
+        answer = in_spans(window, file, spans, edges)
+        return _looked_up(file, window, spans, table, connect) if answer is None else answer
+
+    return tuple(file for file in files if lies(file))
+
+
+def _looked_up(
     file: DataFile,
     window: WindowColumn,
     spans: tuple[Span, ...],
     table: str,
     connect: Connect,
 ) -> bool:
-    """Whether a file of the table belongs to one of the windows.
-
-    Raises ``StepError`` for a file that reaches across a window's edge.
-    """
-    answer = in_spans(window, file, spans)
-    if answer is not None:
-        return answer
     with connect() as con:
         inside = sum(file.rows - _outside(con, [file], window, span)[0] for span in spans)
     if inside not in (0, file.rows):

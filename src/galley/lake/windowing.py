@@ -10,7 +10,6 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -119,8 +118,13 @@ def apply_transform(transform: str, value: Any) -> Any:
     return days if transform == "day" else days * 24 + value.hour
 
 
-def in_spans(column: WindowColumn, file: DataFile, spans: tuple[Span, ...]) -> bool | None:
-    """Whether the file lies in one of the spans; ``None`` if it reaches across an edge."""
+def in_spans(
+    column: WindowColumn, file: DataFile, spans: tuple[Span, ...], edges: Edges | None = None
+) -> bool | None:
+    """Whether the file lies in one of the spans; ``None`` if it reaches across an edge.
+
+    ``edges`` are those of the spans, for who asks about thousands of files.
+    """
     number = column.field.id
     if column.unit == _KEY and file.partition:
         keys = (inner_value(key_value(span.start, column.field.type)) for span in spans)
@@ -131,7 +135,7 @@ def in_spans(column: WindowColumn, file: DataFile, spans: tuple[Span, ...]) -> b
     high = decode_bound(column.field.type, file.upper[number])
     if column.unit == _KEY:
         return _in_keys(column, low, high, spans)
-    edges = _edges(column, spans)
+    edges = edges or edges_of(column, spans)
     touched = False
     at = bisect_right(edges.starts, high) - 1
     while at >= 0 and edges.reach[at] > low:
@@ -153,7 +157,7 @@ def _in_keys(column: WindowColumn, low: Any, high: Any, spans: tuple[Span, ...])
 
 
 @dataclass(frozen=True, slots=True)
-class _Edges:
+class Edges:
     """Windows of time in order; ``reach`` is the furthest end up to each."""
 
     starts: tuple[Any, ...]
@@ -161,9 +165,10 @@ class _Edges:
     reach: tuple[Any, ...]
 
 
-@lru_cache(maxsize=8)
-def _edges(column: WindowColumn, spans: tuple[Span, ...]) -> _Edges:
-    """The same windows are compared with each of thousands of files."""
+def edges_of(column: WindowColumn, spans: tuple[Span, ...]) -> Edges:
+    """The edges of windows of time; keys have none."""
+    if column.unit == _KEY:
+        return Edges((), (), ())
     bounds = sorted(column.bounds(span) for span in spans)
     ends = tuple(end for _, end in bounds)
-    return _Edges(tuple(start for start, _ in bounds), ends, tuple(accumulate(ends, max)))
+    return Edges(tuple(start for start, _ in bounds), ends, tuple(accumulate(ends, max)))

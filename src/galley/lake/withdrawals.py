@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, or_, select, update
 
 from galley.clock import iso
 from galley.errors import HeldError, WithdrawnError
 from galley.ids import new_id
 from galley.lake import tables as t
 from galley.lake.model import Change
-from galley.lake.rows import NAMES, batches, insert_missing, insert_rows
+from galley.lake.rows import NAMES, among, batches, insert_missing, insert_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +60,27 @@ def withdraw(
 
 def withdrawn(conn: Connection, project: str, content_ids: Iterable[str]) -> dict[str, Withdrawal]:
     """Which of these contents are withdrawn, and by whom."""
-    w = t.withdrawn.c
     found: dict[str, Withdrawal] = {}
-    for some in batches(sorted(set(content_ids)), NAMES):
-        rows = select(t.withdrawn).where(w.project == project, w.content_id.in_(some))
-        for row in conn.execute(rows):
-            found[row.content_id] = Withdrawal(
-                row.content_id, row.commit_id, row.by, row.reason, row.at
-            )
+    wanted = sorted(set(content_ids))
+    if len(wanted) > NAMES:
+        mine = select(t.withdrawn).where(t.withdrawn.c.project == project)
+        several = among(conn, t.withdrawn.c.content_id, wanted)
+        rows = [row for some in several for row in conn.execute(mine.where(some))]
+    else:
+        given = {"own_project": project, "contents": wanted}
+        rows = list(conn.execute(_WITHDRAWN, given)) if wanted else []
+    for row in rows:
+        found[row.content_id] = Withdrawal(
+            row.content_id, row.commit_id, row.by, row.reason, row.at
+        )
     return found
+
+
+# Built once: every publish and every plan asks.
+_WITHDRAWN = select(t.withdrawn).where(
+    t.withdrawn.c.project == bindparam("own_project"),
+    t.withdrawn.c.content_id.in_(bindparam("contents", expanding=True)),
+)
 
 
 def clear(

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from galley.clock import Clock
 from galley.db.engine import Database
 from galley.errors import UnavailableError
 from galley.ids import new_id
 from galley.notify import outbox
+from galley.notify.children import Children, Said
 from galley.notify.outbox import Post
 
 LIMIT = 30.0
@@ -55,6 +54,11 @@ class Sender:
         self._clock = clock
         self._resolve = resolve
         self._limit = limit
+        self._children = Children()
+
+    def close(self) -> None:
+        """Send nothing more; what is being sent may arrive, and is sent again later."""
+        self._children.close()
 
     def deliver(self) -> int:
         """Send what is due; how many messages that were.
@@ -97,30 +101,21 @@ class Sender:
             "text": f"{REPEATED}\n{letter.body}" if post.repeat else letter.body,
             "repeat": post.repeat,
         }
+        command = [sys.executable, "-m", "galley.notify.courier"]
         told = {"url": url, "facts": facts}
-        result = _in_a_process(told, self._limit)
+        result = _result(self._children.ask(command, told, self._limit))
         if result.error is None:
             return result
         return Result(_blotted(result.error, hidden), result.uncertain)
 
 
-def _in_a_process(told: Mapping[str, Any], limit: float) -> Result:
-    command = [sys.executable, "-m", "galley.notify.courier"]
+def _result(said: Said) -> Result:
+    if said.status is None:
+        return Result(said.over, uncertain=not said.over.startswith("not asked"))
     try:
-        done = subprocess.run(
-            command,
-            input=json.dumps(told),
-            capture_output=True,
-            text=True,
-            timeout=limit,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return Result(f"no answer within {limit:g} s", uncertain=True)
-    try:
-        answer = json.loads(done.stdout.splitlines()[-1])
+        answer = json.loads(said.out.splitlines()[-1])
     except (ValueError, IndexError):
-        return Result(f"the sender ended with {done.returncode}", uncertain=True)
+        return Result(f"the sender ended with {said.status}", uncertain=True)
     if answer["sent"]:
         return Result()
     return Result(answer["error"], uncertain=not answer["certain"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any
@@ -90,6 +91,8 @@ def _number(value: Any) -> float:
     found = json.loads(value) if isinstance(value, str) else value
     if isinstance(found, bool) or not isinstance(found, int | float):
         raise TypeError
+    if not math.isfinite(found):
+        raise ValueError(found)
     return found
 
 

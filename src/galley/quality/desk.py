@@ -20,6 +20,7 @@ from galley.lake.types import quote
 from galley.lake.warehouse import Warehouse, store_answer
 from galley.quality.literals import CheckError, parameters
 from galley.quality.verdicts import plain
+from galley.runs import scratch
 from galley.runs.protocol import TestTask
 
 if TYPE_CHECKING:
@@ -98,17 +99,19 @@ def desk(task: TestTask) -> Iterator[Desk]:
 def _connection(task: TestTask) -> Iterator[duckdb.DuckDBPyConnection]:
     """A locked database, kept by the process and emptied between tasks.
 
+    It outlives the task, so where it spills to is the process's folder beside the task's own.
     Tests in Python, whose code gets hold of the connection, have one of their own.
     """
     fresh = any(test.type == "python" for test in task.tests)
     key = (os.getpid(), task.store, task.threads, task.memory)
     con = None if fresh else _kept.pop(key, None)
     if con is None:
-        Path(task.scratch).mkdir(parents=True, exist_ok=True)
+        folder = scratch.own(Path(task.scratch).parent)
+        Path(folder).parent.mkdir(parents=True, exist_ok=True)
         con = reading.connect(
-            threads=task.threads, memory=task.memory, scratch=task.scratch, warehouse=task.store
+            threads=task.threads, memory=task.memory, scratch=folder, warehouse=task.store
         )
-        reading.lock(con, read=(task.warehouse,), write=(task.scratch,))
+        reading.lock(con, read=(task.warehouse,), write=(folder,))
     try:
         yield con
     except BaseException:

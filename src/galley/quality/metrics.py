@@ -6,7 +6,9 @@ standard deviations come from one query over the data, above ``MOST_ROWS`` rows 
 in the same scan. The sample takes whole vectors of rows (``TABLESAMPLE SYSTEM``), which costs a
 third of drawing single rows and still reaches all parts of the table; what it gives is marked
 estimated, as is every distinct count above ``EXACT_ROWS`` rows (HyperLogLog, about 2 % off, or that
-of the sample). Of the smallest tables ``smalltables`` computes the same values without a query.
+of the sample). Of a table in more than ``MOST_FILES`` files only ``SAMPLE_FILES`` are read, evenly
+chosen: with windows of a few rows opening them all, after each window anew, would be all the work.
+Of the smallest tables ``smalltables`` computes the same values without a query.
 """
 
 from __future__ import annotations
@@ -14,12 +16,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from galley.lake import reading
 from galley.lake.model import Version
 from galley.lake.reading import FileInfo
+from galley.lake.schema import columns_of as columns_to_read
 from galley.lake.types import quote
 from galley.lake.warehouse import Warehouse
 from galley.quality import smalltables
@@ -34,6 +37,8 @@ from galley.runs.verdict import Metric
 EXACT_ROWS = 10_000
 MOST_ROWS = 5_000_000
 SAMPLE_ROWS = 1_000_000
+MOST_FILES = 500
+SAMPLE_FILES = 100
 HISTOGRAM_ROWS = 50_000
 BINS = 20
 _NESTED = ("struct", "list", "map", "binary")
@@ -61,7 +66,7 @@ def measure(at: Desk, table: str) -> tuple[Metric, ...]:
     free = tuple(_from_footers(table, columns, at.files(table)))
     rows = next((metric.value for metric in free if metric.name == "rows"), None)
     try:
-        return (*free, *_from_data(at, table, columns, rows))
+        return (*free, *_from_data(at, table, columns, _source(at, table, rows)))
     except CheckError:
         return free
 
@@ -113,13 +118,36 @@ def _from_footers(
                 yield _metric(table, name, column, value)
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the data query reads: ``rows`` of a table, or of ``some`` of its files."""
+
+    sql: str
+    rows: float | None
+    some: bool = False
+
+
+def _source(at: Desk, table: str, rows: float | None) -> Source:
+    files = at.files(table) or ()
+    if len(files) <= MOST_FILES:
+        return Source(table_name(table), rows)
+    chosen = [
+        files[place * (len(files) - 1) // (SAMPLE_FILES - 1)] for place in range(SAMPLE_FILES)
+    ]
+    paths = [at.warehouse.absolute(file.path) for file in chosen]
+    sql = reading.scan_sql(paths, columns_to_read(at.versions[table]))
+    return Source(sql, float(sum(file.rows for file in chosen)), some=True)
+
+
 def _from_data(
-    at: Desk, table: str, columns: Mapping[str, str], rows: float | None
+    at: Desk, table: str, columns: Mapping[str, str], source: Source
 ) -> Iterator[Metric]:
-    wanted = list(_wanted(columns, rows))
-    if rows == 0 or not wanted:
+    wanted = list(_wanted(columns, source.rows))
+    if source.rows == 0 or not wanted:
         return
-    yield from _told(table, columns, wanted, at.row(_query(table, columns, wanted, rows)))
+    if source.some:
+        wanted = [replace(one, estimated=True) for one in wanted]
+    yield from _told(table, columns, wanted, at.row(_query(source, columns, wanted)))
 
 
 def _told(
@@ -153,12 +181,13 @@ def _distinct(name: str, exact: bool) -> str:
     return f"least(approx_count_distinct({name}), count({name}))"
 
 
-def _query(table: str, columns: Mapping[str, str], wanted: list[Wanted], rows: float | None) -> str:
+def _query(of: Source, columns: Mapping[str, str], wanted: list[Wanted]) -> str:
     """One statement and one scan: aggregates, and counts of some of its rows on their quantiles.
 
     Names of its own begin with a colon, as no table's name does.
     """
-    source, looked_at = table_name(table), rows
+    source, rows = of.sql, of.rows
+    looked_at = rows
     if rows is not None and rows > MOST_ROWS:
         source += f" TABLESAMPLE SYSTEM ({100 * SAMPLE_ROWS / rows:.4f} PERCENT)"
         looked_at = SAMPLE_ROWS

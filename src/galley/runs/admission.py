@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from galley.errors import UnavailableError
@@ -12,6 +14,14 @@ from galley.runs.live import LiveRun, Site, prime_probes
 from galley.runs.model import Intention, Reason, Run, RunState
 
 _GOING = (RunState.RUNNING, Intention.GO)
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Queued runs, and the states of those that some of them come after."""
+
+    runs: list[Run]
+    before: Mapping[str, RunState]
 
 
 class Admission:
@@ -23,19 +33,17 @@ class Admission:
         self.origin = origin
         self._started: dict[str, LiveRun] = {}
 
-    def start_queued(
-        self, lives: Mapping[str, LiveRun], now: int
-    ) -> tuple[list[Run], dict[str, LiveRun]]:
-        """Start what need not wait; returns the backfills under way, and what was started."""
+    def queued(self, connection: Connection, parents: Iterable[Run]) -> Queued:
+        """What may have its turn, beside the backfills under way."""
+        going = [p for p in parents if (p.state, p.intention) == _GOING]
+        runs = records.waiting(connection, self.origin) + children.startable(connection, going)
+        return Queued(runs, records.states(connection, [run.request.after for run in runs]))
+
+    def start(self, queued: Queued, lives: Mapping[str, LiveRun], now: int) -> dict[str, LiveRun]:
+        """Start what need not wait; returns what was started."""
         self._started = {}
-        with self.site.database.read() as connection:
-            parents = children.backfills(connection, self.origin)
-            going = [p for p in parents if (p.state, p.intention) == _GOING]
-            queued = records.waiting(connection, self.origin)
-            queued += children.startable(connection, going)
-            states = records.states(connection, [r.request.after for r in queued])
-        for run in queued:
-            before = states.get(run.request.after or "")
+        for run in queued.runs:
+            before = queued.before.get(run.request.after or "")
             if run.intention is Intention.CANCEL:
                 starting.end_queued(self.site, run, RunState.CANCELLED, Reason.CANCELLED, now)
             elif before is not None and before is not RunState.SUCCEEDED:
@@ -46,7 +54,7 @@ class Admission:
                 for live in (*lives.values(), *self._started.values())
             ):
                 self._start(run, now)
-        return parents, self._started
+        return self._started
 
     def _start(self, run: Run, now: int) -> None:
         try:

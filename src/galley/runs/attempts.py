@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from galley import codec, faults
 from galley.ids import digest, new_id
 from galley.lake import commits, refs, withdrawals
-from galley.lake.model import Change, Commit, CommitKind, Version
+from galley.lake.model import Change, Commit, CommitKind, Intent, Version
 from galley.project.model import Materialize, Retry, Step
 from galley.runs import chaining, findings, keys, queue, records
 from galley.runs.cutting import cut_of
@@ -245,6 +245,7 @@ def finish(
         attempt.step_run,
         StepState.SUCCEEDED if plain else StepState.STAGED,
         now,
+        attempt=attempt.id,
         rows=done.rows,
         bytes=done.bytes,
         seconds=done.seconds,
@@ -278,7 +279,8 @@ def fail(
     """Record a failed attempt; the step is tried again or has failed. ``None`` if it was lost."""
     step_run = attempt.step_run
     step = live.node(step_run.name).step
-    drop_attempt(connection, live, attempt, failure.reason, now, error=failure.message)
+    if not drop_attempt(connection, live, attempt, failure.reason, now, error=failure.message):
+        return None
     lost = failure.reason == Reason.LOST_WORKER.value
     losses = step_run.losses + (1 if lost else 0)
     # Attempts that went under with their worker are on another budget.
@@ -321,10 +323,15 @@ def drop_attempt(
     now: int,
     *,
     error: str | None = None,
-) -> None:
-    """Record the attempt's end and discard its ref whole."""
-    records.end_attempt(connection, attempt.id, end=end, now=now, error=error)
+) -> bool:
+    """Record the attempt's end and discard its ref whole; whether it had not ended before.
+
+    Of one that is not on record nothing is discarded: the ref of its name is another one's.
+    """
+    if not records.end_attempt(connection, attempt.id, end=end, now=now, error=error):
+        return False
     refs.drop_attempt(connection, live.project, attempt_ref(attempt.step_run))
+    return True
 
 
 def _again(retry: Retry, attempts: int, failure: TaskFailed) -> bool:
@@ -452,15 +459,13 @@ def _results(
                         key, change.table, version.content_id, live.run.id, step.name, body
                     )
                 )
+        # Each window says which files are its own; all of them with each would be the square.
+        own = codec.to_plain(replace(version, intent=Intent(version.intent.kind)))
         for entry in change.windows:
+            pair = {"version": own, "window": codec.to_plain(entry)}
             found.append(
                 findings.Result(
-                    entry.key,
-                    change.table,
-                    entry.content_id,
-                    live.run.id,
-                    step.name,
-                    {"version": body, "window": codec.to_plain(entry)},
+                    entry.key, change.table, entry.content_id, live.run.id, step.name, pair
                 )
             )
     return found

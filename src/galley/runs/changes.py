@@ -35,8 +35,13 @@ class Observation:
 # Tables
 
 
-def fire_by_tables(connection: Connection, who: Who, now: int, *, limit: int) -> list[Fired]:
-    """Fire what waits for tables that hold something else than was last consumed."""
+def fire_by_tables(
+    connection: Connection, who: Who, now: int, *, limit: int
+) -> tuple[int, list[Fired]]:
+    """Fire what waits for tables that hold something else than was last consumed.
+
+    How many triggers were looked at, and what fired.
+    """
     armed = firing.due_triggers(connection, ("table",), now, limit)
     heads = _heads(connection, armed)
     fires, changes = [], []
@@ -51,7 +56,7 @@ def fire_by_tables(connection: Connection, who: Who, now: int, *, limit: int) ->
                 state["fired"] = now_there
         changes.append({"own_id": one.id, "new_state": state, "new_due": due})
     _remember(connection, changes)
-    return firing.make(connection, who, fires, now)
+    return len(armed), firing.make(connection, who, fires, now)
 
 
 def _again(state: Mapping[str, Any], there: Mapping[str, str], now: int) -> int | None:

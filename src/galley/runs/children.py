@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, func, select, update
@@ -62,13 +62,11 @@ def startable(connection: Connection, parents: Collection[Run]) -> list[Run]:
     return found
 
 
-def backfills(connection: Connection, origin: str | None) -> list[Run]:
-    """The backfills under way, paused ones included, oldest first."""
+def backfills(active: Iterable[Run]) -> list[Run]:
+    """The backfills among runs under way, paused ones included, oldest first."""
     states = (RunState.RUNNING, RunState.PAUSED)
-    query = select(run).where(_in(states), run.c.parent.is_(None), run.c.part.is_not(None))
-    if origin is not None:
-        query = query.where(run.c.origin == origin)
-    return [records.read_run(row) for row in connection.execute(query.order_by(run.c.created))]
+    found = (run for run in active if run.state in states and run.part is not None)
+    return sorted((run for run in found if run.is_backfill), key=lambda run: run.created)
 
 
 def ask(connection: Connection, parent: str, wish: Intention, now: int) -> int:

@@ -16,8 +16,8 @@ from sqlalchemy.exc import DBAPIError
 
 from galley.errors import GalleyError
 from galley.lake import rooting
-from galley.runs import adopting, attempts, claims, queue, testing
-from galley.runs.claims import Taker
+from galley.runs import adopting, attempts, claims, queue, sessions, testing
+from galley.runs.claims import Outlook, Taker
 from galley.runs.jobs import Jobs
 from galley.runs.live import LiveRun, Site, with_probes
 from galley.runs.model import Reason, StepRun, StepState
@@ -55,16 +55,17 @@ class Claimer:
         self.owner = owner
         self.find = find
         self.origin = origin
+        self._outlook = Outlook()
 
     def dispatch(self) -> set[str]:
         """Claim ready steps; returns the runs whose steps changed."""
         openings = self.jobs.pool.seats(MOST)
         if not openings:
             return set()
-        with self.site.database.write(durable=False) as connection:
+        # A claim that a crash of the database loses takes its attempt along, and whatever is
+        # answered to that attempt is refused then (see ``attempts.finish``).
+        with self.site.database.write(durable=False, share=rooting.LOCK) as connection:
             claimed = self._claim(connection, openings)
-            if claimed:
-                rooting.share(connection)
             among = self.jobs.share(len(claimed))
             todo = [
                 self._decide(
@@ -89,10 +90,14 @@ class Claimer:
             alike.setdefault(labels, []).append(opening)
         now = self.site.clock()
         found: list[tuple[StepRun, Opening]] = []
+        afar = {opening.session for opening in openings if opening.session is not None}
+        lasting = sessions.leases_of(connection, afar)
         for labels, group in alike.items():
-            until = now + self.site.lease
+            # A worker that came from another server beats by that one's lease.
+            own = (lasting.get(opening.session or "", 0) for opening in group)
+            until = now + max(self.site.lease, *own)
             taker = Taker(self.owner, len(group), until, labels, self.origin)
-            found += zip(claims.claim(connection, taker, now), group, strict=False)
+            found += zip(claims.claim(connection, taker, now, self._outlook), group, strict=False)
         return found
 
     def _decide(

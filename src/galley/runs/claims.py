@@ -7,7 +7,7 @@ counter that could drift.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -66,25 +66,47 @@ class Taker:
     origin: str | None = None
 
 
-def claim(connection: Connection, taker: Taker, now: int) -> list[StepRun]:
+@dataclass(slots=True)
+class Outlook:
+    """What a claim found, for the next one: ``plain`` steps, without any demands, and no others.
+
+    If that is so still, one statement takes them.
+    """
+
+    plain: bool = False
+
+
+def claim(
+    connection: Connection, taker: Taker, now: int, outlook: Outlook | None = None
+) -> list[StepRun]:
     """Take ready steps of runs under way, by priority, then age, then place in their run.
 
     Each gets a new epoch and a lease; whoever held an older epoch has lost.
     """
+    outlook = outlook or Outlook()
     if taker.most <= 0:
         return []
+    given: dict[str, Any] = {"holder": taker.owner, "until": taker.until, "at": now}
+    if outlook.plain:
+        statement = _take_head(connection.dialect.name, taker.origin is not None, only=True)
+        rows = connection.execute(statement, given | _wanted(taker, Group(), taker.most)).all()
+        if rows:
+            return _in_order(rows)
     groups = [Group.parse(name) for name in connection.execute(_GROUPS).scalars()]
+    outlook.plain = groups == [Group()]
     fitting = [group for group in groups if group.fits(taker.labels)]
     if not fitting:
         return []
-    given: dict[str, Any] = {"holder": taker.owner, "until": taker.until, "at": now}
     if len(fitting) == 1 and not fitting[0].limits:
         statement = _take_head(connection.dialect.name, taker.origin is not None)
         given |= _wanted(taker, fitting[0], taker.most)
     else:
         statement = _take_chosen()
         given["chosen"] = _choose(connection, taker, fitting)
-    rows = connection.execute(statement, given).all()
+    return _in_order(connection.execute(statement, given).all())
+
+
+def _in_order(rows: Iterable[Row[Any]]) -> list[StepRun]:
     return sorted((read_step(row) for row in rows), key=lambda step: step.position)
 
 
@@ -168,9 +190,15 @@ def _head(dialect: str, origin: bool) -> Select[Any]:
 
 
 @cache
-def _take_head(dialect: str, origin: bool) -> ReturningUpdate[Any]:
-    wanted = _head(dialect, origin).with_only_columns(step_run.c.id).scalar_subquery()
-    return _taking(step_run.c.id.in_(wanted))
+def _take_head(dialect: str, origin: bool, *, only: bool = False) -> ReturningUpdate[Any]:
+    """Take the head of one group's queue; with ``only``, nothing unless the others are empty."""
+    head = _head(dialect, origin)
+    if only:
+        other = step_run.alias("other")
+        ready = other.c.state == literal_column(f"'{StepState.READY.value}'")
+        # An index look-up; a group without a name is the first of all.
+        head = head.where(~exists().where(ready, other.c.grouping > bindparam("group")))
+    return _taking(step_run.c.id.in_(head.with_only_columns(step_run.c.id).scalar_subquery()))
 
 
 @cache

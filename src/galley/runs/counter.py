@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 
@@ -27,7 +26,7 @@ class Counter:
         with self._exchange.lock:
             seat = self._exchange.seats.setdefault(session, Seat())
             seat.labels = labels
-            seat.asked = time.monotonic()
+            seat.asked = self._exchange.clock()
 
     def ask(
         self, session: str, capacity: int, has: Iterable[str], bell: Callable[[], None]
@@ -42,8 +41,8 @@ class Counter:
             seat.has = {task for task in has if not self._exchange.ended(task)}
             seat.sent &= seat.has
             seat.bell = bell
-            seat.asked = time.monotonic()
-            self._exchange.ring_engine()
+            seat.asked = self._exchange.clock()
+            self._exchange.bell.ring()
 
     def orders(self, session: str) -> Orders:
         """What the session is to do now, each order once unless it ``ask``s again."""
@@ -64,7 +63,7 @@ class Counter:
             seat = self._exchange.seats.get(session)
             if seat is not None and seat.bell is bell:
                 seat.bell = None
-                seat.asked = time.monotonic()
+                seat.asked = self._exchange.clock()
 
     def report(self, events: Sequence[PoolEvent]) -> Future[None]:
         """Tell the engine; the future is done when it has acted, failed if it could not."""
@@ -91,7 +90,7 @@ class Counter:
         with self._exchange.lock:
             seat = self._exchange.seats.setdefault(session, Seat())
             seat.steps = frozenset(steps)
-            seat.beat = time.monotonic()
+            seat.beat = self._exchange.clock()
             seat.fresh = True
 
     def holds(self, session: str, task: str) -> bool:

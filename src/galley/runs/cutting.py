@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from datetime import date, timedelta
 from functools import lru_cache
 
 from galley.clock import iso
@@ -62,18 +63,20 @@ def wanted(
     window: WindowSpec,
     asked: tuple[str, str] | None,
     now: int,
-    there: Collection[Span],
+    known: Callable[[], Collection[Span]],
 ) -> tuple[Span, ...]:
     """The windows that a run is about: those asked for, or all complete ones since the start.
+
+    ``known`` finds out what there is; a run that was told its windows hardly ever needs that.
 
     Raises:
         WindowError: nothing says which, or none is complete yet.
     """
     if asked is not None:
         spans = _between(window, *asked)
-        return _declared(window, spans, there)
+        return _declared(window, spans, known)
     if window.by is WindowUnit.KEY or window.start is None:
-        if there:
+        if there := known():
             return tuple(sorted(there))
         raise WindowError(
             f"nothing says which windows of {step.name} to make",
@@ -110,6 +113,31 @@ def cut_alike(step: Step, version: Version) -> bool:
     return bool(mine["timezone"] == theirs["timezone"])
 
 
+def starts(
+    window: WindowSpec, wanted: Collection[Span], version: Version
+) -> tuple[str, str] | None:
+    """Where windows of a table start that share a moment with what making ``wanted`` reads.
+
+    From and to, rather too far; ``None``: anywhere.
+    """
+    if not wanted:
+        return None
+    first, last = min(span.start for span in wanted), max(span.end for span in wanted)
+    by = (version.made.get("window") or {}).get("by")
+    if window.by is WindowUnit.KEY:
+        return (first, last) if by == window.by.value else None
+    if window.lookback:
+        first = calendar.shift(window, first, -window.lookback)
+    # A longer window may have begun before; none is longer than a month.
+    before = timedelta(days=2 if by == window.by.value else 33)
+    try:
+        earliest = date.fromisoformat(first[:10]) - before
+        latest = date.fromisoformat(last[:10]) + timedelta(days=2)
+    except OverflowError:  # at the ends of the calendar
+        return None
+    return earliest.isoformat(), latest.isoformat()
+
+
 def lookback(window: WindowSpec, span: Span) -> tuple[Span, ...]:
     """The windows before ``span`` that making it looks back at."""
     if not window.lookback:
@@ -119,7 +147,7 @@ def lookback(window: WindowSpec, span: Span) -> tuple[Span, ...]:
 
 
 def _declared(
-    window: WindowSpec, asked: tuple[Span, ...], there: Collection[Span]
+    window: WindowSpec, asked: tuple[Span, ...], known: Callable[[], Collection[Span]]
 ) -> tuple[Span, ...]:
     """The windows asked for that lie between the step's declared start and end.
 
@@ -134,6 +162,6 @@ def _declared(
         for span in asked
         if (first is None or span.start >= first) and (last is None or span.start < last)
     )
-    if found or there or first is None:
+    if found or first is None or known():
         return found
     return (Span(first, calendar.shift(window, first, 1)),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from sqlalchemy import Connection
@@ -13,8 +13,9 @@ from galley import faults
 from galley.errors import InputDataError, StaleRefError, StorageError, UnavailableError
 from galley.lake import field_ids, verifying
 from galley.lake.model import Span
-from galley.runs import attempts, messages, queue, records, sessions, testing
+from galley.runs import attempts, messages, queue, records, testing
 from galley.runs.attempts import Attempt
+from galley.runs.begun import Begun
 from galley.runs.jobs import Job, Jobs, cut_short
 from galley.runs.live import LiveRun, Site
 from galley.runs.model import Intention, Reason, StepRun, StepState
@@ -42,6 +43,7 @@ class Dispatcher:
         self.owner = owner
         self.find = find
         self._answers: list[tuple[LiveRun, TestDone | TaskFailed]] = []
+        self._begun = Begun(site, jobs)
 
     def handle(self, events: Iterable[PoolEvent]) -> set[str]:
         """Act on what workers said; returns the runs whose steps changed."""
@@ -51,7 +53,6 @@ class Dispatcher:
             for event in events
             if event.final and (job := self.jobs.get(event.task_id)) is not None
         }
-        started = []
         finished = set(finish_together(self.site, self.owner, self.jobs, events))
         for event in events:
             if event.task_id in finished:
@@ -59,10 +60,9 @@ class Dispatcher:
             job = self.jobs.get(event.task_id) or self._revived(event)
             if job is None:
                 continue
-            if event.kind == "started":
-                started.append(event)
-                continue
-            if event.kind == "message":
+            if event.kind == "started" and job.attempt is not None:
+                self._begun.add(event)
+            elif event.kind == "message":
                 self._hear(event, job)
             elif event.kind in ("exited", "lost"):
                 self._exited(event)
@@ -70,7 +70,7 @@ class Dispatcher:
                 self._returned(job, event)
             if event.ends or event.kind == "returned":
                 touched.add(job.live.run.id)
-        _note_processes(self.site, [event for event in started if self.jobs.get(event.task_id)])
+        self._begun.record()
         for job, failure in self.jobs.stillborn():
             self._ended(job, failure)
             touched.add(job.live.run.id)
@@ -244,7 +244,8 @@ class Dispatcher:
         else:
             now, tries = self.site.clock(), step_run.attempts - 1
             with self.site.database.write() as connection:
-                queue.move_step(connection, step_run, StepState.READY, now, attempts=tries)
+                ready, mine = StepState.READY, attempt.id
+                queue.move_step(connection, step_run, ready, now, attempt=mine, attempts=tries)
                 attempts.drop_attempt(connection, job.live, attempt, "handed_over", now)
 
     def _cancelled(self, job: Job) -> None:
@@ -252,15 +253,16 @@ class Dispatcher:
         if job.step_run is None:
             return
         with self.site.database.write() as connection:
-            if job.attempt is not None:
-                attempts.drop_attempt(connection, job.live, job.attempt, "cancelled", now)
             queue.move_step(
                 connection,
                 job.step_run,
                 StepState.CANCELLED,
                 now,
+                attempt=job.attempt.id if job.attempt is not None else None,
                 reason=Reason.CANCELLED.value,
             )
+            if job.attempt is not None:
+                attempts.drop_attempt(connection, job.live, job.attempt, "cancelled", now)
 
     def _failed(self, job: Job, failure: TaskFailed) -> None:
         now = self.site.clock()
@@ -290,21 +292,6 @@ class Dispatcher:
             if moved:
                 names = live.graph.downstream(step_run.name)
                 queue.fail_downstream(connection, live.run.id, names, step_run.name, now)
-
-
-def _note_processes(site: Site, started: Sequence[PoolEvent]) -> None:
-    """Record which process has an attempt, so that the next engine can kill it."""
-    if not started:
-        return
-    with site.database.write(durable=False) as connection:
-        for event in started:
-            records.set_attempt(
-                connection,
-                event.task_id,
-                pid=event.pid,
-                pid_started=event.pid_started,
-                boot_id=event.boot_id or sessions.boot_id(),
-            )
 
 
 def _defect(error: Exception) -> TaskFailed:

@@ -14,6 +14,7 @@ from galley.errors import UnavailableError
 from galley.ids import new_id
 from galley.runs import (
     backfill,
+    children,
     finishing,
     jumps,
     leases,
@@ -86,9 +87,11 @@ class Engine:
         now = self.site.clock()
         with self.site.database.write() as connection:
             jumps.settle(connection, now, self.site.lease)
-            mine = sessions.this_process(self.id, self._capacity, now, labels=self.site.labels)
+            mine = sessions.this_process(
+                self.id, self._capacity, now, lease=self.site.lease, labels=self.site.labels
+            )
             sessions.open_session(connection, mine)
-            reaping.forsake_dead(connection, self.site, now)
+            reaping.forsake_dead(connection, now)
         taken = [] if self.site.shared else recovery.take_over(self.site, self.id)
         for live in taken:
             self.live[live.run.id] = live
@@ -160,26 +163,37 @@ class Engine:
         if not self._timers.look.due(now, self.site.database.mark(), LOOK):
             return
         self._timers.claim = Timer()
-        parents, started = self.admission.start_queued(self.live, now)
-        self.live |= started
-        self._changed |= started.keys()
         with self.site.database.read() as connection:
-            current = {
-                run.id: run
-                for run in records.list_runs(
-                    connection, states=ACTIVE, origin=self._origin, limit=records.MOST_LIVE
-                )
-            }
-            self._join(connection, current.values())
+            current = self._active(connection)
+            parents = children.backfills(current.values())
+            queued = self.admission.queued(connection, parents)
+            waking = queue.any_to_wake(connection, self.live, now)
+            if not queued.runs:
+                self._join(connection, current.values())
+        if queued.runs:
+            started = self.admission.start(queued, self.live, now)
+            self.live |= started
+            self._changed |= started.keys()
+            with self.site.database.read() as connection:
+                current = self._active(connection)
+                self._join(connection, current.values())
         for run_id, live in list(self.live.items()):
             found = current.get(run_id)
             if found is None:
                 self._forget(run_id)
             else:
                 self._heed(live, found, now)
-        with self.site.database.write(durable=False) as connection:
-            queue.wake_retries(connection, self.live, now)
+        if waking:
+            with self.site.database.write(durable=False) as connection:
+                queue.wake_retries(connection, self.live, now)
         backfill.advance(self.site, parents, now)
+
+    def _active(self, connection: Connection) -> dict[str, Run]:
+        """The runs under way that are this engine's to work on."""
+        runs = records.list_runs(
+            connection, states=ACTIVE, origin=self._origin, limit=records.MOST_LIVE
+        )
+        return {run.id: run for run in runs}
 
     def _join(self, connection: Connection, current: Iterable[Run]) -> None:
         """Work on what another engine has started, too."""
@@ -253,7 +267,7 @@ class Engine:
         with self.site.database.write(durable=False) as connection:
             heard = self.pool.heard()
             leases.extend(connection, [self.id], now + self.site.lease)
-            leases.extend_afar(connection, heard, now + self.site.lease)
+            leases.extend_afar(connection, heard, now, sessions.leases_of(connection, heard))
             sessions.touch(connection, [self.id, *heard], now)
             held = leases.held(connection, [self.id, *self.pool.sessions()])
             for live in self.live.values():
@@ -272,7 +286,7 @@ class Engine:
         if not self._timers.reap.due(now, None, min(REAP, self.site.lease // 4)):
             return
         with self.site.database.write(durable=False) as connection:
-            reaping.forsake_dead(connection, self.site, now)
+            reaping.forsake_dead(connection, now)
             over = sessions.ended(connection, self.pool.sessions())
         self.pool.dismiss(over)
         taken = reaping.reap(self.site, self.id, self.live)

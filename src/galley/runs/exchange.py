@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 
+from galley.runs.bell import Bell
 from galley.runs.model import Reason
 from galley.runs.pool import PoolEvent, Submission
 from galley.runs.seats import Seat
@@ -19,15 +18,23 @@ REMEMBERED = 10_000
 
 
 class Exchange:
-    """What the two sides share. ``quiet`` and ``lease`` are in seconds.
+    """What the two sides share. ``quiet``, ``lease`` and what ``clock`` says are in seconds.
 
     A session that asked for nothing for the ``quiet`` gets no more tasks, and what it did not
     fetch is given back.
     """
 
-    def __init__(self, quiet: float, lease: float) -> None:
+    def __init__(
+        self,
+        quiet: float,
+        lease: float,
+        bell: Bell,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.quiet = quiet
         self.lease = lease
+        self.bell = bell
+        self.clock = clock
         self.lock = threading.Lock()
         self.closing = False
         self.seats: dict[str, Seat] = {}
@@ -35,13 +42,10 @@ class Exchange:
         self.inbox: deque[PoolEvent] = deque()
         self.unheard: list[Future[None]] = []
         self._ended: OrderedDict[str, None] = OrderedDict()
-        self.bell, self._bell_in = os.pipe()
-        os.set_blocking(self.bell, False)
-        os.set_blocking(self._bell_in, False)
 
     def present(self) -> list[tuple[str, Seat]]:
         """The sessions that wait for orders, or just did."""
-        since = time.monotonic() - self.quiet / 5
+        since = self.clock() - self.quiet / 5
         return [
             (id, seat)
             for id, seat in self.seats.items()
@@ -50,7 +54,7 @@ class Exchange:
 
     def look_for_the_quiet(self) -> None:
         """Take back what is with sessions that are not heard of."""
-        now = time.monotonic()
+        now = self.clock()
         for seat in self.seats.values():
             if seat.bell is None and seat.asked < now - self.quiet:
                 self.give_back(seat)
@@ -75,7 +79,7 @@ class Exchange:
         before = len(self.inbox)
         self.inbox.extend(events)
         if len(self.inbox) > before:
-            self.ring_engine()
+            self.bell.ring()
 
     def ended(self, task: str) -> bool:
         """Whether the end of a task was told to the engine lately."""
@@ -88,11 +92,6 @@ class Exchange:
             self._ended.popitem(last=False)
         for seat in self.seats.values():
             seat.forget(task)
-
-    def ring_engine(self) -> None:
-        """Wake the engine."""
-        with contextlib.suppress(BlockingIOError):
-            os.write(self._bell_in, b"!")
 
     def ring_all(self) -> None:
         """Wake all sessions."""

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 from galley import codec
 from galley.ids import digest, new_id
 from galley.lake.model import Span
+from galley.lake.rows import among, insert_missing
 from galley.lake.tables import condemned, withdrawn
 from galley.project.model import TestSpec
 from galley.runs.tables import metric, override, result, run, verdict
@@ -41,29 +42,21 @@ class Result:
 
 def save_results(connection: Connection, project: str, results: Sequence[Result], now: int) -> None:
     """Keep results; a result that is known already stays as it is."""
-    for item in results:
-        known = connection.execute(
-            select(result.c.key).where(
-                result.c.project == project,
-                result.c.key == item.key,
-                result.c.table_key == item.table,
-                result.c.content_id == item.content_id,
-            )
-        ).first()
-        if known is None:
-            connection.execute(
-                insert(result).values(
-                    project=project,
-                    key=item.key,
-                    table_key=item.table,
-                    content_id=item.content_id,
-                    step=item.step,
-                    run_id=item.run_id,
-                    body=item.body,
-                    location=item.location,
-                    created=now,
-                )
-            )
+    rows = [
+        {
+            "project": project,
+            "key": item.key,
+            "table_key": item.table,
+            "content_id": item.content_id,
+            "step": item.step,
+            "run_id": item.run_id,
+            "body": item.body,
+            "location": item.location,
+            "created": now,
+        }
+        for item in results
+    ]
+    insert_missing(connection, result, rows)
 
 
 def find_results(
@@ -74,8 +67,7 @@ def find_results(
     One that is condemned only is found: taking it over revives it.
     """
     found: dict[str, list[Result]] = {}
-    wanted = sorted(set(keys))
-    for start in range(0, len(wanted), 500):
+    for some in among(connection, result.c.key, keys):
         query = (
             select(result)
             .outerjoin(
@@ -95,7 +87,7 @@ def find_results(
             )
             .where(
                 result.c.project == project,
-                result.c.key.in_(wanted[start : start + 500]),
+                some,
                 condemned.c.location.is_(None),
                 withdrawn.c.content_id.is_(None),
             )

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from galley.clock import SECOND
 from galley.codec import from_plain
@@ -22,9 +22,9 @@ from galley.lake import withdrawals
 from galley.lake.rows import insert_rows
 from galley.project.schedule import Overlap, Trigger
 from galley.runs import records, triggers
-from galley.runs.model import ACTIVE, Intention, Run, RunCause, RunRequest, RunState
+from galley.runs.model import Intention, Run, RunCause, RunRequest, RunState
 from galley.runs.schedule_tables import fire, trigger
-from galley.runs.tables import run
+from galley.runs.tables import OPEN, run
 from galley.runs.triggers import Decision
 
 BY_CLOCK = ("cron", "every")
@@ -133,11 +133,11 @@ def lock_triggers(connection: Connection, *conditions: Any) -> list[Armed]:
 
 def fire_by_clock(
     connection: Connection, who: Who, now: int, *, limit: int, most_fires: int
-) -> list[Fired]:
-    """Fire what came due, at most about ``limit`` triggers; returns what became of it."""
+) -> tuple[int, list[Fired]]:
+    """Fire what came due, of at most ``limit`` triggers: how many these were, and what fired."""
     armed = due_triggers(connection, BY_CLOCK, now, limit)
     if not armed:
-        return []
+        return 0, []
     wanted: list[Fire] = []
     let_go: list[Fired] = []
     changes = []
@@ -157,7 +157,7 @@ def fire_by_clock(
         changes.append({"own_id": one.id, "new_seen": found.seen, "new_due": found.due})
     connection.execute(_LOOKED, changes)
     record_let_go(connection, who, let_go, now)
-    return [*let_go, *make(connection, who, wanted, now)]
+    return len(armed), [*let_go, *make(connection, who, wanted, now)]
 
 
 _LOOKED = (
@@ -181,7 +181,7 @@ def make(connection: Connection, who: Who, wanted: Sequence[Fire], now: int) -> 
     if not wanted:
         return []
     held = _held(connection, {one.armed.place[:2] for one in wanted})
-    busy = _busy(connection, {one.armed.place[0] for one in wanted})
+    busy = _busy(connection, {one.armed.place for one in wanted})
     made: list[Fired] = []
     new_runs: list[Run] = []
     replaced: set[Place] = set()
@@ -198,7 +198,7 @@ def make(connection: Connection, who: Who, wanted: Sequence[Fire], now: int) -> 
         under_way, waiting = busy.get(place, (False, 0))
         busy[place] = (under_way, waiting + 1)
         made.append(Fired(new_id(), one, "run", run=new.id))
-    _cancel(connection, replaced)
+    _cancel(connection, replaced, now)
     records.insert_runs(connection, new_runs)
     _record(connection, who, made, now)
     _note_last(connection, made)
@@ -235,20 +235,26 @@ def _held(
     return found
 
 
-def _busy(connection: Connection, projects: Collection[str]) -> dict[Place, tuple[bool, int]]:
+def _busy(connection: Connection, places: Collection[Place]) -> dict[Place, tuple[bool, int]]:
     """Of each pipeline with runs that have not ended: whether one is under way, how many wait."""
-    states = [state.value for state in (RunState.QUEUED, *ACTIVE)]
-    c = run.c
-    query = select(c.project, c.ref, c.pipeline, c.state).where(
-        c.state.in_(states), c.project.in_(sorted(projects)), c.parent.is_(None)
-    )
     found: dict[Place, tuple[bool, int]] = {}
-    for project, ref, names, state in connection.execute(query):
-        for name in names.split():
-            under_way, waiting = found.get((project, ref, name), (False, 0))
-            queued = state == RunState.QUEUED.value
-            found[project, ref, name] = (under_way or not queued, waiting + queued)
+    for project in sorted({place[0] for place in places}):
+        names = sorted({place[2] for place in places if place[0] == project})
+        for ref, pipelines, state, number in _open_runs(connection, project, names):
+            for name in pipelines.split():
+                under_way, waiting = found.get((project, ref, name), (False, 0))
+                queued = state == RunState.QUEUED.value
+                found[project, ref, name] = (under_way or not queued, waiting + queued * number)
     return found
+
+
+def _open_runs(connection: Connection, project: str, names: Sequence[str]) -> list[Any]:
+    """How many runs of these pipelines, and of several together, are in which state."""
+    c = run.c
+    mine = select(c.ref, c.pipeline, c.state, func.count()).where(OPEN, c.project == project)
+    mine = mine.where(c.parent.is_(None)).group_by(c.ref, c.pipeline, c.state)
+    alone = connection.execute(mine.where(c.pipeline.in_(names))).all()
+    return [*alone, *connection.execute(mine.where(c.pipeline.like("% %"))).all()]
 
 
 def _outcome(
@@ -306,20 +312,12 @@ def _run_of(one: Fire, who: Who, now: int) -> Run:
     )
 
 
-def _cancel(connection: Connection, places: Iterable[Place]) -> None:
+def _cancel(connection: Connection, places: Iterable[Place], now: int) -> None:
     """Ask the runs of pipelines to stop that have not ended."""
-    states = [state.value for state in (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED)]
     for project, ref, pipeline in sorted(places):
-        connection.execute(
-            update(run)
-            .where(
-                run.c.state.in_(states),
-                run.c.project == project,
-                run.c.ref == ref,
-                run.c.pipeline == pipeline,
-            )
-            .values(intention=Intention.CANCEL.value)
-        )
+        mine = (run.c.project == project) & (run.c.ref == ref) & (run.c.pipeline == pipeline)
+        for id in connection.scalars(select(run.c.id).where(OPEN, mine)).all():
+            records.set_intention(connection, id, Intention.CANCEL, now)
 
 
 def _record(connection: Connection, who: Who, made: Sequence[Fired], now: int) -> None:

@@ -7,13 +7,12 @@ with its lease.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import select
+import time
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 
+from galley.runs.bell import Bell
 from galley.runs.counter import Counter
 from galley.runs.exchange import Exchange
 from galley.runs.pool import Opening, PoolEvent, Submission
@@ -22,11 +21,18 @@ from galley.runs.pool import Opening, PoolEvent, Submission
 class Hub:
     """Sessions of workers behind the surface of ``runs.pool.Pool``; their calls use ``counter``.
 
-    ``quiet`` and ``lease`` are in seconds (see ``Exchange``).
+    ``quiet`` and ``lease`` are in seconds by ``clock`` (see ``Exchange``).
     """
 
-    def __init__(self, *, quiet: float = 5.0, lease: float = 20.0) -> None:
-        self._exchange = Exchange(quiet, lease)
+    def __init__(
+        self,
+        *,
+        quiet: float = 5.0,
+        lease: float = 20.0,
+        bell: Bell | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._exchange = Exchange(quiet, lease, bell or Bell(), clock)
         self._handed: list[Future[None]] = []
         self.counter = Counter(self._exchange)
 
@@ -107,9 +113,8 @@ class Hub:
         """What happened; waits up to ``timeout`` seconds while there is nothing."""
         exchange = self._exchange
         if not exchange.inbox and timeout > 0:
-            select.select([exchange.bell], [], [], timeout)
-        with contextlib.suppress(BlockingIOError):
-            os.read(exchange.bell, 4096)
+            exchange.bell.wait(timeout)
+        exchange.bell.hush()
         with exchange.lock:
             exchange.look_for_the_quiet()
             events = list(exchange.inbox)
@@ -146,7 +151,7 @@ class Hub:
 
     def fileno(self) -> int:
         """A descriptor that can be read when something happened."""
-        return self._exchange.bell
+        return self._exchange.bell.fileno()
 
     def dismiss(self, sessions: Collection[str]) -> None:
         """Forget sessions that are over. Their tests are lost; their steps are reaped."""

@@ -116,6 +116,7 @@ class Jobs:
                     limits.timeout,
                     limits.memory,
                     attempt.post,
+                    task.scratch,
                 )
             )
             self._jobs[attempt.id] = job

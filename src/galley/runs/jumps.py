@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, exists, update
+from sqlalchemy import Connection, exists, func, select, update
 
 from galley.runs.model import LIVE, StepState
 from galley.runs.tables import attempt, run, session, step_run
@@ -11,8 +11,11 @@ from galley.runs.tables import attempt, run, session, step_run
 def settle(connection: Connection, now: int, lease: int) -> None:
     """Bring leases, beats and waits that no clock of now can have given back to the present.
 
-    Safe to repeat, by any number of engines.
+    ``lease`` is the caller's; who is at work may have a longer one. Safe to repeat, by any number
+    of engines.
     """
+    theirs = connection.scalar(select(func.max(session.c.lease)).where(session.c.ended.is_(None)))
+    lease = max(lease, theirs or 0)
     live = [state.value for state in LIVE]
     connection.execute(
         update(step_run)

@@ -45,22 +45,30 @@ def extend(connection: Connection, owners: Collection[str], until: int) -> None:
     )
 
 
-def extend_afar(connection: Connection, heard: Mapping[str, Collection[str]], until: int) -> None:
+def extend_afar(
+    connection: Connection,
+    heard: Mapping[str, Collection[str]],
+    now: int,
+    lasting: Mapping[str, int],
+) -> None:
     """Extend the leases of the steps that workers of other sessions were heard to work on.
 
-    What a session holds and does not know of lapses: it never arrived there.
+    ``lasting`` are the leases of the sessions: they beat by them. What a session holds and does
+    not know of lapses: it never arrived there.
     """
-    steps = sorted(step for found in heard.values() for step in found)
-    if steps:
-        connection.execute(
-            update(step_run)
-            .where(
-                step_run.c.id.in_(steps),
-                step_run.c.owner.in_(sorted(heard)),
-                step_run.c.state == StepState.RUNNING.value,
+    for lease in sorted(set(lasting.values())):
+        alike = [id for id in sorted(heard) if lasting.get(id) == lease]
+        steps = sorted(step for id in alike for step in heard[id])
+        if steps:
+            connection.execute(
+                update(step_run)
+                .where(
+                    step_run.c.id.in_(steps),
+                    step_run.c.owner.in_(alike),
+                    step_run.c.state == StepState.RUNNING.value,
+                )
+                .values(lease_until=now + lease)
             )
-            .values(lease_until=until)
-        )
 
 
 def steps_of(connection: Connection, owner: str) -> list[StepRun]:

@@ -6,7 +6,7 @@ as pending) and the engine (over the run's own ref), so that what was planned is
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -21,6 +21,7 @@ from galley.project.model import Materialize, Step, WindowSpec, WindowUnit
 from galley.runs import chaining, cutting, findings, keys, takenback
 from galley.runs.chaining import Sorted, Wanted
 from galley.runs.coverage import Coverage, in_order
+from galley.runs.saying import counted, named, why_windows
 from galley.runs.scene import Scene
 
 MOST_WINDOWS = 31
@@ -188,11 +189,11 @@ def _why_run(
         return f"its earlier result was {gone}"
     pending = [name for name in step.inputs if name in scene.pending]
     if pending:
-        return f"{_names(pending)} will be made anew"
+        return f"{named(pending)} will be made anew"
     there = [versions[name] for name in step.outputs if name in versions]
     if len(there) < len(step.outputs):
         missing = [name for name in step.outputs if name not in versions]
-        return f"{_names(missing)} is not there yet"
+        return f"{named(missing)} is not there yet"
     before = there[0].made
     if not before:
         return "it was not made by this step"
@@ -210,7 +211,7 @@ def _differences(
     said += _settings_changed(step, version, setting)
     changed = [name for name in step.inputs if version.inputs.get(name) != read.get(name)]
     if changed:
-        said.append(f"{_names(changed)} changed")
+        said.append(f"{named(changed)} changed")
     if before.get("probe") != setting.probes.get(step.name):
         said.append("what it loads changed")
     return said
@@ -234,14 +235,12 @@ def _plan_windows(
 ) -> StepPlan:
     versions = scene.versions((*step.inputs, *step.outputs))
     own = versions.get(step.outputs[0])
-    ledger = scene.ledger(own.table_id) if own else {}
     asked = step.name in setting.rebuild
     recut = own is not None and cutting.recut(step, own, rebuild=asked)
-    there = cutting.present(step, window, own, ledger)
-    wanted = _wanted(scene, step, window, setting, there)
+    wanted, ledger = _wanted(scene, step, window, setting, own)
     if recut:
         # The table is replaced whole, so whatever it has must be made again.
-        wanted = tuple(in_order((*wanted, *there)))
+        wanted = tuple(in_order((*wanted, *cutting.present(step, window, own, ledger))))
     own_keys = _span_keys(scene, step, window, setting, identity, versions, wanted)
     anew = recut or asked
     whole = anew and (recut or setting.windows is None)
@@ -258,9 +257,9 @@ def _plan_windows(
     return StepPlan(
         step=step.name,
         move=Move.RUN if stale else Move.REUSE,
-        why=f"{_windows(len(stale))} to be made anew: the table was cut otherwise before"
+        why=f"{counted(len(stale))} to be made anew: the table was cut otherwise before"
         if recut
-        else _why_windows(
+        else why_windows(
             scene, step, stale, found.kept, found.accepted, adopted, ledger, anew, gone
         ),
         key=digest("windows", *(span_keys[str(span)] for span in wanted)),
@@ -351,22 +350,46 @@ def _refuse_many(step: Step, stale: tuple[Span, ...], setting: Setting) -> None:
 
 
 def _wanted(
-    scene: Scene, step: Step, window: WindowSpec, setting: Setting, there: Collection[Span]
+    scene: Scene, step: Step, window: WindowSpec, setting: Setting, own: Version | None
+) -> tuple[tuple[Span, ...], Mapping[Span, WindowEntry]]:
+    """The windows that the plan is about, and what is known of them where they are there.
+
+    Who was told which windows to make looks at no others: there may be tens of thousands. Only
+    windows that are made onto one another have keys that say something of all before them.
+    """
+    if own is None:
+        return _those(scene, step, window, setting, dict), {}
+    cut = own.made.get("window") in (None, cutting.cut_of(step)) and not chaining.chained(step)
+    if cut and setting.windows is not None and setting.source is None:
+        wanted = _those(scene, step, window, setting, lambda: scene.ledger(own.table_id))
+        return wanted, scene.ledger(own.table_id, cutting.starts(window, wanted, own))
+    ledger = scene.ledger(own.table_id)
+    there = cutting.present(step, window, own, ledger)
+    return _those(scene, step, window, setting, lambda: there), ledger
+
+
+def _those(
+    scene: Scene,
+    step: Step,
+    window: WindowSpec,
+    setting: Setting,
+    known: Callable[[], Collection[Span]],
 ) -> tuple[Span, ...]:
-    promoted = _promoted(scene, step, window, setting, there)
-    return promoted or cutting.wanted(step, window, setting.windows, setting.now, there)
+    if setting.source is not None:
+        promoted = _promoted(scene, step, window, setting.source, known())
+        if promoted:
+            return promoted
+    return cutting.wanted(step, window, setting.windows, setting.now, known)
 
 
 def _promoted(
-    scene: Scene, step: Step, window: WindowSpec, setting: Setting, present: Collection[Span]
+    scene: Scene, step: Step, window: WindowSpec, source: str, present: Collection[Span]
 ) -> tuple[Span, ...]:
     """The windows a promotion is about: those the target has and those its source has."""
-    if setting.source is None:
-        return ()
-    there = trees.lookup(scene.connection, setting.source, step.outputs[:1])
+    there = trees.lookup(scene.connection, source, step.outputs[:1])
     found = set(present)
     for version in there.values():
-        ledger = trees.ledger(scene.connection, setting.source, version.table_id)
+        ledger = trees.ledger(scene.connection, source, version.table_id)
         found |= set(cutting.present(step, window, version, ledger))
     return tuple(sorted(found))
 
@@ -381,7 +404,7 @@ def _span_keys(
     wanted: tuple[Span, ...],
 ) -> dict[str, str]:
     contents = scene.contents(versions)
-    cut = _inputs_cut_alike(scene, step, versions)
+    cut = _inputs_cut_alike(scene, step, versions, () if setting.windows is None else wanted)
     whole = {
         name: contents.get(name, "absent")
         for name in step.inputs
@@ -417,14 +440,16 @@ class _CutInput:
 
 
 def _inputs_cut_alike(
-    scene: Scene, step: Step, versions: Mapping[str, Version]
+    scene: Scene, step: Step, versions: Mapping[str, Version], wanted: Collection[Span]
 ) -> dict[str, _CutInput]:
-    """The inputs that are read window by window."""
+    """The inputs that are read window by window; only what ``wanted`` ones read is known then."""
     found = {}
     for name in step.inputs:
         own = "." not in name and name not in step.outputs
         if own and name in versions and cutting.cut_alike(step, versions[name]):
-            ledger = scene.ledger(versions[name].table_id)
+            table = versions[name].table_id
+            some = cutting.starts(step.window, wanted, versions[name]) if step.window else None
+            ledger = scene.ledger(table, some) or (scene.ledger(table) if some else {})
             if ledger:
                 found[name] = _CutInput(scene, name, ledger)
     return found
@@ -530,66 +555,3 @@ def _adoptable(
         return ()
     found = findings.find_results(scene.connection, setting.project, wanted)
     return tuple(found[key][0] for key in wanted if key in found)
-
-
-def _why_windows(
-    scene: Scene,
-    step: Step,
-    stale: tuple[Span, ...],
-    kept: tuple[Span, ...],
-    accepted: Collection[WindowEntry],
-    adopted: tuple[findings.Result, ...],
-    ledger: Mapping[Span, WindowEntry],
-    rebuild: bool,
-    gone: Mapping[Span, withdrawals.Withdrawal],
-) -> str:
-    said = []
-    missing = [span for span in stale if span not in ledger]
-    other = len(stale) - len(missing)
-    if missing:
-        said.append(f"{_windows(len(missing))} missing ({_range(missing)})")
-    back = {str(span): gone[span] for span in stale if span in gone}
-    if back:
-        said.append(f"{_windows(len(back))} {takenback.words(back)}")
-    if other := other - len(back):
-        left = tuple(span for span in stale if span not in gone)
-        said.append(f"{_windows(other)} {_why_stale(scene, step, left, ledger, rebuild)}")
-    if adopted:
-        said.append(f"{_windows(len(adopted))} made before with the same code and inputs")
-    if kept:
-        said.append(f"{_windows(len(kept))} there and unchanged")
-    if accepted:
-        said.append(f"{_windows(len(accepted))} kept as earlier code made them")
-    return "; ".join(said) or "no windows"
-
-
-def _why_stale(
-    scene: Scene,
-    step: Step,
-    stale: tuple[Span, ...],
-    ledger: Mapping[Span, WindowEntry],
-    rebuild: bool,
-) -> str:
-    if rebuild:
-        return "to be rebuilt as asked"
-    pending = [name for name in step.inputs if name in scene.pending]
-    if pending:
-        return f"stale: {_names(pending)} will be made anew"
-    codes = {ledger[span].code for span in stale if span in ledger}
-    if codes != {step.code_hash}:
-        return "stale: the code changed"
-    chained = chaining.chained(step)
-    return f"stale: inputs{', or windows before them,' if chained else ''} changed"
-
-
-def _range(spans: list[Span]) -> str:
-    first, last = spans[0], spans[-1]
-    return str(first) if first == last else f"{first.start}..{last.end}"
-
-
-def _windows(count: int) -> str:
-    return f"{count} window{'s' if count != 1 else ''}"
-
-
-def _names(names: Collection[str]) -> str:
-    return ", ".join(sorted(names))

@@ -14,13 +14,14 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from galley.errors import StorageError
 from galley.ids import new_id
-from galley.runs import processes
+from galley.runs import processes, scratch
 from galley.runs.framing import Channel, ChannelClosedError, Frame, FramingError
 from galley.runs.model import Reason
 
@@ -96,7 +97,8 @@ class Submission:
 
     ``timeout`` counts seconds from its start, ``memory`` is bytes. The output goes to
     ``<log_dir>/<log>.out`` and ``.err``; the files appear with the first byte. ``post`` says where
-    it is to run, if it is an attempt.
+    it is to run, if it is an attempt. ``scratch`` is a folder of its own,
+    which goes with it.
     """
 
     id: str
@@ -107,6 +109,7 @@ class Submission:
     timeout: float | None = None
     memory: int | None = None
     post: Post | None = None
+    scratch: str = ""
 
     @property
     def code(self) -> str:
@@ -151,6 +154,8 @@ class Pool(_OwnOnly):
         self._scratch = ""
         self._tasks: dict[str, tuple[int | None, int | None]] = {}
         self._arrived: deque[PoolEvent] = deque()
+        self._folders: dict[str, str] = {}
+        self._removing: ThreadPoolExecutor | None = None
 
     @property
     def idle(self) -> int:
@@ -177,6 +182,7 @@ class Pool(_OwnOnly):
         header = {name: getattr(task, name) for name in _TOLD}
         self._send({"k": "task", **header}, task.payload)
         self._tasks[task.id] = (None, None)
+        self._folders[task.id] = task.scratch
 
     def reply(self, task_id: str, payload: bytes) -> None:
         """Answer the question that a task's worker waits for."""
@@ -220,6 +226,9 @@ class Pool(_OwnOnly):
         self._tasks.clear()
         self._await_supervisor(5.0)
         self._remove_remains()
+        if self._removing is not None:
+            self._removing.shutdown()
+            self._removing = None
 
     def _send(self, header: dict[str, Any], payload: bytes = b"") -> None:
         if self._channel is not None:
@@ -248,6 +257,8 @@ class Pool(_OwnOnly):
     def _note(self, event: PoolEvent) -> None:
         if event.ends and self._tasks.pop(event.task_id, None) is None:
             return
+        if event.ends:
+            self._tidy(event.task_id)
         if event.kind == "started":
             self._tasks[event.task_id] = (event.pid, event.pid_started)
         self._arrived.append(event)
@@ -291,6 +302,15 @@ class Pool(_OwnOnly):
     def _remove_remains(self) -> None:
         processes.kill_marked(self._mark)
         shutil.rmtree(self._scratch, ignore_errors=True)
+        for task_id in list(self._folders):
+            self._tidy(task_id)
+
+    def _tidy(self, task_id: str) -> None:
+        """Remove what a task has left; that may take long, and nobody waits for it."""
+        folder = self._folders.pop(task_id, "")
+        if folder and os.path.lexists(folder):
+            self._removing = self._removing or ThreadPoolExecutor(1, "tidying")
+            self._removing.submit(scratch.remove, folder)
 
     def _told(self) -> dict[str, Any]:
         """The settings as the supervisor gets them."""

@@ -35,6 +35,14 @@ def boottime() -> float:
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
+def boot_id() -> str | None:
+    """What tells this boot of the machine from another; ``None`` where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+
+
 def signal_on_parents_death(number: signal.Signals) -> None:
     """Be sent ``number`` when the thread that is our parent ends (Linux)."""
     if LINUX:

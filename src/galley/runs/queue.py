@@ -10,12 +10,24 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, bindparam, case, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Update,
+    bindparam,
+    case,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from galley.lake.model import Span
 from galley.lake.rows import insert_many
 from galley.runs.model import LIVE, Reason, RunState, StepRun, StepState, StepType
 from galley.runs.schedule_tables import ended
+from galley.runs.tables import attempt as attempts
 from galley.runs.tables import event, run, step_run
 from galley.runs.transitions import run_sources, step_sources
 
@@ -73,16 +85,24 @@ def move_step(
     now: int,
     *,
     body: dict[str, Any] | None = None,
+    attempt: str | None = None,
     **values: Any,
 ) -> bool:
-    """Move a step to ``to`` under the epoch that the caller holds."""
+    """Move a step to ``to`` under the epoch that the caller holds.
+
+    With an ``attempt`` only while that is on record and has not ended: a crash of the database may
+    lose a claim, and the next one then gets the same epoch.
+    """
     if to.terminal:
         values.setdefault("finished", now)
     if not to.live:
         values.setdefault("lease_until", None)
     given = {f"new_{name}": value for name, value in values.items()}
+    if attempt is not None:
+        given["own_attempt"] = attempt
     moved = connection.execute(
-        _move(to, tuple(sorted(values))), {"own_id": step.id, "own_epoch": step.epoch, **given}
+        _move(to, tuple(sorted(values)), attempt is not None),
+        {"own_id": step.id, "own_epoch": step.epoch, **given},
     ).rowcount
     if moved:
         shown: dict[str, Any] = {
@@ -110,13 +130,13 @@ def lock_step(connection: Connection, step: StepRun) -> bool:
 
 
 @cache
-def _move(to: StepState, names: tuple[str, ...]) -> Update:
+def _move(to: StepState, names: tuple[str, ...], attempted: bool) -> Update:
     """The statement of a move: building it costs more than running it, so it is built once."""
     sources = [source.value for source in step_sources(to)]
     values: dict[str, Any] = {
         name: bindparam(f"new_{name}", type_=step_run.c[name].type) for name in names
     }
-    return (
+    move = (
         update(step_run)
         .where(
             step_run.c.id == bindparam("own_id"),
@@ -125,6 +145,12 @@ def _move(to: StepState, names: tuple[str, ...]) -> Update:
         )
         .values(state=to.value, **values)
     )
+    if not attempted:
+        return move
+    going = select(attempts.c.id).where(
+        attempts.c.id == bindparam("own_attempt"), attempts.c.end.is_(None)
+    )
+    return move.where(going.exists())
 
 
 def release_consumers(
@@ -185,17 +211,23 @@ _END = insert(ended).from_select(
 )
 
 
+def any_to_wake(connection: Connection, runs: Collection[str], now: int) -> bool:
+    """Whether ``wake_retries`` would find any step; many look, and hardly ever one is there."""
+    found = select(step_run.c.id).where(_over(runs, now)).limit(1)
+    return bool(runs) and connection.execute(found).first() is not None
+
+
 def wake_retries(connection: Connection, runs: Collection[str], now: int) -> int:
     """Steps whose waiting time is over become ready again; returns how many."""
-    return connection.execute(
-        update(step_run)
-        .where(
-            step_run.c.run_id.in_(sorted(runs)),
-            step_run.c.state == StepState.RETRY_WAIT.value,
-            step_run.c.not_before <= now,
-        )
-        .values(state=StepState.READY.value)
-    ).rowcount
+    woken = update(step_run).where(_over(runs, now)).values(state=StepState.READY.value)
+    return connection.execute(woken).rowcount
+
+
+def _over(runs: Collection[str], now: int) -> ColumnElement[bool]:
+    """The condition that a step of the runs has waited long enough for its next try."""
+    mine = step_run.c.run_id.in_(sorted(runs))
+    waits = step_run.c.state == StepState.RETRY_WAIT.value
+    return mine & waits & (step_run.c.not_before <= now)
 
 
 def sweep_waiting(connection: Connection, run_id: str, ready: Iterable[str]) -> None:
@@ -294,7 +326,7 @@ def held_by(connection: Connection, sessions: Collection[str]) -> dict[str, int]
         .where(c.owner.in_(sorted(sessions)), c.state.in_([state.value for state in LIVE]))
         .group_by(c.owner)
     )
-    return dict(rows.tuples().all())
+    return {one: number for one, number in rows}  # noqa: C416  rows are no pairs of a type
 
 
 def read_step(row: Row[Any]) -> StepRun:

@@ -32,17 +32,17 @@ class Taken:
     runs: set[str] = field(default_factory=set)
 
 
-def forsake_dead(connection: Connection, site: Site, now: int) -> None:
+def forsake_dead(connection: Connection, now: int) -> None:
     """End the sessions that are certainly over, so that nobody waits for their leases.
 
     Those are sessions of processes of this machine that are gone, and whatever was not heard of
-    for so long that all its leases are over.
+    for so long that all its leases are over: its own, which may be longer than the caller's.
     """
     for one in sessions.open_sessions(connection):
         if sessions.dead(one):
             leases.forsake(connection, [one.id])
             sessions.end_session(connection, one.id, now)
-        elif one.beat < now - 2 * site.lease:
+        elif sessions.silent(one, now):
             sessions.end_session(connection, one.id, now)
 
 

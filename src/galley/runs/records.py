@@ -165,7 +165,7 @@ def get_run(connection: Connection, run_id: str) -> Run:
 
 def find_run(connection: Connection, run_id: str) -> Run | None:
     """A run by its id, if there is such a run."""
-    row = connection.execute(select(run).where(run.c.id == run_id)).first()
+    row = connection.execute(_RUN, {"own_id": run_id}).first()
     return read_run(row) if row is not None else None
 
 
@@ -178,6 +178,9 @@ def project_of(connection: Connection, run_id: str) -> str | None:
     """The project of a run, if there is such a run."""
     found: str | None = connection.scalar(select(run.c.project).where(run.c.id == run_id))
     return found
+
+
+_RUN = select(run).where(run.c.id == bindparam("own_id"))
 
 
 def lock_run(connection: Connection, run_id: str, state: RunState) -> bool:
@@ -311,11 +314,10 @@ def start_attempt(connection: Connection, values: dict[str, Any]) -> None:
 
 def end_attempt(
     connection: Connection, attempt_id: str, *, end: str, now: int, error: str | None = None
-) -> None:
-    """Record how an attempt ended; the first end stands."""
-    connection.execute(
-        _END_ATTEMPT, {"own_id": attempt_id, "new_end": end, "at": now, "new_error": error}
-    )
+) -> bool:
+    """Record how an attempt ended; whether this is its end: the first stands."""
+    given = {"own_id": attempt_id, "new_end": end, "at": now, "new_error": error}
+    return connection.execute(_END_ATTEMPT, given).rowcount > 0
 
 
 _START_ATTEMPT = insert(attempt)

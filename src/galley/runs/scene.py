@@ -53,11 +53,13 @@ class Scene:
             wanted = {name for view in views for name in view.inputs} - asked
         return found
 
-    def ledger(self, table_id: str) -> dict[Span, WindowEntry]:
-        """The windows a table has."""
+    def ledger(
+        self, table_id: str, starts: tuple[str, str] | None = None
+    ) -> dict[Span, WindowEntry]:
+        """The windows a table has; or those that start from one to another place."""
         earlier = [one.commit for one in self.aside.values() if one.table_id == table_id]
         head = earlier[0] if earlier else self.head
-        return trees.ledger(self.connection, head, table_id) if head else {}
+        return trees.ledger(self.connection, head, table_id, starts) if head else {}
 
     def contents(self, versions: Mapping[str, Version]) -> dict[str, str]:
         """The content of each version; pending tables have one that matches nothing."""

@@ -7,7 +7,6 @@ import socket
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
@@ -32,6 +31,8 @@ class Session:
     ``pid_started`` is the start of its process in clock ticks since the boot ``boot_id``: together
     they name one process of one machine. ``capacity`` is how many steps it takes at once, none for
     an engine that only gives them to others; without ``labels`` (``None``) it takes all of them.
+    ``lease`` is for how many microseconds its claims stand without a heartbeat: it beats by that,
+    whatever others go by.
     """
 
     id: str
@@ -43,17 +44,13 @@ class Session:
     capacity: int
     labels: tuple[str, ...] | None
     version: str
+    lease: int
     started: int
     beat: int
     ended: int | None = None
 
 
-def boot_id() -> str | None:
-    """What tells this boot of the machine from another; ``None`` where the system does not say."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return None
+boot_id = processes.boot_id
 
 
 def this_process(
@@ -61,6 +58,7 @@ def this_process(
     capacity: int,
     now: int,
     *,
+    lease: int,
     kind: SessionKind = SessionKind.ENGINE,
     labels: tuple[str, ...] | None = None,
 ) -> Session:
@@ -76,6 +74,7 @@ def this_process(
         capacity=capacity,
         labels=labels,
         version=VERSION,
+        lease=lease,
         started=now,
         beat=now,
     )
@@ -85,6 +84,11 @@ def dead(one: Session) -> bool:
     """Whether its process is certainly gone: it was one of this boot of this machine."""
     here = one.boot_id is not None and one.boot_id == boot_id() and one.host == socket.gethostname()
     return here and (one.pid_started is None or not processes.lives(one.pid, one.pid_started))
+
+
+def silent(one: Session, now: int) -> bool:
+    """Whether it was not heard of for so long that all its leases are over."""
+    return one.beat < now - 2 * one.lease
 
 
 def open_session(connection: Connection, one: Session) -> None:
@@ -99,6 +103,7 @@ def open_session(connection: Connection, one: Session) -> None:
         "labels": None if one.labels is None else list(one.labels),
         "capacity": one.capacity,
         "version": one.version,
+        "lease": one.lease,
         "started": one.started,
         "beat": one.beat,
     }
@@ -108,6 +113,13 @@ def open_session(connection: Connection, one: Session) -> None:
 def touch(connection: Connection, ids: Collection[str], now: int) -> None:
     """Record a heartbeat of several sessions."""
     connection.execute(update(session).where(session.c.id.in_(sorted(ids))).values(beat=now))
+
+
+def lengthen(connection: Connection, id: str, lease: int) -> None:
+    """From now on a session is heard of at least as seldom as ``lease`` allows."""
+    connection.execute(
+        update(session).where(session.c.id == id, session.c.lease < lease).values(lease=lease)
+    )
 
 
 def end_session(connection: Connection, id: str, now: int) -> None:
@@ -125,6 +137,16 @@ def ended(connection: Connection, ids: Collection[str]) -> set[str]:
         select(session.c.id).where(session.c.id.in_(sorted(ids)), session.c.ended.is_not(None))
     )
     return set(rows.scalars())
+
+
+def leases_of(connection: Connection, ids: Collection[str]) -> dict[str, int]:
+    """For how long the claims of some sessions stand, in microseconds."""
+    if not ids:
+        return {}
+    rows = connection.execute(
+        select(session.c.id, session.c.lease).where(session.c.id.in_(sorted(ids)))
+    )
+    return {row.id: row.lease for row in rows}
 
 
 def find_session(connection: Connection, id: str) -> Session | None:
@@ -153,6 +175,7 @@ def _read(row: Row[Any]) -> Session:
         capacity=data["capacity"],
         labels=None if data["labels"] is None else tuple(data["labels"]),
         version=data["version"],
+        lease=data["lease"],
         started=data["started"],
         beat=data["beat"],
         ended=data["ended"],

@@ -77,6 +77,18 @@ run = Table(
 ``part`` and ``size`` (in windows) are about backfills.
 """
 
+OPEN = text("state IN ('queued', 'running', 'paused', 'publishing')")
+"""Runs that have not ended; said so, they are found however many have."""
+
+Index(
+    "ix_run_open",
+    run.c.project,
+    run.c.pipeline,
+    run.c.ref,
+    sqlite_where=OPEN,
+    postgresql_where=OPEN,
+)
+
 step_run = Table(
     "run_step",
     metadata,
@@ -176,11 +188,12 @@ session = Table(
     Column("labels", JsonText),
     Column("capacity", Integer, nullable=False),
     Column("version", String(32), nullable=False),
+    Column("lease", BigInteger, nullable=False),
     Column("started", Instant, nullable=False),
     Column("beat", Instant, nullable=False),
     Column("ended", Instant),
 )
-"""Whoever holds leases: engines, and workers of other hosts."""
+"""Whoever holds leases: engines, and workers of other hosts. ``lease`` is in microseconds."""
 
 key = Table(
     "run_key",

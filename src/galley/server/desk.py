@@ -74,7 +74,7 @@ class Desk:
         with self.site.database.write() as connection:
             self._demand_join(connection, token)
             _demand_version(told.version)
-            sessions.open_session(connection, _session(id, told, now))
+            sessions.open_session(connection, _session(id, told, self.site.lease, now))
         self.hub.counter.admit(id, told.labels)
         lease = self.site.lease / 1_000_000
         return wire.Registered(session=id, token=self.signer.session_token(id), lease=lease)
@@ -85,15 +85,22 @@ class Desk:
             found = sessions.find_session(connection, session)
         if found is None or found.ended is not None:
             raise GoneError("the session is over", hint="register the worker anew")
+        if found.lease < self.site.lease:
+            with self.site.database.write() as connection:
+                sessions.lengthen(connection, session, self.site.lease)
         self.hub.counter.admit(session, found.labels or ())
 
     def end(self, session: str) -> None:
         """The worker goes. What it has not answered is given back."""
         # Without an engine here it is reaped instead.
         with suppress(UnavailableError, TimeoutError):
-            self.hub.counter.leave(session).result(GOODBYE)
+            self.wait(self.hub.counter.leave(session))
         with self.site.database.write() as connection:
             sessions.end_session(connection, session, self.site.clock())
+
+    def wait(self, told: Future[None]) -> None:
+        """Until the engine has acted upon what it was told. Raises TimeoutError."""
+        told.result(GOODBYE)
 
     def _demand_join(self, connection: Connection, token: str | None) -> None:
         if token and self._join and hmac.compare_digest(token.encode(), self._join.encode()):
@@ -232,7 +239,7 @@ class Desk:
             os.close(handle)
 
 
-def _session(id: str, told: wire.Registration, now: int) -> Session:
+def _session(id: str, told: wire.Registration, lease: int, now: int) -> Session:
     return Session(
         id=id,
         kind=SessionKind.WORKER,
@@ -243,6 +250,7 @@ def _session(id: str, told: wire.Registration, now: int) -> Session:
         capacity=told.capacity,
         labels=told.labels,
         version=told.version,
+        lease=lease,
         started=now,
         beat=now,
     )

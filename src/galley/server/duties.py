@@ -49,7 +49,7 @@ class Pace:
         self._seconds.append(seconds)
 
 
-def localized(task: wire.Task, folder: Path, slots: int) -> bytes:
+def localized(task: wire.Task, folder: Path, scratch: str, slots: int) -> bytes:
     """The task with the paths, processors and memory of this machine.
 
     The project's folder stays what it is where this machine has it; else it is the kept code.
@@ -57,7 +57,7 @@ def localized(task: wire.Task, folder: Path, slots: int) -> bytes:
     told = json.loads(task.payload)
     code = folder / "code" / task.code
     told["code_dir"] = str(code)
-    told["scratch"] = str(folder / "scratch" / task.id)
+    told["scratch"] = f"{scratch}/{task.id}"
     told["threads"] = max(os.cpu_count() or 1, slots)
     told["memory"] = max(settings.memory() // slots, 256 << 20)
     if "project_dir" in told and not Path(told["project_dir"], PROJECT_FILE).is_file():

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import socket
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import uvicorn
 from sqlalchemy.exc import DBAPIError
@@ -17,7 +16,6 @@ from sqlalchemy.exc import DBAPIError
 from galley import bootstrap
 from galley.environments.home import Home
 from galley.errors import InternalError, UnavailableError, UsageError
-from galley.project.find import declared_name
 from galley.runs import credentials, recovery
 from galley.runs.engine import Engine
 from galley.runs.hub import Hub
@@ -25,13 +23,12 @@ from galley.runs.live import Site
 from galley.runs.lockfile import EngineLock, home_gone
 from galley.runs.patience import nap
 from galley.runs.workforce import Joint, Workforce
-from galley.server.api.task import Task
 from galley.server.desk import Desk
-from galley.server.entry import is_loopback
 from galley.server.exec_app import execution_app
-from galley.server.front import Front
+from galley.server.sockets import bound, is_loopback, url_of
 from galley.server.timekeeper import Timekeeper
 from galley.server.tokens import Signer
+from galley.server.troubles import Troubles
 
 _log = logging.getLogger("galley.server")
 
@@ -49,10 +46,7 @@ class Serving:
     """Where and with what a server works.
 
     ``slots`` are worker processes of its own; ``token`` is one with which workers may join.
-    ``certificate`` and ``certificate_key`` are files in PEM form. The REST API answers at
-    ``api_host`` and ``api_port``; without a port there is none. ``folder`` is that of the project
-    that the server was started in. ``identity``: who calls the REST API says who they are;
-    ``behind_tls``: a proxy before it speaks TLS with them.
+    ``certificate`` and ``certificate_key`` are files in PEM form.
     """
 
     host: str = "127.0.0.1"
@@ -62,11 +56,6 @@ class Serving:
     certificate: str | None = None
     certificate_key: str | None = None
     lease: int | None = None
-    api_host: str = "127.0.0.1"
-    api_port: int | None = None
-    folder: Path | None = None
-    identity: bool = False
-    behind_tls: bool = False
 
 
 class Server:
@@ -89,29 +78,21 @@ class Server:
         self.hub.close()
         self._desk = Desk(self.site, self.hub, signer, serving.token, self.guarded)
         self._settings = self._http_settings()
-        self._socket = _bound(serving.host, serving.port)
-        self._front = self._make_front()
+        self._socket = bound(serving.host, serving.port)
         self._round: float | None = None
         self._left: list[str] = []
+        self._begun = 0.0
+        self._troubles = Troubles(_log.warning)
 
     @property
     def url(self) -> str:
         """Where it answers."""
-        return self._url(self._socket)
-
-    @property
-    def api_url(self) -> str | None:
-        """Where the REST API answers."""
-        return self._url(self._api_socket) if self._api_socket else None
-
-    def _url(self, bound: socket.socket) -> str:
-        host, port = bound.getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        return f"http{'s' if self.serving.certificate else ''}://{shown}:{port}"
+        return url_of(self._socket, tls=self.serving.certificate is not None)
 
     def ready(self) -> bool:
-        """Whether an engine is at work here."""
-        return self._round is not None and time.monotonic() - self._round < STALLED
+        """Whether an engine is at work here, and does not stop again and again."""
+        at_work = self._round is not None and time.monotonic() - self._round < STALLED
+        return at_work and not self._troubles.unsettled
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Answer calls and work on runs until ``stop()``.
@@ -128,8 +109,6 @@ class Server:
             target=http.run, kwargs={"sockets": [self._socket]}, name="http", daemon=True
         )
         thread.start()
-        if self._front is not None:
-            self._front.start()
         timekeeper.start()
         lock = EngineLock(self.home.path)
 
@@ -151,8 +130,6 @@ class Server:
             timekeeper.stop()
             self.hub.close()
             http.should_exit = True
-            if self._front is not None:
-                self._front.stop()
             thread.join(10)
             self._socket.close()
 
@@ -162,10 +139,12 @@ class Server:
         slots = self.serving.slots
         engine = Engine(self.site, workers, max(slots, 1), everyones=True, works=slots > 0)
         try:
+            self._begun = time.monotonic()
             self._leave_no_trace()
             engine.open()
             self.hub.open()
             workers.start()
+            self._begun = time.monotonic()
             engine.work(stop, self._tick)
             # Take in what has arrived; nothing new is given out any more.
             self.hub.close()
@@ -173,11 +152,15 @@ class Server:
             engine.close()
             self.hub.fail(UnavailableError("this server stops"))
         except (UnavailableError, DBAPIError) as error:
-            _log.warning("the engine stopped: %s", error)
+            pause = self._troubles.stopped(error)
+            self._round = None
             self._left.append(engine.id)
             workers.close()
             self.hub.fail(UnavailableError("the state database does not answer; try again"))
-            nap(AGAIN, stop)
+            with suppress(UnavailableError, DBAPIError):
+                # Nobody is to take it for one at work until the next begins.
+                self._leave_no_trace()
+            nap(pause, stop)
         finally:
             self._round = None
 
@@ -194,6 +177,7 @@ class Server:
 
     def _tick(self) -> None:
         self._round = time.monotonic()
+        self._troubles.worked(self._round - self._begun)
 
     def _prepare(self) -> bytes:
         """The key for tokens, once it is certain that not everybody may come in."""
@@ -207,34 +191,6 @@ class Server:
                     "GALLEY_WORKER_TOKEN",
                 )
             return credentials.signing_key(connection, self.home.clock())
-
-    def _make_front(self) -> Front | None:
-        serving = self.serving
-        self._api_socket = None
-        if serving.api_port is None:
-            return None
-        if not (serving.identity or is_loopback(serving.api_host)):
-            self._socket.close()
-            raise UsageError(
-                f"{serving.api_host} can be reached from other machines, and nobody would have to "
-                "say who they are",
-                hint="--identity: people log in, programs show tokens; the first start prints a "
-                "one-time link for an admin",
-            )
-        self._api_socket = _bound(serving.api_host, serving.api_port)
-        name = declared_name(serving.folder) if serving.folder else None
-        task = Task(
-            home=str(self.home.path),
-            socket=-1,
-            folder=str(serving.folder) if serving.folder else None,
-            folders={name: str(serving.folder)} if name else {},
-            names=(serving.api_host,),
-            identity=serving.identity,
-            secure=serving.behind_tls or serving.certificate is not None,
-            certificate=serving.certificate,
-            certificate_key=serving.certificate_key,
-        )
-        return Front(task, self._api_socket)
 
     def _http_settings(self) -> uvicorn.Config:
         serving = self.serving
@@ -261,23 +217,3 @@ class Server:
 
 def _site(home: Home, serving: Serving) -> Site:
     return bootstrap.make_site(home, max(serving.slots, 1), lease=serving.lease)
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    """A bound socket whose connections send at once.
-
-    Without TCP_NODELAY every answer on a kept-alive connection waits for a delayed ACK, 40 ms.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    try:
-        bound.bind((host, port))
-    except OSError as error:
-        bound.close()
-        raise UnavailableError(
-            f"the server cannot listen on {host} port {port}: {error.strerror}",
-            hint="choose another with --port, or stop what uses it",
-        ) from error
-    return bound

@@ -58,6 +58,8 @@ class Timekeeper:
     def stop(self) -> None:
         """End; a message that is being sent is sent again later if it does not end in time."""
         self._stop.set()
+        self._sender.close()
+        self._watcher.close()
         for thread in self._threads:
             thread.join(2)
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from galley import settings
 from galley.errors import ConflictError, GalleyError, StorageError, UnavailableError
 from galley.project import snapshot
-from galley.runs import processes
+from galley.runs import processes, scratch
 from galley.runs.model import Reason
 from galley.runs.patience import nap
 from galley.runs.pool import Pool, PoolEvent, PoolSettings, Submission
@@ -84,6 +84,8 @@ class Worker:
             RefusedCallError: the server does not want this worker (its version, its token).
         """
         (self._posting.folder / "code").mkdir(parents=True, exist_ok=True)
+        # Of workers that were killed here.
+        scratch.sweep(self._posting.folder / "scratch")
         while not stop():
             registered = self._register(stop)
             if registered is not None:
@@ -130,6 +132,7 @@ class _Session:
         self._posting = posting
         self._lease = registered.lease
         self._logs = posting.folder / "logs" / registered.session
+        self._scratch = scratch.own(posting.folder / "scratch")
         self._duties: dict[str, Duty] = {}
         self._pace = Pace(posting.slots)
         self._told: queue.SimpleQueue[_Told] = queue.SimpleQueue()
@@ -177,6 +180,7 @@ class _Session:
             self._ear.close()
             self._bell.close()
             shutil.rmtree(self._logs, ignore_errors=True)
+            scratch.remove(self._scratch)
 
     # The thread that owns the processes
 
@@ -215,12 +219,13 @@ class _Session:
             self._pool.submit(
                 Submission(
                     task.id,
-                    localized(task, self._posting.folder, self._posting.slots),
+                    localized(task, self._posting.folder, self._scratch, self._posting.slots),
                     str(self._code(task.code)),
                     task.log,
                     task.secrets,
                     task.timeout,
                     task.memory,
+                    scratch=f"{self._scratch}/{task.id}",
                 )
             )
         except (GalleyError, OSError) as error:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, event, func, select
 
 from galley.db.engine import Database
 from galley.runs import children, progress, queue, records, sessions, tables
+from galley.runs.leases import LEASE
 from galley.runs.model import Intention, Part, Reason, Run, RunState
 from tests.queue_cast import a_run
 
@@ -62,7 +63,7 @@ def statements(conn: Connection) -> list[str]:
 
 def test_no_more_are_started_than_workers_can_be_busy_with(conn: Connection) -> None:
     found = family(conn, 50)
-    sessions.open_session(conn, sessions.this_process("e", SLOTS, 1))
+    sessions.open_session(conn, sessions.this_process("e", SLOTS, 1, lease=LEASE))
     most = SLOTS * children.ROOM
     first = children.startable(conn, [found])
     assert [one.created for one in first] == list(range(10, 10 + most))

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from galley.db.engine import Database
-from galley.runs import jumps, leases, queue, sessions
+from galley.runs import jumps, leases, queue, reaping, sessions
 from galley.runs.leases import Hold
 from galley.runs.model import RunState, StepState
 from galley.runs.sessions import Session, SessionKind
@@ -21,7 +21,8 @@ pytestmark = pytest.mark.through_pooler
 
 def elsewhere(id: str, now: int, kind: SessionKind = SessionKind.ENGINE) -> Session:
     """A session of another machine, of which only its beats are known."""
-    return replace(sessions.this_process(id, 2, now, kind=kind), host="elsewhere", boot_id="other")
+    here = sessions.this_process(id, 2, now, lease=LEASE, kind=kind)
+    return replace(here, host="elsewhere", boot_id="other")
 
 
 def staged(conn: Connection) -> None:
@@ -115,7 +116,7 @@ def test_sessions_are_opened_heard_and_ended_once(conn: Connection) -> None:
 
 
 def test_only_a_process_of_this_boot_is_known_to_be_gone() -> None:
-    here = sessions.this_process("a", 1, 0)
+    here = sessions.this_process("a", 1, 0, lease=LEASE)
     assert not sessions.dead(here)
     assert sessions.dead(replace(here, pid_started=1))
     assert not sessions.dead(replace(here, pid_started=1, boot_id="other"))
@@ -137,3 +138,23 @@ def test_nothing_waits_for_a_time_that_a_wrong_clock_told(conn: Connection) -> N
     assert sessions.open_sessions(conn)[0].beat == now
     jumps.settle(conn, now - 5, 2 * LEASE)
     assert conn.execute(select(step_run.c.lease_until)).scalar_one() == now + LEASE
+
+
+def test_a_session_is_judged_by_its_own_lease(conn: Connection) -> None:
+    """Whoever goes by a shorter one neither ends it nor shortens what it holds."""
+    longer = replace(elsewhere("longer", 10), lease=10 * LEASE)
+    sessions.open_session(conn, elsewhere("shorter", 10))
+    sessions.open_session(conn, longer)
+    reaping.forsake_dead(conn, 10 + 2 * LEASE + 1)
+    assert [one.id for one in sessions.open_sessions(conn)] == ["longer"]
+    steps(conn, 0)
+    (step,) = claim(conn, owner="longer")
+    conn.execute(update(step_run).values(lease_until=10 + 10 * LEASE))
+    jumps.settle(conn, 10, LEASE)
+    assert leases.expired_steps(conn, 10 + 9 * LEASE) == []
+    assert queue.move_step(conn, step, StepState.RUNNING, 11)
+    sessions.lengthen(conn, "longer", LEASE)
+    leases.extend_afar(conn, {"longer": [step.id]}, 30, sessions.leases_of(conn, ["longer"]))
+    assert leases.expired_steps(conn, 30 + 10 * LEASE) == []
+    reaping.forsake_dead(conn, 10 + 20 * LEASE + 1)
+    assert sessions.open_sessions(conn) == []

@@ -25,8 +25,8 @@ def busy(conn: Connection) -> Connection:
     assert len(claim(conn, 1, owner="far")) == 1
     steps(conn, 0, run="r2", grouping=POOL)
     steps(conn, 0, 1, run="r3", grouping=GPU)
-    far = sessions.this_process("far", 4, 5, kind=SessionKind.WORKER, labels=("big",))
-    engine = sessions.this_process("engine", 0, 5)
+    far = sessions.this_process("far", 4, 5, lease=LEASE, kind=SessionKind.WORKER, labels=("big",))
+    engine = sessions.this_process("engine", 0, 5, lease=LEASE)
     for one in (far, engine):
         sessions.open_session(conn, one)
     return conn

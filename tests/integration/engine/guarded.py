@@ -1,4 +1,4 @@
-"""Four races, each of which one guard decides. Every function fails if its guard is missing.
+"""Races, each of which one guard decides. Every function fails if its guard is missing.
 
 They need no worker: what an attempt would have made is made up. ``python -m`` runs one by name.
 """
@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete, select, update
 
 from galley.environments.home import Home
 from galley.errors import CollectedError, StaleRefError, WithdrawnError
@@ -23,15 +23,17 @@ from galley.lake.publish import PublishPlan, apply_publish, plan_publish, prepar
 from galley.lake.refs import delete_ref
 from galley.lake.trees import tree
 from galley.lake.withdrawals import withdraw
-from galley.runs import attempts, claims, findings, recovery
+from galley.runs import attempts, claims, findings, queue, recovery
 from galley.runs.attempts import Attempt
 from galley.runs.claims import Taker
 from galley.runs.leases import LEASE, Hold
 from galley.runs.live import LiveRun
+from galley.runs.model import Reason, StepState
 from galley.runs.planning import Move, StepPlan
 from galley.runs.pool import PoolSettings
-from galley.runs.protocol import StepDone
+from galley.runs.protocol import StepDone, TaskFailed
 from galley.runs.starting import start_run
+from galley.runs.tables import attempt, step_run
 from tests.integration.engine.kit import WarmPool, Works
 from tests.lake_cast import Shop, change, version
 
@@ -48,10 +50,34 @@ def a_zombie_finishes(root: Path) -> None:
         second = _begin(conn, home, live)
         assert second.step_run.epoch == first.step_run.epoch + 1
     with home.database.write() as conn:
+        # The judges of a step's tests have no attempt: the epoch is all that tells them apart.
+        moved = queue.move_step(conn, first.step_run, StepState.FAILED, home.clock())
+        assert not moved, "a zombie moved a step"
         assert _finish(conn, home, live, first, "zombie") is None
         assert _finish(conn, home, live, second, "owner") is not None
         head = refs.get_ref(conn, works.name, live.run.ref_name).head
         assert tree(conn, head)["one"].content_id == "owner"
+
+
+def a_lost_claim_is_answered(root: Path) -> None:
+    """A crash of the database lost a claim, and the next one got its epoch: only that counts."""
+    works, live = _started(root)
+    home = works.home
+    with home.database.write() as conn:
+        before = dict(conn.execute(select(step_run)).one()._mapping)
+        first = _begin(conn, home, live)
+        refs.drop_attempt(conn, works.name, attempts.attempt_ref(first.step_run))
+        conn.execute(delete(attempt))
+        conn.execute(update(step_run).values(before))
+        second = _begin(conn, home, live)
+        assert second.step_run.epoch == first.step_run.epoch
+    with home.database.write() as conn:
+        assert _finish(conn, home, live, first, "lost") is None, "a lost claim counted"
+        failed = TaskFailed("failed", Reason.USER_ERROR.value, "E", "it failed")
+        assert attempts.fail(conn, live, first, failed, home.clock()) is None
+        held = refs.find_ref(conn, works.name, attempts.attempt_ref(second.step_run))
+        assert held is not None, "the ref is the second one's"
+        assert _finish(conn, home, live, second, "owner") is not None
 
 
 def two_publish_at_once(root: Path) -> None:
@@ -135,12 +161,12 @@ def _begin(conn: Connection, home: Home, live: LiveRun) -> Attempt:
 
 
 def _finish(
-    conn: Connection, home: Home, live: LiveRun, attempt: Attempt, content: str
+    conn: Connection, home: Home, live: LiveRun, of: Attempt, content: str
 ) -> tuple[Change, ...] | None:
     made = Change("one", version("one", content))
     done = StepDone("step_done", (made,), 1, 1, 0.1)
     return attempts.finish(
-        conn, live, attempt, done, probe=None, hold=Hold("engine", 0), now=home.clock()
+        conn, live, of, done, probe=None, hold=Hold("engine", 0), now=home.clock()
     )
 
 
@@ -162,6 +188,7 @@ RACES = {
     one.__name__: one
     for one in (
         a_zombie_finishes,
+        a_lost_claim_is_answered,
         two_publish_at_once,
         what_was_withdrawn_is_asked_for,
         what_is_collected_is_asked_for,

@@ -107,11 +107,11 @@ def test_who_only_jumped_is_not_taken_for_dead(works: Works, jumping: Jumping) -
     """An engine that has not yet seen the jump keeps its work while another has."""
     works.sql("one", "SELECT 1 AS a")
     assert works.run().state is RunState.SUCCEEDED
-    site, now = works.site, works.site.clock()
-    other = replace(sessions.this_process("other", 1, now), host="elsewhere")
+    now = works.site.clock()
+    other = replace(sessions.this_process("other", 1, now, lease=LEASE), host="elsewhere")
     with works.home.database.write() as conn:
         sessions.open_session(conn, other)
-        reaping.forsake_dead(conn, site, now + 2 * LEASE - 1)
+        reaping.forsake_dead(conn, now + 2 * LEASE - 1)
         assert [one.id for one in sessions.open_sessions(conn)] == ["other"]
-        reaping.forsake_dead(conn, site, now + 2 * LEASE + 1)
+        reaping.forsake_dead(conn, now + 2 * LEASE + 1)
         assert sessions.open_sessions(conn) == []

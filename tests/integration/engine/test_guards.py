@@ -19,6 +19,12 @@ GUARDS = {
         '            step_run.c.epoch == bindparam("own_epoch"),\n',
         "",
     ),
+    "the attempt's own record": (
+        "a_lost_claim_is_answered",
+        "runs/queue.py",
+        "    return move.where(going.exists())\n",
+        "    return move\n",
+    ),
     "the compare-and-set of a publish": (
         "two_publish_at_once",
         "lake/refs.py",

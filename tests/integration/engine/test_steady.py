@@ -183,9 +183,25 @@ def test_a_full_disk_leaves_the_target_untouched(works: Works) -> None:
     assert len(works.rows("wide")) == 1
 
 
+LEAVES = """
+    import os
+    @step
+    def {name}(*, context):
+        folder = context.scratch / "deep"
+        folder.mkdir()
+        (folder / "big").write_text("x")
+        {last}
+"""
+
+
 def test_nothing_is_left_in_scratch(all_kinds: Works) -> None:
+    """Neither of what succeeded, nor of what failed, died or took its own rights away."""
+    scratch = all_kinds.home.path / "scratch"
+    for name, last in (("fails", "1 / 0"), ("dies", "os._exit(3)"), ("locks", "folder.chmod(0)")):
+        all_kinds.python(name, LEAVES.format(name=name, last=last))
     all_kinds.run()
-    assert [path for path in (all_kinds.home.path / "scratch").rglob("*") if path.is_file()] == []
+    all_kinds.pool.close()
+    assert list(scratch.iterdir()) == []
 
 
 def test_a_home_is_read_while_an_engine_writes(all_kinds: Works) -> None:

@@ -246,3 +246,15 @@ def test_a_damaged_table_keeps_no_other_from_being_compacted(store: Store, damag
     assert outcome is not None
     assert [one.table for one in outcome.compacted] == ["whole"]
     assert "table broken" in outcome.problems[-1]
+
+
+def test_scratch_of_attempts_that_have_ended_goes(store: Store) -> None:
+    """The net under whoever should have removed it; what may be used or is unknown stays."""
+    folder = store.home.path / "scratch"
+    ended, alive, unknown = store.begin(), store.begin(), "e" * 32
+    store.end(ended, "lost_worker")
+    for name in (ended, alive, unknown):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "left").write_text("x")
+    store.collect()
+    assert {path.name for path in folder.iterdir()} == {alive, unknown}

@@ -53,7 +53,7 @@ def test_refs_past_their_time_are_removed(tmp_path: Path) -> None:
     assert expired(home).refs == ()
 
 
-def queued(home: Home, ref: str, resumes: str | None = None) -> None:
+def queued(home: Home, ref: str, resumes: str | None = None) -> str:
     """A run that nobody works on yet."""
     request = RunRequest(("p",), ref, resumes=resumes)
     run = Run(
@@ -70,6 +70,7 @@ def queued(home: Home, ref: str, resumes: str | None = None) -> None:
     )
     with home.database.write() as connection:
         records.insert_run(connection, run)
+    return run.id
 
 
 def test_what_is_used_between_plan_and_removal_stays(tmp_path: Path) -> None:
@@ -96,16 +97,22 @@ def test_what_is_used_between_plan_and_removal_stays(tmp_path: Path) -> None:
         assert all(refs.find_ref(connection, "shop", name) for name in kept)
 
 
-def test_old_logs_are_removed(tmp_path: Path) -> None:
+def test_old_logs_are_removed_after_their_transaction(tmp_path: Path) -> None:
+    """What a crash between the two leaves is found again."""
     home = opened(tmp_path / "home")
     now = home.clock()
-    for name, at in (("old", now - 31 * DAY), ("new", now)):
+    running = queued(home, PRODUCTION)
+    for name, at in (("old", now - 31 * DAY), (running, now - 31 * DAY), ("new", now)):
         folder = home.path / "logs" / name
         folder.mkdir()
         (folder / "step.1.out").write_text("printed")
         os.utime(folder, (at / 1e6, at / 1e6))
-    found = expired(home)
-    assert (len(found.logs), found.log_bytes) == (1, len("printed"))
-    with home.database.write() as connection:
-        retention.apply_retention(connection, home, "shop", found)
-    assert [path.name for path in (home.path / "logs").iterdir()] == ["new"]
+    for _ in range(2):
+        found = expired(home)
+        assert (len(found.logs), found.log_bytes) == (2, 2 * len("printed"))
+        with home.database.write() as connection:
+            gone = retention.apply_retention(connection, home, "shop", found)
+            assert len(list((home.path / "logs").iterdir())) == 3
+        assert [Path(folder).name for folder in gone.logs] == ["old"]
+    retention.remove_logs(gone)
+    assert {path.name for path in (home.path / "logs").iterdir()} == {"new", running}

@@ -113,7 +113,8 @@ def test_the_worker_answers_in_bytes(stand: Stand) -> None:
 
 
 def test_a_defect_is_an_answer(stand: Stand) -> None:
-    Path(stand.folder / "scratch").write_text("in the way")
-    answer = decode_answer(handle(encode(stand.task(spec("not_null", columns=["n"]))), no))
+    Path(stand.folder / "way").write_text("in it")
+    task = replace(stand.task(spec("not_null", columns=["n"])), scratch=f"{stand.folder}/way/s")
+    answer = decode_answer(handle(encode(task), no))
     assert isinstance(answer, TaskFailed)
     assert answer.error == "FileExistsError"

@@ -1,5 +1,6 @@
 """Messages that leave: to a real mail server, a real web server, and to some that are none."""
 
+import threading
 import time
 
 import pytest
@@ -64,6 +65,24 @@ def test_a_server_that_hangs_delays_nothing(works: Works, silent: int, web: Sink
     assert (left["state"], left["tries"], bool(left["uncertain"])) == ("waiting", 1, True)
     assert "no answer within 4 s" in left["error"]
     assert left["due"] == works.now + outbox.WAITS[0] * SECOND
+
+
+def test_a_server_that_stops_waits_for_no_mail(works: Works, silent: int) -> None:
+    hanging = f"http://127.0.0.1:{silent}/hook"
+    works.activate(trigger(HOURLY), alerts=(rule(hanging),))
+    works.tick()
+    fail(works)
+    slow = sender(works, limit=60.0)
+    thread = threading.Thread(target=slow.deliver)
+    thread.start()
+    while works.rows(message)[0]["state"] != "sending":
+        time.sleep(0.02)
+    slow.close()
+    thread.join(10)
+    assert not thread.is_alive()
+    (row,) = works.rows(message)
+    assert row["state"] == "waiting"
+    assert slow.deliver() == 0
 
 
 def test_what_may_have_arrived_says_so_when_it_is_sent_again(works: Works, web: Sink) -> None:

@@ -50,7 +50,7 @@ class Site:
         """A server; ``url_of`` says where."""
         port = port or free_port()
         more = ["--port", str(port), "--lease", str(self.lease), "--slots", str(slots)]
-        process = self._start("server", *more)
+        process = self._start("server", "--no-api", *more)
         process.url = f"http://127.0.0.1:{port}"  # type: ignore[attr-defined]
         until(lambda: self._ready(url_of(process)), "a server that is ready")
         return process

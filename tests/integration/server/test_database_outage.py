@@ -127,7 +127,8 @@ def given(hub: Hub, engine: Engine, *has: str) -> Submission:
 def test_an_engine_that_begins_anew_leaves_remote_attempts_alone(works: Works) -> None:
     works.sql("one", "SELECT 1 AS id", tests=[{"unique": "id"}])
     run, hub = works.launch(), Hub()
-    far = sessions.this_process("far", 1, works.home.clock(), kind=SessionKind.WORKER)
+    now, lease = works.home.clock(), works.site.lease
+    far = sessions.this_process("far", 1, now, lease=lease, kind=SessionKind.WORKER)
     with works.home.database.write() as conn:
         sessions.open_session(conn, far)
     hub.counter.admit("far")

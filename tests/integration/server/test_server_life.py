@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from galley.environments.inspect_workers import engine_at_work
 from galley.errors import UnavailableError, UsageError
 from galley.runs import starting
 from galley.server.host import Server, Serving
@@ -59,3 +60,19 @@ def test_a_server_ends_when_its_home_is_deleted(works: Works) -> None:
 
     with pytest.raises(UnavailableError, match="was deleted or moved"):
         server.run(delete)
+
+
+def test_what_no_waiting_mends_is_told_once(works: Works, caplog: pytest.LogCaptureFixture) -> None:
+    """Nor does a server that cannot work look as if it could."""
+    server = Server(works.home, Serving(token="t"))
+    with works.home.database.write() as conn:
+        conn.exec_driver_sql("ALTER TABLE run_step RENAME TO beside")
+    for _ in range(3):
+        server._work(yes)
+    server._tick()
+    assert not server.ready()
+    assert not engine_at_work(works.home)
+    said = [one.message for one in caplog.records if one.name == "galley.server"]
+    assert len(said) == 1
+    assert "no such table" in said[0]
+    server._socket.close()

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from galley.cli import options, screen
 from galley.cli.lazy import new_app
-from galley.cli.service import needs_server, stopping, tell_what_happens
+from galley.cli.service import check_server, stopping, tell_first_link, tell_what_happens
 from galley.cli.session import open_home_here
+from galley.errors import UnavailableError
+from galley.server.front import PORT, Address, Front
+
+if TYPE_CHECKING:
+    from galley.server.host import Serving
 
 app = new_app(invoke_without_command=True)
 
@@ -36,6 +43,25 @@ def server(
         float,
         typer.Option("--lease", min=1, help="Seconds for which a claim stands without heartbeat."),
     ] = 20.0,
+    api_host: Annotated[
+        str, typer.Option("--api-host", help="Where the REST API listens. Others need --identity.")
+    ] = "127.0.0.1",
+    api_port: Annotated[
+        int | None,
+        typer.Option(
+            "--api-port", min=0, max=65535, help="Its port. Default: 8642, or any if that is taken."
+        ),
+    ] = None,
+    api: Annotated[
+        bool, typer.Option("--api/--no-api", help="Whether to serve the REST API too.")
+    ] = True,
+    identity: Annotated[
+        bool,
+        typer.Option("--identity", help="People log in and programs show tokens, also from here."),
+    ] = False,
+    behind_tls: Annotated[
+        bool, typer.Option("--behind-tls", help="A proxy before it speaks TLS with browsers.")
+    ] = False,
     project: options.Project = None,
 ) -> None:
     """Work on the runs of a home or database, with workers that call over HTTP.
@@ -45,8 +71,8 @@ def server(
     """
     if context.invoked_subcommand is not None:
         return
-    with needs_server():
-        from galley.server.host import Server, Serving
+    check_server()
+    from galley.server.host import Server, Serving
 
     serving = Serving(
         host=host,
@@ -58,10 +84,27 @@ def server(
         lease=int(lease * 1_000_000),
     )
     tell_what_happens()
-    found = Server(open_home_here(project), serving)
-    with stopping() as stop:
+    home = open_home_here(project)
+    found = Server(home, serving)
+    where = Address(api_host, api_port or 0, identity=identity, behind_tls=behind_tls)
+    front = _front(home.path, where, api_port, serving) if api else nullcontext()
+    with stopping() as stop, front as served:
+        if served is not None:
+            typer.echo(f"API at {served.url}")
+            tell_first_link(home, served.url, identity=identity)
         typer.echo(f"listening on {found.url}")
         found.run(stop)
+
+
+def _front(home: Path, where: Address, port: int | None, serving: Serving) -> Front:
+    """The REST API's process. Raises UsageError, UnavailableError."""
+    where = replace(where, certificate=serving.certificate, certificate_key=serving.certificate_key)
+    if port is not None:
+        return Front(where, home, None)
+    try:
+        return Front(replace(where, port=PORT), home, None)
+    except UnavailableError:
+        return Front(where, home, None)
 
 
 @app.command()

@@ -8,10 +8,9 @@ import typer
 
 from galley.cli import options
 from galley.cli.lazy import app_of
-from galley.cli.service import needs_server, stopping, tell_first_link, tell_what_happens
+from galley.cli.service import check_server, stopping, tell_first_link, tell_what_happens
 from galley.cli.session import find_folder, find_home
-
-PORT = 8642
+from galley.server.front import PORT, Address, Front
 
 
 def up(
@@ -42,28 +41,23 @@ def up(
     Commands in the project go on to work: they hand their runs to it. Ctrl-C stops it; what runs
     goes on with the next command.
     """
-    folder = find_folder(project)
-    with needs_server():
-        from galley.server.host import Server, Serving
-    from galley import bootstrap
-
-    serving = Serving(
-        port=worker_port,
-        slots=bootstrap.slots() if slots is None else slots,
-        api_host=host,
-        api_port=port,
-        folder=folder,
-        identity=identity,
-        behind_tls=behind_tls,
-    )
+    folder, home = find_folder(project), find_home(project)
+    check_server()
+    address = Address(host, port, identity=identity, behind_tls=behind_tls)
     tell_what_happens()
-    home = bootstrap.open_home(find_home(project), bootstrap.find_place(folder))
-    found = Server(home, serving)
-    with stopping() as stop:
-        typer.echo(f"galley is up at {found.api_url}")
-        tell_first_link(home, found.api_url, identity=identity)
-        typer.echo(f"workers join with: galley worker --server {found.url}")
-        found.run(stop)
+    # It loads its libraries while these are imported.
+    with Front(address, home, folder) as front:
+        from galley import bootstrap
+        from galley.server.host import Server, Serving
+
+        many = bootstrap.slots() if slots is None else slots
+        opened = bootstrap.open_home(home, bootstrap.find_place(folder))
+        found = Server(opened, Serving(port=worker_port, slots=many))
+        with stopping() as stop:
+            typer.echo(f"galley is up at {front.url}")
+            tell_first_link(opened, front.url, identity=identity)
+            typer.echo(f"workers join with: galley worker --server {found.url}")
+            found.run(stop)
 
 
 app = app_of(up)

@@ -41,7 +41,7 @@ from galley.server.api.call import Place
 from galley.server.api.guard import Routes
 from galley.server.api.news import News
 from galley.server.api.problems import handle_problems
-from galley.server.api.requests import RequestIds
+from galley.server.api.requests import Requests
 from galley.server.door import Door
 from galley.server.web import add_web
 from galley.version import VERSION
@@ -97,7 +97,6 @@ def api_app(place: Place, door: Door | None = None, *, names: Sequence[str] = ()
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=LARGEST,
         lifespan=_limited,
     )
     app.state.place = place
@@ -105,16 +104,23 @@ def api_app(place: Place, door: Door | None = None, *, names: Sequence[str] = ()
     app.state.door = door or Door(place.home)
     app.state.names = frozenset(names)
     app.state.news = News(place.home)
+    app.state.methods = _methods
     router = APIRouter(prefix=PREFIX)
     for routes in ROUTES:
         routes.attach(router)
     app.include_router(router)
-    app.add_middleware(RequestIds)
+    app.add_middleware(Requests, largest=LARGEST)
     handle_problems(app)
     health.add(app)
     app.add_api_route("/openapi.json", _openapi, include_in_schema=False)
     add_web(app)
     return app
+
+
+def _methods(path: str) -> list[str]:
+    """The methods that a path of the API has."""
+    own = path.removeprefix(PREFIX)
+    return sorted({method for routes in ROUTES for method in routes.methods(own)})
 
 
 @asynccontextmanager

@@ -12,7 +12,8 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import compile_path
 
 from galley.environments.home import Home
 from galley.governance.decide import demand
@@ -44,6 +45,14 @@ class _Spec:
     status: int
     errors: tuple[int, ...]
     extra: dict[str, Any] = field(default_factory=dict)
+
+
+class _Events(Response):
+    media_type = "text/event-stream"
+
+
+_MEDIA = {"text/plain": PlainTextResponse, _Events.media_type: _Events}
+"""What the document says of answers that are no JSON."""
 
 
 class Routes:
@@ -117,6 +126,10 @@ class Routes:
 
         return note
 
+    def methods(self, path: str) -> set[str]:
+        """The methods that are registered for a path."""
+        return {one.method for one in self._specs if compile_path(one.path)[0].fullmatch(path)}
+
     def attach(self, router: APIRouter) -> None:
         """Add the routes to a router."""
         for one in self._specs:
@@ -131,6 +144,7 @@ class Routes:
                 operation_id=one.handler.__name__,
                 tags=[self.tag],
                 response_model=None,
+                response_class=_MEDIA.get(one.answers.media, JSONResponse),
                 responses=shapes.responses(one.answers, one.status, one.errors),
                 openapi_extra={"x-galley-action": one.rule.action.value},
                 route_class_override=GuardedRoute,

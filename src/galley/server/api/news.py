@@ -87,6 +87,11 @@ class News:
         self._begun = asyncio.Event()
         self.looks = 0
 
+    @property
+    def listeners(self) -> int:
+        """How many hear of everything by now."""
+        return len(self._listeners) if self._begun.is_set() else 0
+
     @contextmanager
     def listening(self, listener: Listener) -> Iterator[None]:
         """Hear what happens from now on."""

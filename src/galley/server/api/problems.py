@@ -110,7 +110,7 @@ async def _http(request: Request, error: HTTPException) -> Response:
     if error.status_code == TooLargeError.status:
         told = TooLargeError("the body of this call is larger than is taken")
     elif error.status_code == WrongMethodError.status:
-        allowed = (error.headers or {}).get("Allow", "").split(", ")
+        allowed = request.app.state.methods(request.url.path) or ["GET"]
         said = f"{path} is no call of this server"
         told = WrongMethodError(
             said, hint=f"use {' or '.join(allowed)}", details={"allow": allowed}

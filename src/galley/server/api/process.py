@@ -34,8 +34,8 @@ def main() -> None:
 
 def serve(task: Task) -> None:
     """Answer calls on the socket."""
-    found = bootstrap.find_place(Path(task.folder)) if task.folder else None
-    home = bootstrap.open_home(Path(task.home), found)
+    folder, path = Path(task.folder) if task.folder else None, Path(task.home)
+    home = bootstrap.open_home(path, bootstrap.find_place(folder) or bootstrap.kept_place(path))
     site = bootstrap.make_site(home, 1)
     folders = {name: Path(folder) for name, folder in task.folders.items()}
     door = Door(home, task.identity, task.secure)

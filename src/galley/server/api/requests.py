@@ -5,19 +5,25 @@ from __future__ import annotations
 import re
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from galley.errors import TooLargeError
 from galley.ids import new_id
 
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 HEADER = "x-request-id"
 
 
-class RequestIds:
-    """Takes the caller's id where it is a sane one, gives one otherwise, and says it back."""
+class Requests:
+    """Takes the caller's id where it is a sane one, gives one otherwise, and says it back.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Of a body no more than ``largest`` bytes are read.
+    """
+
+    def __init__(self, app: ASGIApp, largest: int) -> None:
         self._app = app
+        self._largest = largest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -37,4 +43,23 @@ class RequestIds:
                 headers["x-content-type-options"] = "nosniff"
             await send(message)
 
-        await self._app(scope, receive, stamped)
+        await self._app(scope, _bounded(scope, receive, self._largest), stamped)
+
+
+def _bounded(scope: Scope, receive: Receive, largest: int) -> Receive:
+    """What reads a body, and refuses one that is too large as soon as that is known."""
+    told = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    announced = int(told) if told.isdigit() else 0
+    read = 0
+
+    async def bounded() -> Message:
+        nonlocal read
+        if announced > largest:
+            raise HTTPException(TooLargeError.status)
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > largest:
+            raise HTTPException(TooLargeError.status)
+        return message
+
+    return bounded

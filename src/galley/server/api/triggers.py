@@ -144,7 +144,7 @@ def fire_trigger(
     call: Calling,
     project: str,
     trigger: str,
-    body: FireNow,
+    body: FireNow | None = None,
     environment: In = None,
     key: Key = None,
 ) -> Answer:
@@ -152,7 +152,7 @@ def fire_trigger(
 
     def act(connection: Connection) -> Answer:
         armed = _armed(call, connection, project, trigger, environment)
-        fired = schedules.fire_now(connection, call.home, armed, body.parameters)
+        fired = schedules.fire_now(connection, call.home, armed, body.parameters if body else {})
         run = run_facts(connection, schedules.run_of(connection, fired))
         return Answer({"fire": fired.id, "trigger": armed.name, "run": run}, 202)
 
@@ -161,23 +161,23 @@ def fire_trigger(
 
 @routes.post(f"{_ONE}/pause", s.Shape(TRIGGER), action=Action.PAUSE_TRIGGER, kind="trigger")
 def pause_trigger(
-    call: Calling, project: str, trigger: str, body: Switch, environment: In = None
+    call: Calling, project: str, trigger: str, body: Switch | None = None, environment: In = None
 ) -> Facts:
     """Let a trigger fire no more until it is resumed; a promotion does not do that."""
     with call.home.database.write() as connection:
         armed = _armed(call, connection, project, trigger, environment)
-        schedules.pause(connection, call.home, armed, reason=body.reason)
+        schedules.pause(connection, call.home, armed, reason=body.reason if body else None)
         return inspect_triggers.trigger_facts(connection, armed)
 
 
 @routes.post(f"{_ONE}/resume", s.Shape(TRIGGER), action=Action.PAUSE_TRIGGER, kind="trigger")
 def resume_trigger(
-    call: Calling, project: str, trigger: str, body: Switch, environment: In = None
+    call: Calling, project: str, trigger: str, body: Switch | None = None, environment: In = None
 ) -> Facts:
     """Let a trigger fire again, from now on."""
     with call.home.database.write() as connection:
         armed = _armed(call, connection, project, trigger, environment)
-        schedules.resume(connection, call.home, armed, reason=body.reason)
+        schedules.resume(connection, call.home, armed, reason=body.reason if body else None)
         return inspect_triggers.trigger_facts(connection, armed)
 
 

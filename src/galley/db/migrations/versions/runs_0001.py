@@ -68,6 +68,14 @@ def _create_run() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
     )
     op.create_index(
+        "ix_run_open",
+        "run",
+        ["project", "pipeline", "ref"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('queued', 'running', 'paused', 'publishing')"),
+        postgresql_where=sa.text("state IN ('queued', 'running', 'paused', 'publishing')"),
+    )
+    op.create_index(
         op.f("ix_run_parent_state_created"), "run", ["parent", "state", "created"], unique=False
     )
     op.create_index(
@@ -523,6 +531,7 @@ def _create_run_worker_session() -> None:
         sa.Column("labels", sa.Text(), nullable=True),
         sa.Column("capacity", sa.Integer(), nullable=False),
         sa.Column("version", sa.String(length=32), nullable=False),
+        sa.Column("lease", sa.BigInteger(), nullable=False),
         sa.Column("started", sa.BigInteger(), nullable=False),
         sa.Column("beat", sa.BigInteger(), nullable=False),
         sa.Column("ended", sa.BigInteger(), nullable=True),
