@@ -43,6 +43,7 @@ from galley.server.api.news import News
 from galley.server.api.problems import handle_problems
 from galley.server.api.requests import Requests
 from galley.server.door import Door
+from galley.server.web import add_web
 from galley.version import VERSION
 
 PREFIX = "/api/v1"
@@ -112,6 +113,7 @@ def api_app(place: Place, door: Door | None = None, *, names: Sequence[str] = ()
     handle_problems(app)
     health.add(app)
     app.add_api_route("/openapi.json", _openapi, include_in_schema=False)
+    add_web(app)
     return app
 
 
