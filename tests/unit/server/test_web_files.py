@@ -54,7 +54,7 @@ def test_no_path_leads_out_of_the_folder(built: Path) -> None:
 def test_without_built_files_it_says_what_to_do(tmp_path: Path) -> None:
     found = answer(tmp_path / "none", "")
     assert found.status_code == 503
-    assert found.body.decode() == NOT_BUILT
+    assert bytes(found.body).decode() == NOT_BUILT
 
 
 def test_the_types_of_the_interface_are_fresh() -> None:
