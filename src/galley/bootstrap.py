@@ -9,22 +9,31 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from galley import clock
 from galley.clock import Clock
 from galley.db import schema
 from galley.db.engine import Database, open_database, sqlite_url
 from galley.db.moments import DatabaseClock, SteadyClock
-from galley.environments.home import Home
+from galley.environments.home import EmptyHome, Home
 from galley.environments.kitchens import personal
 from galley.environments.launch import kept_code
 from galley.environments.reading import Reader as Reader
 from galley.environments.reading import find_target
-from galley.errors import CorruptHomeError, DefinitionError, StorageError, UsageError, Where
+from galley.errors import (
+    CorruptHomeError,
+    DefinitionError,
+    NotFoundError,
+    StorageError,
+    UsageError,
+    Where,
+)
 from galley.governance import secrets
 from galley.governance import tables as governance_tables
 from galley.governance.model import Actor
 from galley.lake import tables as lake_tables
 from galley.lake.files import Access, no_access
 from galley.lake.handle import Table as Table
+from galley.lake.warehouse import Warehouse
 from galley.notify import tables as notify_tables
 from galley.notify.sending import Sender
 from galley.project import declared
@@ -130,10 +139,30 @@ def open_home(path: Path, place: Place | None = None) -> Home:
     place = place or Place(str(path / "warehouse"))
     _refuse_emptied(path)
     _keep_place(path, place.root)
-    database = _database(path)
+    database = open_state(path)
     schema.prepare(database)
     told = SteadyClock() if database.is_sqlite else DatabaseClock(database)
     return Home(path, database, place.root, actor(), told, place.access)
+
+
+def empty_home(path: Path) -> EmptyHome:
+    """A home that is to be made at ``path``: where the environment and the project here say.
+
+    Raises:
+        UsageError: a place is named that cannot be one.
+    """
+    try:
+        folder: Path | None = find_project(Path.cwd())
+    except NotFoundError:
+        folder = None
+    place = find_place(folder)
+    return EmptyHome(
+        path=path,
+        database=open_state,
+        shared="GALLEY_DATABASE" in os.environ,
+        warehouse=Warehouse(place.root, place.access()) if place else None,
+        now=clock.now(),
+    )
 
 
 def _refuse_emptied(path: Path) -> None:
@@ -233,7 +262,12 @@ def hook_secret(home: Home, definition: str, name: str) -> str:
     return _secrets(manifest, (name,), checkout.folder)[name]
 
 
-def _database(path: Path) -> Database:
+def open_state(path: Path) -> Database:
+    """The state database of the home at ``path``, wherever it is; nothing is made in it.
+
+    Raises:
+        UsageError: ``GALLEY_DATABASE`` is the address of no such database.
+    """
     return open_database(os.environ.get("GALLEY_DATABASE") or sqlite_url(path / "galley.db"))
 
 

@@ -63,6 +63,8 @@ COMMANDS: dict[str, Entry] = {
     "teams": Entry("teams", UPKEEP, "Teams and who is in them"),
     "tokens": Entry("tokens", UPKEEP, "What machines show instead of a password"),
     "gc": Entry("gc", UPKEEP, "Remove what has expired; report what is unreferenced"),
+    "backup": Entry("backup", UPKEEP, "Write the home, as of one moment, to a folder or file"),
+    "restore": Entry("restore", UPKEEP, "Make a home from a backup"),
     "doctor": Entry("doctor", UPKEEP, "Check the installation and the home"),
 }
 

@@ -86,3 +86,13 @@ Run = Annotated[
         help="A run, by the beginning of its id, or `last`.",
     ),
 ]
+LogFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--log-format",
+        metavar="text|json",
+        envvar="GALLEY_LOG_FORMAT",
+        show_envvar=False,
+        help="What is said on stderr: lines, or JSON objects. Default: GALLEY_LOG_FORMAT, or text.",
+    ),
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
 import threading
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from galley.errors import MissingExtraError
+from galley.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from galley.environments.home import Home
@@ -61,11 +60,14 @@ def stopping() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def tell_what_happens() -> None:
-    """Log to stderr, one line an event."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    for noisy in ("httpx", "httpcore", "uvicorn.error", "uvicorn.access"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+def tell_what_happens(format_: str | None) -> None:
+    """Log to stderr, one line an event, as text or JSON. Raises UsageError for anything else."""
+    from galley.server.logs import LogFormat, start_logging
+
+    known = [one.value for one in LogFormat]
+    if format_ is not None and format_ not in known:
+        raise UsageError(f"there is no log format {format_!r}", hint=f"one of {', '.join(known)}")
+    start_logging(LogFormat(format_) if format_ else None)
 
 
 def tell_first_link(home: Home, url: str | None, *, identity: bool) -> None:

@@ -8,6 +8,7 @@ is imported only then. A test proves that both ways lead to the same schema.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, func, insert, inspect, select
@@ -54,6 +55,31 @@ def prepare(database: Database) -> None:
         elif stamped != set(HEADS):
             _refuse_unknown(database, stamped)
             _migrate(connection)
+
+
+def make(database: Database, connection: Connection, wanted: frozenset[str]) -> None:
+    """Make the tables as they were at some revisions, where there are none yet.
+
+    Raises:
+        HomeVersionError: a newer version made them.
+        UsageError: there are tables already.
+    """
+    if _stamped(connection) is not None:
+        raise UsageError(
+            f"the database {database.place} holds a home already",
+            hint="choose an empty one: nothing is ever written over",
+        )
+    if wanted == set(HEADS):
+        _create(database, connection)
+        return
+    _refuse_unknown(database, set(wanted))
+    _migrate(connection, sorted(wanted))
+
+
+def go_on(connection: Connection) -> None:
+    """Bring the tables that ``make`` made to this version."""
+    if _stamped(connection) != set(HEADS):
+        _migrate(connection)
 
 
 def revisions(connection: Connection) -> frozenset[str]:
@@ -105,11 +131,12 @@ def _refuse_unknown(database: Database, stamped: set[str]) -> None:
     )
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(connection: Connection, to: Sequence[str] = ("heads",)) -> None:
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "heads")
+    for revision in to:
+        command.upgrade(config, revision)

@@ -41,6 +41,21 @@ class Home:
 
 
 @dataclass(frozen=True, slots=True)
+class EmptyHome:
+    """A home that is to be made.
+
+    ``database`` opens the state database of a home at a folder. ``shared``: it is not a file of
+    the home. ``warehouse`` is where the tables are to stand, if not in the home or as before.
+    """
+
+    path: Path
+    database: Callable[[Path], Database]
+    shared: bool
+    warehouse: Warehouse | None
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
 class Checkout:
     """A project folder as it is now: its git commit if it is one, and whether it is clean."""
 

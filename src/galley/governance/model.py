@@ -20,6 +20,7 @@ class Action(StrEnum):
     TAG = "tag"
     COLLECT = "collect"
     COMPACT = "compact"
+    BACK_UP = "back_up"
     FIRE = "fire"
     PAUSE_TRIGGER = "pause_trigger"
     ENTER = "enter"

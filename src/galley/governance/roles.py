@@ -23,7 +23,7 @@ MAY: Mapping[Role, frozenset[Action]] = {
     Role.VIEWER: _LOOKS,
     Role.ENGINEER: _BUILDS,
     Role.OPERATOR: _OPERATES,
-    Role.ADMIN: _OPERATES | {Action.MANAGE},
+    Role.ADMIN: _OPERATES | {Action.MANAGE, Action.BACK_UP},
     Role.WORKER: frozenset({Action.WORK}),
     Role.OWNER: frozenset(Action),
 }

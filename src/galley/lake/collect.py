@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, or_, select, update
 
-from galley.lake import rooting
+from galley.lake import rooting, standstill
 from galley.lake import tables as t
 from galley.lake.commits import PUBLISHES
 from galley.lake.marking import closure, shown
@@ -198,8 +198,11 @@ def doom(
     """Doom those of a plan's versions that are still condemned and reached by nothing.
 
     Gives those: nobody can use them again, so their files may go once this has been committed.
+    While a backup is under way there are none.
     """
     rooting.exclude(conn)
+    if standstill.stands(conn, now):
+        return ()
     _, reached = _judged(conn, wanted.project, items, policy, pins, now)
     c = t.condemned.c
     found = []

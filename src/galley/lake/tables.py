@@ -177,6 +177,16 @@ writer = Table(
 )
 """Who writes files without being an attempt of a run. What bears its id stays until then."""
 
+backup = Table(
+    "lake_backup",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("by", String(128), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+)
+"""Backups under way. Until one's time is over no version is doomed."""
+
 collection = Table(
     "lake_collection",
     metadata,

@@ -87,6 +87,8 @@ def asked(client: httpx.Client, method: str, path: str, headers: dict[str, str])
     for name in ("project", "run", "table", "ref", "name", "user", "team", "token", "session"):
         place = place.replace(f"{{{name}}}", "nothing").replace(f"{{{name}:path}}", "nothing")
     body: Any = {} if method in ("POST", "PUT") else None
+    if place == path:  # it stands outside of the API
+        place = str(client.base_url.join(path))
     return client.request(method, place, headers=headers, json=body)
 
 

@@ -59,6 +59,7 @@ def server(
     behind_tls: Annotated[
         bool, typer.Option("--behind-tls", help="A proxy before the API speaks TLS with browsers.")
     ] = False,
+    log_format: options.LogFormat = None,
     project: options.Project = None,
 ) -> None:
     """Work on the runs of a home or database, with workers that call over HTTP.
@@ -80,7 +81,7 @@ def server(
         certificate_key=str(certificate_key) if certificate_key else None,
         lease=int(lease * 1_000_000),
     )
-    tell_what_happens()
+    tell_what_happens(log_format)
     home = open_home_here(project)
     found = Server(home, serving)
     address = Address(

@@ -34,6 +34,7 @@ def up(
     behind_tls: Annotated[
         bool, typer.Option("--behind-tls", help="A proxy before it speaks TLS with browsers.")
     ] = False,
+    log_format: options.LogFormat = None,
     project: options.Project = None,
 ) -> None:
     """Serve this project on this machine: an engine with its workers, the API, the web interface.
@@ -44,7 +45,7 @@ def up(
     folder, home = find_folder(project), find_home(project)
     check_server()
     address = Address(host, port, identity=identity, behind_tls=behind_tls)
-    tell_what_happens()
+    tell_what_happens(log_format)
     # It loads its libraries while these are imported.
     with Front(address, home, folder) as front:
         from galley import bootstrap

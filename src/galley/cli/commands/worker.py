@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from galley import settings
+from galley.cli import options
 from galley.cli.lazy import app_of
 from galley.cli.service import needs_server, stopping, tell_what_happens
 
@@ -45,6 +46,7 @@ def worker(
     ca: Annotated[
         Path | None, typer.Option("--tls-ca", help="Certificates to trust (PEM), for https.")
     ] = None,
+    log_format: options.LogFormat = None,
 ) -> None:
     """Run steps for a server, on this machine or another.
 
@@ -62,7 +64,7 @@ def worker(
         token=token,
         drain=drain_timeout,
     )
-    tell_what_happens()
+    tell_what_happens(log_format)
     with stopping() as stop:
         Worker(Link(server, certificates=str(ca) if ca else True), posting).run(stop)
 

@@ -19,6 +19,7 @@ from galley.server.api import (
     kitchens,
     logs,
     me,
+    metrics,
     overview,
     pipelines,
     projects,
@@ -109,6 +110,7 @@ def api_app(place: Place, door: Door | None = None, *, names: Sequence[str] = ()
     for routes in ROUTES:
         routes.attach(router)
     app.include_router(router)
+    _measure(app, place)
     app.add_middleware(Requests, largest=LARGEST)
     handle_problems(app)
     health.add(app)
@@ -121,6 +123,15 @@ def _methods(path: str) -> list[str]:
     """The methods that a path of the API has."""
     own = path.removeprefix(PREFIX)
     return sorted({method for routes in ROUTES for method in routes.methods(own)})
+
+
+def _measure(app: FastAPI, place: Place) -> None:
+    """What monitoring asks for stands where it looks; it is no part of the API."""
+    app.state.metrics = metrics.Metrics(place.home)
+    outside = APIRouter(include_in_schema=False)
+    metrics.routes.attach(outside)
+    app.include_router(outside)
+    app.add_middleware(metrics.Counted, metrics=app.state.metrics)
 
 
 @asynccontextmanager

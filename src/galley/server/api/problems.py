@@ -128,7 +128,10 @@ async def _database_away(request: Request, error: Exception) -> Response:
 
 
 async def _defect(request: Request, error: Exception) -> Response:
-    _log.error("request %s of %s failed", _id(request), request.url.path, exc_info=error)
+    said = {"request": _id(request)}
+    _log.error(
+        "request %s of %s failed", *said.values(), request.url.path, exc_info=error, extra=said
+    )
     told = InternalError(
         "a defect of Galley; the server's log has it under this request's id",
         hint="report it with that part of the log",

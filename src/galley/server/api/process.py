@@ -6,7 +6,6 @@ It is given a bound socket by the server that starts it, and ends with that serv
 from __future__ import annotations
 
 import json
-import logging
 import signal
 import socket
 import sys
@@ -20,6 +19,7 @@ from galley.server.api.app import api_app
 from galley.server.api.call import Place
 from galley.server.api.task import Task
 from galley.server.door import Door
+from galley.server.logs import start_logging
 
 GRACE = 2
 """Seconds that answers under way have when the process is told to stop."""
@@ -28,7 +28,7 @@ GRACE = 2
 def main() -> None:
     """Serve until the server ends or says so."""
     processes.signal_on_parents_death(signal.SIGTERM)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    start_logging()
     serve(codec.from_plain(Task, json.loads(sys.argv[1])))
 
 

@@ -13,6 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Create the tables."""
+    _create_lake_backup()
     _create_lake_checkpoint_entry()
     _create_lake_checkpoint_window()
     _create_lake_collection()
@@ -28,6 +29,17 @@ def upgrade() -> None:
     _create_lake_window()
     _create_lake_withdrawn()
     _create_lake_writer()
+
+
+def _create_lake_backup() -> None:
+    op.create_table(
+        "lake_backup",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("by", sa.String(length=128), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lake_backup")),
+    )
 
 
 def _create_lake_checkpoint_entry() -> None:
