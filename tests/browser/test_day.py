@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.cast import PHONE, Kitchen, settled
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(400)]
 LONG = 240_000
 
 

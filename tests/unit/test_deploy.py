@@ -32,7 +32,7 @@ def test_a_unit_starts_a_command(unit: Path) -> None:
     assert {"NoNewPrivileges=yes", "KillMode=mixed", "User=galley"} <= set(text.splitlines())
 
 
-@pytest.mark.parametrize("name", ["front", "server", "worker"])
+@pytest.mark.parametrize("name", ["server", "worker"])
 def test_a_service_starts_a_command(name: str) -> None:
     accepts(COMPOSE["services"][name]["command"])
 
@@ -51,7 +51,7 @@ def test_workers_hold_no_database_credentials_and_all_variables_are_explained() 
 
 
 def test_nobody_is_let_in_without_a_name() -> None:
-    front = COMPOSE["services"]["front"]
-    assert "--identity" in front["command"]
-    assert all(one.startswith("127.0.0.1:") for one in front["ports"])
+    server = COMPOSE["services"]["server"]
+    assert "--identity" in server["command"]
+    assert all(one.startswith("127.0.0.1:") for one in server["ports"])
     assert "USER galley" in (DEPLOY / "Containerfile").read_text("utf-8")

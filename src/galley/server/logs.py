@@ -10,9 +10,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from typing import Any
-
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from urllib.parse import unquote, urlsplit
 
 from galley.clock import iso
 from galley.runs.redact import REDACTED, forms
@@ -53,8 +51,8 @@ def known_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
     """The secrets that this process was started with."""
     found = [environ.get(name) for name in _SECRET]
     # Where there is no such address, what is wrong with it is told elsewhere.
-    with suppress(KeyError, ArgumentError, ValueError):
-        found.append(make_url(environ["GALLEY_DATABASE"]).password)
+    with suppress(KeyError, ValueError):
+        found.append(unquote(urlsplit(environ["GALLEY_DATABASE"]).password or ""))
     return tuple(one for one in found if one)
 
 
