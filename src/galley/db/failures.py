@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from galley.errors import CorruptHomeError, GalleyError, StorageError, UnavailableError, UsageError
+from galley.errors import (
+    ContendedError,
+    CorruptHomeError,
+    GalleyError,
+    StorageError,
+    UnavailableError,
+    UsageError,
+)
 
 BUSY_SECONDS = 30.0
 """How long a command waits for another one's lock on a SQLite database."""
@@ -48,6 +55,8 @@ _ANSWERS = (
     _Answer("3F", StorageError, "has no schema to make tables in", _RIGHTS),
     _Answer("53100", StorageError, "has no disk space left; nothing was changed", AGAIN),
     _Answer("53", UnavailableError, "has run short of something; nothing was changed", AGAIN),
+    _Answer("40001", ContendedError, "ended a transaction for another one's sake", AGAIN),
+    _Answer("40P01", ContendedError, "ended a transaction for another one's sake", AGAIN),
     _Answer("40", UnavailableError, "ended a transaction for another one's sake", AGAIN),
     _Answer("55P03", UnavailableError, "kept a row locked for too long", AGAIN),
     _Answer("57014", UnavailableError, "ended a statement that took too long", AGAIN),

@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from galley.errors import GalleyError
+from galley.db.contention import repeated
+from galley.errors import ContendedError, GalleyError
 from galley.lake import rooting
 from galley.runs import adopting, attempts, claims, queue, sessions, testing
 from galley.runs.claims import Outlook, Taker
@@ -62,6 +63,20 @@ class Claimer:
         openings = self.jobs.pool.seats(MOST)
         if not openings:
             return set()
+        try:
+            claimed, todo = self._take(openings)
+        except ContendedError:
+            # Nothing was claimed; the next round does.
+            return set()
+        for act in todo:
+            act()
+        return {step_run.run_id for step_run, _ in claimed}
+
+    @repeated
+    def _take(
+        self, openings: Sequence[Opening]
+    ) -> tuple[list[tuple[StepRun, Opening]], list[Afterwards]]:
+        """Claim and decide; what is claimed, and what to do once that has committed."""
         # A claim that a crash of the database loses takes its attempt along, and whatever is
         # answered to that attempt is refused then (see ``attempts.finish``).
         with self.site.database.write(durable=False, share=rooting.LOCK) as connection:
@@ -76,9 +91,7 @@ class Claimer:
                 )
                 for step_run, opening in claimed
             ]
-        for act in todo:
-            act()
-        return {step_run.run_id for step_run, _ in claimed}
+        return claimed, todo
 
     def _claim(
         self, connection: Connection, openings: Sequence[Opening]

@@ -10,7 +10,14 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from galley import faults
-from galley.errors import InputDataError, StaleRefError, StorageError, UnavailableError
+from galley.db.contention import repeated
+from galley.errors import (
+    ContendedError,
+    InputDataError,
+    StaleRefError,
+    StorageError,
+    UnavailableError,
+)
 from galley.lake import field_ids, verifying
 from galley.lake.model import Span
 from galley.runs import attempts, messages, queue, records, testing
@@ -158,7 +165,8 @@ class Dispatcher:
                 probe = self.site.probe(node.step, str(live.folder))
         try:
             work = self._take(live, attempt, done, probe)
-        except StaleRefError as error:
+        except (StaleRefError, ContendedError) as error:
+            # Others were always first: this piece of work is lost, and is tried again.
             lost = Reason.LOST_WORKER.value
             failure = TaskFailed("failed", lost, "StaleRefError", str(error))
             self._failed(Job(live, attempt.step_run, attempt), failure)
@@ -166,6 +174,7 @@ class Dispatcher:
         if work is not None:
             self.jobs.evaluate(live, attempt.step_run, work)
 
+    @repeated
     def _take(
         self, live: LiveRun, attempt: Attempt, done: StepDone, probe: str | None
     ) -> TestWork | None:
@@ -212,6 +221,7 @@ class Dispatcher:
         node = live.node(step_run.name)
         return testing.work_for(connection, live, node, live.scene(connection), spans=spans)
 
+    @repeated
     def _conclude(self, live: LiveRun, step_run: StepRun, work: TestWork, answer: TestDone) -> None:
         now = self.site.clock()
         faults.point("tests.before_conclude")
@@ -248,6 +258,7 @@ class Dispatcher:
                 queue.move_step(connection, step_run, ready, now, attempt=mine, attempts=tries)
                 attempts.drop_attempt(connection, job.live, attempt, "handed_over", now)
 
+    @repeated
     def _cancelled(self, job: Job) -> None:
         now = self.site.clock()
         if job.step_run is None:
@@ -265,12 +276,15 @@ class Dispatcher:
                 attempts.drop_attempt(connection, job.live, job.attempt, "cancelled", now)
 
     def _failed(self, job: Job, failure: TaskFailed) -> None:
-        now = self.site.clock()
         if job.attempt is not None:
-            with self.site.database.write() as connection:
-                attempts.fail(connection, job.live, job.attempt, failure, now)
+            self._record_failure(job.live, job.attempt, failure)
         elif job.step_run is not None:
             self._tests_lost(job.live, job.step_run, failure)
+
+    @repeated
+    def _record_failure(self, live: LiveRun, attempt: Attempt, failure: TaskFailed) -> None:
+        with self.site.database.write() as connection:
+            attempts.fail(connection, live, attempt, failure, self.site.clock())
 
     def _tests_lost(self, live: LiveRun, step_run: StepRun, failure: TaskFailed) -> None:
         """The process that evaluated tests died: try again, a bounded number of times."""
@@ -300,6 +314,7 @@ def _defect(error: Exception) -> TaskFailed:
     return TaskFailed("failed", internal, name, said, traceback.format_exc())
 
 
+@repeated
 def _give_fields(site: Site, jobs: Jobs, task_id: str, asked: FieldsRequest) -> None:
     with site.database.write() as connection:
         ids = field_ids.allocate(connection, asked.table_id, asked.keys, asked.at_least)

@@ -6,11 +6,13 @@ rebuilt from there by the next engine at any moment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 
 from sqlalchemy import Connection
 
-from galley.errors import UnavailableError
+from galley.db.contention import repeated
+from galley.errors import ContendedError, UnavailableError
 from galley.ids import new_id
 from galley.runs import (
     backfill,
@@ -142,12 +144,15 @@ class Engine:
 
     def step(self, timeout: float = 0.05) -> None:
         """One round: new runs and wishes, claims, messages from workers, ends of runs."""
-        self._look()
+        with suppress(ContendedError):
+            # Nothing of what was ended stays, and the next round looks for it again.
+            self._look()
         claimed = self._dispatch()
         self._changed |= claimed
         for run_id in [run_id for run_id in self._changed if not self.jobs.busy(run_id)]:
-            self._changed.discard(run_id)
-            self._settle(run_id)
+            with suppress(ContendedError):
+                self._settle(run_id)
+                self._changed.discard(run_id)
         self._publish_waiting()
         moved = self.dispatcher.handle(self.pool.poll(0 if claimed else timeout))
         self._changed |= moved
@@ -264,17 +269,22 @@ class Engine:
             # Leases that others took by the old time say nothing until all have beaten again.
             self._timers.reap.rest(now, self.site.lease)
             self._settle_clock(now)
+        held = self._record_beat(now, self.pool.heard())
+        self.jobs.keep_only(held)
+        # Whoever finished a run's last step may have died before it saw to the run itself.
+        self._changed.update(self.live)
+
+    @repeated
+    def _record_beat(self, now: int, heard: Mapping[str, Collection[str]]) -> set[tuple[str, int]]:
+        """Extend leases; what this engine and its workers hold."""
         with self.site.database.write(durable=False) as connection:
-            heard = self.pool.heard()
             leases.extend(connection, [self.id], now + self.site.lease)
             leases.extend_afar(connection, heard, now, sessions.leases_of(connection, heard))
             sessions.touch(connection, [self.id, *heard], now)
             held = leases.held(connection, [self.id, *self.pool.sessions()])
             for live in self.live.values():
                 recovery.sweep(connection, live)
-        self.jobs.keep_only(held)
-        # Whoever finished a run's last step may have died before it saw to the run itself.
-        self._changed.update(self.live)
+            return held
 
     def _settle_clock(self, now: int) -> None:
         with self.site.database.write(durable=False) as connection:
@@ -285,16 +295,20 @@ class Engine:
         now = self.site.clock()
         if not self._timers.reap.due(now, None, min(REAP, self.site.lease // 4)):
             return
-        with self.site.database.write(durable=False) as connection:
-            reaping.forsake_dead(connection, now)
-            over = sessions.ended(connection, self.pool.sessions())
-        self.pool.dismiss(over)
+        self.pool.dismiss(self._forsaken(now))
         taken = reaping.reap(self.site, self.id, self.live)
         for live, step in taken.staged:
             self.dispatcher.resume_test(live, step)
         for live in taken.publishes:
             self.publisher.enqueue(live)
         self._changed |= taken.runs
+
+    @repeated
+    def _forsaken(self, now: int) -> set[str]:
+        """The sessions of this engine's workers that are over."""
+        with self.site.database.write(durable=False) as connection:
+            reaping.forsake_dead(connection, now)
+            return sessions.ended(connection, self.pool.sessions())
 
     def _forget(self, run_id: str) -> None:
         self.live.pop(run_id, None)

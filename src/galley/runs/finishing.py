@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from galley.db.contention import repeated
 from galley.ids import digest
 from galley.lake import refs, withdrawals
 from galley.lake.model import Span
@@ -75,6 +76,7 @@ def has_to_wait(connection: Connection, site: Site, waiting: Run) -> bool:
     )
 
 
+@repeated
 def settle(site: Site, live: LiveRun, engine: str) -> bool:
     """Move a run on if all its steps have ended; whether they have.
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from galley import faults
 from galley.errors import (
+    ContendedError,
     GateError,
     InterruptedRunError,
     StaleRefError,
@@ -88,6 +89,9 @@ class Publisher:
                 continue
             try:
                 task = self._try(publication, slots)
+            except ContendedError:
+                # Nothing of it stays; it is its turn again in the next round.
+                continue
             except Exception as error:
                 # One run's trouble must not stop the engine for all others: it is kept with it.
                 if of_the_home(error):

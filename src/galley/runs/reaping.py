@@ -7,12 +7,15 @@ lost is given back to the queue, on a budget of its own; its attempt's ref is di
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
 
 from galley import faults
+from galley.db.contention import repeated
+from galley.errors import ContendedError
 from galley.lake import refs
 from galley.runs import leases, processes, queue, records, sessions
 from galley.runs.attempts import MOST_LOSSES, attempt_ref
@@ -54,12 +57,16 @@ def reap(site: Site, owner: str, lives: Mapping[str, LiveRun]) -> Taken:
         steps = [s for s in leases.expired_steps(connection, now) if s.run_id in lives]
         publishes = [p for p in leases.expired_publishes(connection, now) if p[0] in lives]
     for step in steps:
-        _reap_step(site, owner, lives[step.run_id], step, taken)
+        # What others were always first at is found again in the next round.
+        with suppress(ContendedError):
+            _reap_step(site, owner, lives[step.run_id], step, taken)
     for run_id, before in publishes:
-        _reap_publish(site, owner, lives[run_id], before, taken)
+        with suppress(ContendedError):
+            _reap_publish(site, owner, lives[run_id], before, taken)
     return taken
 
 
+@repeated
 def _reap_step(site: Site, owner: str, live: LiveRun, step: StepRun, taken: Taken) -> None:
     now = site.clock()
     if step.state is StepState.STAGED:
@@ -82,6 +89,7 @@ def _reap_step(site: Site, owner: str, live: LiveRun, step: StepRun, taken: Take
             taken.runs.add(step.run_id)
 
 
+@repeated
 def _reap_publish(site: Site, owner: str, live: LiveRun, before: str | None, taken: Taken) -> None:
     with site.database.write() as connection:
         if leases.take_publish(connection, live.run.id, before, site.hold(owner)):

@@ -44,6 +44,7 @@ from galley.server.api.news import News
 from galley.server.api.problems import handle_problems
 from galley.server.api.requests import Requests
 from galley.server.door import Door
+from galley.server.web import add_web
 from galley.version import VERSION
 
 PREFIX = "/api/v1"
@@ -114,7 +115,14 @@ def api_app(place: Place, door: Door | None = None, *, names: Sequence[str] = ()
     handle_problems(app)
     health.add(app)
     app.add_api_route("/openapi.json", _openapi, include_in_schema=False)
+    add_web(app)
     return app
+
+
+def _methods(path: str) -> list[str]:
+    """The methods that a path of the API has."""
+    own = path.removeprefix(PREFIX)
+    return sorted({method for routes in ROUTES for method in routes.methods(own)})
 
 
 def _measure(app: FastAPI, place: Place) -> None:
@@ -124,12 +132,6 @@ def _measure(app: FastAPI, place: Place) -> None:
     metrics.routes.attach(outside)
     app.include_router(outside)
     app.add_middleware(metrics.Counted, metrics=app.state.metrics)
-
-
-def _methods(path: str) -> list[str]:
-    """The methods that a path of the API has."""
-    own = path.removeprefix(PREFIX)
-    return sorted({method for routes in ROUTES for method in routes.methods(own)})
 
 
 @asynccontextmanager

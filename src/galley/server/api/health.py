@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from galley.environments.inspect_workers import engine_at_work
 from galley.server.api.call import Place
 
-OPEN = frozenset({"/health", "/ready", "/openapi.json"})
+OPEN = frozenset({"/health", "/ready", "/openapi.json", "/{path:path}"})
 """The only paths that anybody may ask for; they tell nothing about anything that is kept."""
 
 

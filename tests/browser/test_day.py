@@ -1,0 +1,125 @@
+"""A day with the interface: run, promote, fail, look, mend, look back, roll back.
+
+The tests follow each other: each goes on where the one before it stopped.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.cast import PHONE, Kitchen, settled
+
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(400)]
+LONG = 240_000
+
+
+def run_pipeline(page: Page, window: str) -> None:
+    """Ask for a run of `delays` where the page is, and go to it."""
+    page.get_by_role("button", name=re.compile("^Run")).click()
+    page.get_by_label("Pipeline").last.select_option("delays")
+    page.get_by_label("Window").fill(window)
+    expect(page.get_by_role("region", name="Plan")).to_contain_text("would run", timeout=LONG)
+    page.get_by_role("button", name=re.compile("^Run in ")).click()
+    page.wait_for_url(re.compile("/runs/"))
+
+
+def test_first_run(page: Page) -> None:
+    page.goto("/")
+    expect(page).to_have_url(re.compile("ref=kitchen"))
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    page.keyboard.press("g")
+    page.keyboard.press("p")
+    page.get_by_role("link", name="delays").click()
+    expect(page.get_by_role("button", name=re.compile("raw_flights"))).to_be_visible()
+    run_pipeline(page, "2013-12-30..2013-12-31")
+    expect(page.get_by_label("What came of it")).to_contain_text("Published to", timeout=LONG)
+    expect(page.get_by_role("list", name="Steps").get_by_role("button")).to_have_count(14)
+
+
+def test_a_bad_day_fails_and_shows_its_rows(page: Page, kitchen: Kitchen) -> None:
+    kitchen.galley("promote", "--yes")
+    kitchen.deliver("bad_day")
+    page.goto("/")
+    expect(page).not_to_have_url(re.compile("ref="))
+    page.get_by_role("link", name="Runs").click()
+    run_pipeline(page, "2013-12-31")
+    verdict = page.get_by_label("What came of it")
+    expect(verdict).to_contain_text("failed and stopped the run", timeout=LONG)
+    verdict.get_by_role("link", name="unique_flight_id").click()
+    rows = page.get_by_role("table", name="Failing rows of unique_flight_id")
+    expect(rows.get_by_role("row")).not_to_have_count(1)
+    expect(rows).to_contain_text("2013-12-31-")
+
+
+def test_the_mended_day_is_published(page: Page, kitchen: Kitchen) -> None:
+    kitchen.deliver("good_day")
+    page.goto("/p/flights/runs?state=failed")
+    page.get_by_role("table", name="Runs").get_by_role("link", name="delays").click()
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("dialog").get_by_role("button", name="Resume").click()
+    expect(page.get_by_label("What came of it")).to_contain_text("Published to", timeout=LONG)
+    page.get_by_role("button", name=re.compile("^flights")).click()
+    expect(page.get_by_label("Step flights")).to_contain_text("Computed in")
+
+
+def test_a_table_as_it_was(page: Page) -> None:
+    page.goto("/p/flights/tables")
+    page.get_by_role("link", name="daily_delay", exact=True).click()
+    page.get_by_role("link", name="Versions").click()
+    versions = page.get_by_role("table", name="Versions")
+    expect(versions.get_by_role("row")).to_have_count(3)
+    versions.get_by_role("link", name="See it then").last.click()
+    expect(page.get_by_role("status")).to_contain_text("as it was at commit")
+    expect(page.get_by_role("table", name="Rows of daily_delay")).not_to_contain_text("2013-12-31")
+    page.get_by_role("link", name="Back to the present").click()
+    expect(page.get_by_role("table", name="Rows of daily_delay")).to_contain_text("2013-12-31")
+
+
+def test_a_question_in_sql(page: Page) -> None:
+    page.goto("/p/flights/sql?q=SELECT count(*) AS n FROM flights WHERE date = '2013-12-31'")
+    page.get_by_role("button", name="Ask").click()
+    expect(page.get_by_role("table", name="Answer")).to_contain_text("776")
+
+
+def test_rolling_back_shows_its_plan_and_wants_a_reason(page: Page) -> None:
+    page.goto("/p/flights/environments/production")
+    page.get_by_role("button", name="Take the last publish back").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("1 commit would be taken back")
+    go = dialog.get_by_role("button", name="Roll production back")
+    expect(go).to_be_disabled()
+    dialog.get_by_label("Why").fill("the airport asks for a recount")
+    go.click()
+    history = page.get_by_role("list", name="History").get_by_role("listitem")
+    expect(history.first).to_contain_text("the airport asks for a recount")
+    page.goto("/p/flights")
+    expect(page.get_by_label("What needs somebody")).to_contain_text("was taken back")
+
+
+def test_theme_is_kept_and_nothing_overflows_a_phone(page: Page) -> None:
+    page.set_viewport_size(PHONE)
+    page.goto("/p/flights/tables/flights")
+    page.get_by_role("button", name="Dark theme").click()
+    for place in ("", "/runs", "/pipelines/delays", "/tables/flights", "/environments/production"):
+        page.goto(f"/p/flights{place}")
+        settled(page)
+        assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], place
+    page.get_by_role("button", name="Open the menu").click()
+    page.get_by_role("link", name="Workers").click()
+    expect(page.get_by_role("heading", name="Workers")).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_are_accessible(page: Page, axe: str, theme: str) -> None:
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    for place in ("", "/runs", "/pipelines/delays", "/tables/flights?tab=tests", "/sql"):
+        page.goto(f"/p/flights{place}")
+        settled(page)
+        page.evaluate(axe)
+        found = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa']})")
+        wrong = [(one["id"], one["nodes"][0]["html"][:200]) for one in found["violations"]]
+        assert wrong == [], place

@@ -1,0 +1,39 @@
+import type { Pipeline } from '@/api/types'
+import { usual } from '@/lib/band'
+import { useProject } from '@/lib/place'
+import { duration } from '@/lib/time'
+import { Facts } from '@/ui/Facts'
+import { Card } from '@/ui/Page'
+import { Strip } from '@/ui/Strip'
+import { Time } from '@/ui/Time'
+import css from './Durations.module.css'
+
+/** The latest runs by length, against the band that is usual. */
+export function Durations({ line }: { line: Pipeline }) {
+  const project = useProject()
+  const runs = line.history
+  if (!runs.length) return null
+  const good = runs.filter((run) => run.state === 'succeeded')
+  const band = usual(good.map((run) => run.seconds ?? 0))
+  const published = runs.find((run) => run.published)
+  return (
+    <Card>
+      <div className={css.row}>
+        <div className={css.strip}>
+          <Strip project={project} runs={runs} tall />
+        </div>
+        <div className={css.facts}>
+          <Facts
+            of={[
+              ['Succeeded lately', `${good.length} of ${runs.length}`],
+              ['Took last', duration(runs[0]?.seconds)],
+              ['Usually takes', band && `${duration(band[0])} to ${duration(band[1])}`],
+              ['Published last', published && <Time at={published.created} />],
+              ['Schedule', line.schedule],
+            ]}
+          />
+        </div>
+      </div>
+    </Card>
+  )
+}

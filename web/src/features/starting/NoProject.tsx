@@ -1,0 +1,14 @@
+import { Empty } from '@/ui/Empty'
+import { Page } from '@/ui/Page'
+
+/** A home without a project. */
+export function NoProject() {
+  return (
+    <Page title="Welcome to Galley">
+      <Empty title="There is no project here yet." command="galley demo">
+        Pipelines are plain files in a folder. The demo brings a project with a year of real
+        flights; `galley init` starts one of your own.
+      </Empty>
+    </Page>
+  )
+}

@@ -1,0 +1,42 @@
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { sample } from '@/api/queries'
+import { plural } from '@/lib/numbers'
+import { type Search, useProject } from '@/lib/place'
+import { Empty } from '@/ui/Empty'
+import { Load } from '@/ui/Load'
+import { Rows } from '@/ui/Rows'
+import css from './Sample.module.css'
+
+/** Some rows, as they are. */
+export function Sample({ name, place }: { name: string; place: string }) {
+  const project = useProject()
+  const found = useQuery(sample(project, name, place))
+  return (
+    <Load query={found} lines={10}>
+      {(answer) =>
+        answer.rows.length ? (
+          <div className={css.sample}>
+            <Rows rows={answer.rows} columns={answer.columns} label={`Rows of ${name}`} />
+            <p className="soft">
+              {plural(answer.rows.length, 'row')}
+              {answer.more === false ? ', all there are. ' : ' of the table. '}
+              <Link
+                to="/p/$project/sql"
+                params={{ project }}
+                search={(before: Search) => ({
+                  ref: before.ref,
+                  q: `SELECT *\nFROM ${name}\nLIMIT 100`,
+                })}
+              >
+                Ask for others with SQL
+              </Link>
+            </p>
+          </div>
+        ) : (
+          <Empty title="The table has no rows." />
+        )
+      }
+    </Load>
+  )
+}

@@ -1,0 +1,48 @@
+import type { Plan } from '@/api/types'
+import { plural } from '@/lib/numbers'
+import { Fold } from './Fold'
+import css from './PlanView.module.css'
+import { Status } from './Status'
+
+/** What would be computed and what is reused, with the reason for each. */
+export function PlanView({ plan }: { plan: Plan }) {
+  const fresh = plan.steps.filter((step) => step.action === 'run')
+  const reused = plan.steps.filter((step) => step.action === 'reuse')
+  return (
+    <section className={css.plan} aria-label="Plan">
+      <h3>
+        {fresh.length ? `${plural(fresh.length, 'step')} would run` : 'Nothing would run'}
+        {reused.length > 0 && <span className="quiet">, {reused.length} reused</span>}
+      </h3>
+      <Lines steps={fresh} />
+      {reused.length > 0 && (
+        <Fold title={`${plural(reused.length, 'step')} reused`}>
+          <Lines steps={reused} />
+        </Fold>
+      )}
+    </section>
+  )
+}
+
+function Lines({ steps }: { steps: Plan['steps'] }) {
+  return (
+    <ul className={css.lines}>
+      {steps.map((step) => (
+        <li key={step.name}>
+          <Status
+            state={step.problem ? 'error' : step.action === 'reuse' ? 'reused' : 'ready'}
+            word={step.name}
+          />
+          <span className="soft">
+            {step.problem?.message ?? step.why}
+            {step.windows.length > 0 && ` (${windowsOf(step.windows)})`}
+          </span>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function windowsOf(windows: string[]): string {
+  return windows.length === 1 ? String(windows[0]) : plural(windows.length, 'window')
+}

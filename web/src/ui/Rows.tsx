@@ -1,0 +1,46 @@
+import type { Column, Row } from '@/api/types'
+import { count, measure } from '@/lib/numbers'
+import css from './Rows.module.css'
+
+const NUMBER = /^(tinyint|smallint|int|integer|bigint|long|float|double|decimal|hugeint|real|u)/i
+
+/** Rows of data as they are: columns with their types, nulls told from empty text. */
+export function Rows({ rows, columns, label }: { rows: Row[]; columns?: Column[]; label: string }) {
+  const names = columns ?? Object.keys(rows[0] ?? {}).map((name) => ({ name, type: '' }))
+  return (
+    <div className={css.frame}>
+      <table className={css.rows} aria-label={label}>
+        <thead>
+          <tr>
+            {names.map((column) => (
+              <th key={column.name} scope="col" data-number={NUMBER.test(column.type) || undefined}>
+                {column.name}
+                {column.type && <span className={css.type}>{column.type.toLowerCase()}</span>}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row, place) => (
+            <tr key={place}>
+              {names.map((column) => (
+                <Cell key={column.name} value={row[column.name]} />
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <p className="sr">{count(rows.length)} rows</p>
+    </div>
+  )
+}
+
+function Cell({ value }: { value: unknown }) {
+  if (value == null) return <td className={css.none}>null</td>
+  if (typeof value === 'number') {
+    const plain = Number.isInteger(value) && Math.abs(value) < 10_000
+    return <td data-number>{plain ? value : measure(value)}</td>
+  }
+  const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
+  return <td title={text.length > 40 ? text : undefined}>{text}</td>
+}

@@ -1,0 +1,31 @@
+import { Link } from '@tanstack/react-router'
+import { short } from '@/lib/numbers'
+import { type Search, useProject } from '@/lib/place'
+
+/** A run's id, leading to it. */
+export function RunName({ id, children }: { id: string; children?: React.ReactNode }) {
+  const project = useProject()
+  return (
+    <Link
+      to="/p/$project/runs/$run"
+      params={{ project, run: id }}
+      className={children ? undefined : 'mono'}
+    >
+      {children ?? short(id)}
+    </Link>
+  )
+}
+
+/** A table's name, leading to it as the chosen ref shows it. */
+export function TableName({ name, at }: { name: string; at?: string }) {
+  const project = useProject()
+  return (
+    <Link
+      to="/p/$project/tables/$table"
+      params={{ project, table: name }}
+      search={at ? (before: Search) => ({ ...before, at }) : undefined}
+    >
+      {name}
+    </Link>
+  )
+}
