@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli_cast import Shell, shop
+
+pytestmark = pytest.mark.long
 
 YAML = """\
 triggers:

@@ -9,6 +9,7 @@ import pytest
 from starlette.routing import BaseRoute, Route
 
 from galley.governance.model import Action, Actor
+from galley.server.api import metrics
 from galley.server.api.app import PREFIX, ROUTES, described
 from galley.server.api.guard import GuardedRoute, Rule
 from galley.server.api.health import OPEN
@@ -51,7 +52,7 @@ def test_every_route_is_registered_with_a_rule(fresh: Served) -> None:
         assert isinstance(route.endpoint.galley_rule, Rule)  # type: ignore[attr-defined]
         assert isinstance(route.endpoint.galley_rule.action, Action)  # type: ignore[attr-defined]
         seen += 1
-    assert seen == sum(len(routes._specs) for routes in ROUTES)
+    assert seen == sum(len(routes._specs) for routes in (*ROUTES, metrics.routes))
 
 
 def test_none_answers_whom_the_rules_refuse(fresh: Served) -> None:

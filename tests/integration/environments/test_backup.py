@@ -145,9 +145,10 @@ def run(*arguments: object, fault: str, store: Store) -> int:
 
 
 @pytest.mark.kill
-def test_a_killed_backup_looks_like_none(store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("point", ["backup.snapshot", "backup.copying", "backup.copied"])
+def test_a_killed_backup_looks_like_none(store: Store, tmp_path: Path, point: str) -> None:
     place = tmp_path / "killed"
-    assert run("save", store.folder, place, fault="backup.copied:kill", store=store) == -9
+    assert run("save", store.folder, place, fault=f"{point}:kill", store=store) == -9
     (left,) = tmp_path.glob("*.partial")
     save(store.home, tmp_path / "whole.tar")
     cut = tmp_path / "cut.tar"
@@ -159,10 +160,11 @@ def test_a_killed_backup_looks_like_none(store: Store, tmp_path: Path) -> None:
 
 
 @pytest.mark.kill
-def test_a_killed_restore_leaves_no_home(store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("point", ["restore.files", "restore.filled"])
+def test_a_killed_restore_leaves_no_home(store: Store, tmp_path: Path, point: str) -> None:
     save(store.home, tmp_path / "backup.tar")
     target = tmp_path / "ben"
-    fault = "restore.filled:kill"
+    fault = f"{point}:kill"
     assert run("restore", tmp_path / "backup.tar", target, fault=fault, store=store) == -9
     assert not target.exists()
     assert bring_back(tmp_path / "backup.tar", target).tables

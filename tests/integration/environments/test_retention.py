@@ -1,7 +1,11 @@
 """What has expired goes; what is in use, or was a while ago, stays."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from galley import bootstrap
 from galley.environments import retention
@@ -116,3 +120,34 @@ def test_old_logs_are_removed_after_their_transaction(tmp_path: Path) -> None:
         assert [Path(folder).name for folder in gone.logs] == ["old"]
     retention.remove_logs(gone)
     assert {path.name for path in (home.path / "logs").iterdir()} == {"new", running}
+
+
+ROUND = """
+import sys
+from pathlib import Path
+
+from galley import bootstrap
+from galley.environments import retention
+from galley.project.model import Retention
+
+home = bootstrap.open_home(Path(sys.argv[1]))
+with home.database.read() as connection:
+    found = retention.plan_retention(connection, home, "shop", Retention())
+with home.database.write() as connection:
+    found = retention.apply_retention(connection, home, "shop", found)
+retention.remove_logs(found)
+"""
+
+
+@pytest.mark.kill
+def test_logs_that_a_killed_round_left_go_with_the_next(tmp_path: Path) -> None:
+    home = opened(tmp_path / "home")
+    old = home.path / "logs" / "old"
+    old.mkdir()
+    os.utime(old, (0, 0))
+    environ = {**os.environ, "GALLEY_FAULTS": "retention.before_removal:kill"}
+    command = [sys.executable, "-c", ROUND, str(home.path)]
+    assert subprocess.run(command, env=environ, check=False).returncode == -9
+    assert old.exists()
+    retention.remove_logs(expired(home))
+    assert not old.exists()

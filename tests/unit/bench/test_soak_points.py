@@ -10,8 +10,11 @@ ROOT = Path(__file__).parents[3]
 ENVIRONMENTS = "tests/integration/environments"
 ENGINES = "tests/integration/engine/test_many_engines.py"
 RUNS = (("bench/soak.py", ENGINES), ("tests/integration/engine/test_kill_points.py", ENGINES))
-UPKEEP = (f"{ENVIRONMENTS}/test_collection_kills.py", f"{ENVIRONMENTS}/test_compaction.py")
-OF_UPKEEP = ("collect.", "compact.")
+UPKEEP = tuple(
+    f"{ENVIRONMENTS}/test_{name}.py"
+    for name in ("collection_kills", "compaction", "backup", "retention")
+)
+OF_UPKEEP = ("collect.", "compact.", "backup.", "restore.", "retention.")
 """The beginnings of the points that no run comes to."""
 
 
