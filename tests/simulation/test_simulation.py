@@ -36,6 +36,8 @@ def played(first: int, seeds: int, source: Path = ROOT / "src") -> dict[str, Any
     return found
 
 
+@pytest.mark.long
+@pytest.mark.timeout(900)
 def test_nothing_is_lost_doubled_or_mixed() -> None:
     record = played(0, SEEDS)
     assert record["violations"] == {}
@@ -46,6 +48,8 @@ def test_nothing_is_lost_doubled_or_mixed() -> None:
     assert min(record["crashes"], record["calls"]) > SEEDS // 2
 
 
+@pytest.mark.long
+@pytest.mark.timeout(900)
 def test_a_seed_plays_the_same_again() -> None:
     assert play(4) == play(4)
 
