@@ -82,7 +82,8 @@ def test_marked_processes_are_killed_until_none_is_left(sleeper: subprocess.Pope
     assert processes.marked("test-mark") == processes.tree(sleeper.pid)
     processes.kill_marked("test-mark")
     assert processes.marked("test-mark") == set()
-    assert sleeper.wait() == -signal.SIGKILL
+    # Whoever's child is killed first may end by itself meanwhile.
+    assert sleeper.wait() in (-signal.SIGKILL, 0)
 
 
 def test_the_boot_clock_goes_on() -> None:
