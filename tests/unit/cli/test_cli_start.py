@@ -35,3 +35,11 @@ def test_workers_of_a_home_with_a_bucket_load_what_reaches_it(tmp_path: Path) ->
     assert settings.preload(tmp_path) == settings.PRELOAD
     kept.write_text("s3://lake/tables\n")
     assert settings.preload(tmp_path) == settings.PRELOAD + settings.STORE_PRELOAD
+
+
+def test_a_question_is_answered_and_nothing_else_is_said(tmp_path: Path) -> None:
+    (tmp_path / "galley.yaml").write_text("name: birds\n")
+    Shell(tmp_path).galley("kitchen", "open", "oven")
+    ran = Shell(tmp_path).galley("sql", "SELECT 1 AS a", "--at", "kitchen/oven", "--format", "csv")
+    assert ran.out.split() == ["a", "1"]
+    assert all(line.startswith("kitchen/oven") for line in ran.err.splitlines()), ran.err
