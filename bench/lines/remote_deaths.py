@@ -6,7 +6,6 @@ import socket
 import sqlite3
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -15,9 +14,10 @@ import psutil
 
 from bench.history import rows
 from bench.lines.deaths import WAITS, await_marks, project_in, start
+from bench.lines.shared import wait_for
 from bench.record import Record
 from bench.setting import Setting
-from bench.timing import GALLEY, BenchError, environment, median, rounds
+from bench.timing import GALLEY, environment, median, rounds
 
 PATIENCE = 120.0
 OWNER = """
@@ -116,7 +116,7 @@ def _served(project: Path, folder: Path) -> Iterator[None]:
                     stderr=log,
                 )
                 started.append(process)
-                _wait_for(address)
+                wait_for(address)
             # Until the workers' libraries are loaded.
             time.sleep(5)
             yield
@@ -124,13 +124,3 @@ def _served(project: Path, folder: Path) -> Iterator[None]:
             for process in started:
                 process.kill()
                 process.wait()
-
-
-def _wait_for(address: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        with suppress(OSError):
-            urllib.request.urlopen(f"{address}/ready").close()
-            return
-        time.sleep(0.05)
-    raise BenchError(f"{address} is not ready")

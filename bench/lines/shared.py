@@ -113,7 +113,7 @@ def _at_work(project: Path, url: str, folder: Path) -> Iterator[None]:
                     [str(GALLEY), *command], cwd=project, env=environ, stdout=log, stderr=log
                 )
             )
-            _wait_for(address)
+            wait_for(address)
         # Until the workers' libraries are loaded.
         time.sleep(5)
         yield
@@ -124,7 +124,8 @@ def _at_work(project: Path, url: str, folder: Path) -> Iterator[None]:
         log.close()
 
 
-def _wait_for(address: str) -> None:
+def wait_for(address: str) -> None:
+    """Until a server takes work. Raises BenchError."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         with suppress(OSError):

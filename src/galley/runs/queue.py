@@ -326,7 +326,7 @@ def held_by(connection: Connection, sessions: Collection[str]) -> dict[str, int]
         .where(c.owner.in_(sorted(sessions)), c.state.in_([state.value for state in LIVE]))
         .group_by(c.owner)
     )
-    return {one: number for one, number in rows}  # noqa: C416  rows are no pairs of a type
+    return dict(rows.tuples().all())
 
 
 def read_step(row: Row[Any]) -> StepRun:

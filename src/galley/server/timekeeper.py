@@ -1,4 +1,4 @@
-"""What goes by the clock beside the engine: the scheduler, looks at the world, and messages.
+"""What goes by the clock beside the engine: schedules, looks at the world, messages, collection.
 
 Each is a thread of its own, so that neither a mail server nor a slow disk delays what is due.
 """
@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from galley import bootstrap, clock
 from galley.environments.home import Home
 from galley.environments.scheduler import Scheduler
+from galley.environments.upkeep import daily_round
 from galley.environments.watching import Watcher
 from galley.errors import GalleyError
 
@@ -24,6 +25,9 @@ PAUSE = 1.0
 
 SEND_PAUSE = 2.0
 WATCH_PAUSE = 2.0
+COLLECT_PAUSE = 600.0
+"""Seconds between two looks whether a project's daily round is due."""
+
 CLEAN_PAUSE = 6 * 3600 * clock.SECOND
 """Microseconds between two looks for what is too old."""
 
@@ -35,6 +39,7 @@ class Timekeeper:
         # On SQLite the machine's clock counts as it is now: what is due at seven is due when it
         # shows seven. Over a shared database all go by the database's.
         self._now = clock.now if home.database.is_sqlite else home.clock
+        self._home = home
         self._scheduler = Scheduler(home)
         self._sender = bootstrap.make_sender(home, self._now)
         self._watcher = Watcher(home, self._scheduler, bootstrap.resolve)
@@ -48,6 +53,7 @@ class Timekeeper:
             ("scheduler", self._tick, PAUSE),
             ("watcher", self._watch, WATCH_PAUSE),
             ("messages", self._send, SEND_PAUSE),
+            ("collection", self._collect, COLLECT_PAUSE),
         ):
             thread = threading.Thread(
                 target=self._again, args=(name, work, pause), name=name, daemon=True
@@ -86,6 +92,12 @@ class Timekeeper:
 
     def _watch(self) -> bool:
         return self._watcher.look(self._now()) > 0
+
+    def _collect(self) -> bool:
+        for project, outcome in daily_round(self._home).items():
+            for problem in outcome.problems:
+                _log.warning("not collected in %s: %s", project, problem)
+        return False
 
     def _send(self) -> bool:
         now = self._now()

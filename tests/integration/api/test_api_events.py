@@ -149,6 +149,7 @@ def test_who_does_not_read_is_let_go(
         until(lambda: served.app.state.news.listeners == 1, "the other to be let go", 20)
         tell(served, "after", run=run)
         until(lambda: ear.heard[-1]["kind"] == "after", "what came after", 20)
+        assert ear.heard[0]["kind"] == "x"
     deaf.close()
 
 
