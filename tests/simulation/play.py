@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from galley.environments import collection
@@ -110,8 +111,10 @@ class _Stage:
         for _ in range(1 if self.alone else chance.randint(2, 4)):
             self._controller()
         if self.afar:
-            for _ in range(chance.randint(1, 3)):
-                self._process(lambda: Worker(world, self.net, self.warehouse))
+            for number in range(chance.randint(1, 3)):
+                # One of them takes what no other can.
+                able = number == 0
+                self._process(partial(Worker, world, self.net, self.warehouse, able=able))
         for _ in range(chance.randint(3, 5)):
             person = Person(world, self.home, self.files, self.refs)
             self.people += 1
@@ -216,10 +219,12 @@ class _Stage:
         for _ in range(3):
             world.now += 8 * DAY
             world.spawn(self.collect, Host(mortal=False))
-            world.run(lambda: False, world.now + SECOND)
+            world.run(lambda: False, world.now + 30 * SECOND)
         with self.database.look() as connection:
             yield from verdicts.missing(connection, self.warehouse)
-            yield from verdicts.left_over(connection, self.warehouse, self.kept, world.now)
+            yield from verdicts.left_over(
+                connection, self.warehouse, self.kept, world.now, self.database.forgotten
+            )
         yield from self.world.defects
 
     def ending(self, seed: int, wrong: tuple[str, ...]) -> Ending:
