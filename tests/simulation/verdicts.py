@@ -96,7 +96,7 @@ def _publish(
     commit: str,
 ) -> Iterator[str]:
     own = {step.outputs[0]: step for step in selected_steps(manifest, run.request)}
-    found = lookup(connection, commit, own)
+    found, based = lookup(connection, commit, own), lookup(connection, run.base or commit, own)
     e = lake.entry.c
     here = select(e.table_key).where(e.commit_id == commit, e.dropped.is_(False))
     own_commits = select(lake.commit.c.id).where(lake.commit.c.run_id == run.id)
@@ -104,10 +104,11 @@ def _publish(
     written = own.keys() & set(connection.scalars(here))
     for table, step in own.items():
         version = found.get(table)
-        if version is None:
+        if table not in made and version != based.get(table):
             # What the run only found there may have been taken back meanwhile.
-            if table in made:
-                yield f"publish {commit} of run {run.id} has no {table}"
+            continue
+        if version is None:
+            yield f"publish {commit} of run {run.id} has no {table}"
             continue
         read = {name: held.get(version.inputs.get(name, ""), "?") for name in step.inputs}
         if warehouse.held[version.location] != plan.made(step, read):
