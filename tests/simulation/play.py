@@ -79,6 +79,7 @@ class _Stage:
         self.database = SimulatedDatabase(world, alone=self.alone)
         self.warehouse = SimulatedWarehouse()
         object.__setattr__(self.warehouse, "removing", self._removing)
+        object.__setattr__(self.warehouse, "needed", self._needed)
         self.site = SimulatedSite(
             database=self.database,
             home=Path("/simulated"),
@@ -197,6 +198,14 @@ class _Stage:
         with self.database.look() as connection:
             for name in verdicts.shown(connection, path):
                 self.world.defects.append(f"{path} was collected, and {name} shows it")
+
+    def _needed(self, reader: str) -> bool:
+        """Whether an attempt, or the run whose tests are evaluated, has not ended."""
+        query = (
+            'SELECT 1 FROM run_attempt WHERE id = :id AND "end" IS NULL '
+            "UNION SELECT 1 FROM run WHERE id = :id AND finished IS NULL"
+        )
+        return self.database.raw.execute(query, {"id": reader}).fetchone() is not None
 
     def stuck(self) -> str:
         """What did not come to an end."""
