@@ -29,8 +29,10 @@ class Origin(StrEnum):
     """A promotion made them an environment's."""
     WORKING_TREE = "working_tree"
     """The folder, as it is now."""
+    DEPLOYED = "deployed"
+    """A deploy gave them to the kitchen: this server has no folder of the project."""
     LAST_RUN = "last_run"
-    """What ran last: this server has no folder of the project."""
+    """What ran last: this server has no folder, and nothing was deployed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ def shown_in(
     """The definitions that a ref works with; a kitchen may not be open yet.
 
     An environment has those that were promoted to it. Elsewhere it is the project's folder, and
-    where this server has none what ran last, in the ref if anything did.
+    where this server has none what was deployed to the kitchen, or else what ran last, in the ref
+    if anything did.
 
     Raises:
         DefinitionErrors: the folder's files are wrong.
@@ -87,12 +90,15 @@ def shown_in(
     if folder is not None:
         manifest = compile_project(folder, cache=home.path / "cache")
         return Shown(manifest, Checkout(folder), Origin.WORKING_TREE)
+    if ref is not None and ref.code_version is not None:
+        return Shown(*kept_code(connection, ref.code_version), Origin.DEPLOYED)
     found = listing.last_definition(connection, project, ref.name) if ref else None
     found = found or listing.last_definition(connection, project)
+    found = found or listing.last_registered(connection, project)
     if found is None:
         raise NotFoundError(
             f"nothing of {project} ran here yet, so its pipelines are not known",
-            hint="start the server in the project's folder, or run a pipeline",
+            hint="galley deploy, or start the server in the project's folder",
         )
     return Shown(*kept_code(connection, found), Origin.LAST_RUN)
 
