@@ -9,13 +9,15 @@ from sqlalchemy import Connection
 
 from galley.clock import iso
 from galley.environments import versions
+from galley.environments.home import Home
 from galley.environments.inspect import Facts
-from galley.environments.launch import kept_code
+from galley.environments.launch import code_folder, kept_code
 from galley.environments.promotion import code_changes
 from galley.lake import commits, refs
 from galley.lake.model import RefKind
 from galley.project.codec import manifest_from_json
-from galley.project.model import LoadSpec, Manifest
+from galley.project.model import Manifest
+from galley.project.seeds import left_behind
 from galley.runs import records
 
 
@@ -28,7 +30,7 @@ def versions_facts(
 
 
 def version_facts(
-    connection: Connection, project: str, version: str, against: str | None = None
+    connection: Connection, home: Home, project: str, version: str, against: str | None = None
 ) -> Facts:
     """A version with its pipelines and files, and the steps that differ from another one's."""
     row = records.definition_row(connection, version)
@@ -48,12 +50,14 @@ def version_facts(
         ],
         "contents": [{"path": path, "sha256": sha} for path, sha in manifest.files.items()],
         "packages": dict(manifest.packages),
-        "warnings": [*manifest.warnings, *left_behind(manifest)],
+        "warnings": _warnings(home, row, manifest),
         "changes": _changes(connection, project, manifest, against) if against else None,
     }
 
 
-def deploy_facts(connection: Connection, project: str, done: versions.Deployed) -> Facts:
+def deploy_facts(
+    connection: Connection, home: Home, project: str, done: versions.Deployed
+) -> Facts:
     """A deploy as ``galley deploy --json`` prints it."""
     row = records.definition_row(connection, done.version)
     manifest = manifest_from_json(row["body"])
@@ -62,23 +66,20 @@ def deploy_facts(connection: Connection, project: str, done: versions.Deployed) 
         "ref": done.ref.name,
         "new": done.new,
         "before": done.before,
-        "warnings": [*manifest.warnings, *left_behind(manifest)],
+        "warnings": _warnings(home, row, manifest),
     }
 
 
-def left_behind(manifest: Manifest) -> list[str]:
-    """What load steps read from the project's folder: data is not part of a version."""
-    return [
-        f"{step.source.path}: {step.load.path} stays behind: a version brings definitions and "
-        "code, no data; give an absolute path or an address"
-        for step in manifest.steps.values()
-        if step.load is not None and _relative(step.load)
-    ]
-
-
-def _relative(load: LoadSpec) -> bool:
-    path = load.path
-    return path is not None and not path.startswith("/") and "://" not in path
+def _warnings(home: Home, row: Mapping[str, Any], manifest: Manifest) -> list[str]:
+    """Those of the definitions, and what a version lacks that runs without its folder."""
+    found = list(manifest.warnings)
+    if row["folder"] == str(code_folder(home, manifest.hash)):
+        found += [
+            f"{step.source.path}: {pattern} stays behind, it is not there or too large; "
+            "give an absolute path or an address"
+            for step, pattern in left_behind(manifest)
+        ]
+    return found
 
 
 def _changes(connection: Connection, project: str, manifest: Manifest, against: str) -> Facts:

@@ -29,6 +29,7 @@ from galley.errors import (
 from galley.project.codec import manifest_from_json, manifest_to_json
 from galley.project.compile import compile_project
 from galley.project.model import Manifest
+from galley.project.seeds import with_seeds
 from galley.project.uploads import unpack_upload
 from galley.runs import processes, scratch
 
@@ -93,7 +94,8 @@ def main(packed: str, folder: str, result: str, seconds: str) -> None:
     _bound(int(seconds))
     try:
         unpack_upload(Path(packed), Path(folder))
-        told: dict[str, Any] = {"manifest": manifest_to_json(compile_project(Path(folder)))}
+        manifest = with_seeds(compile_project(Path(folder)), Path(folder))
+        told: dict[str, Any] = {"manifest": manifest_to_json(manifest)}
     except GalleyError as error:
         told = {"error": _told(error)}
     except (RecursionError, MemoryError):

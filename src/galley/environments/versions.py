@@ -18,7 +18,7 @@ from galley.environments.launch import code_folder, keep_definition, kept_code
 from galley.errors import ConflictError, NotFoundError, RefusedError, UsageError
 from galley.governance.audit import record
 from galley.governance.decide import demand
-from galley.governance.model import Action, Resource
+from galley.governance.model import Action, Decision, Resource
 from galley.lake import commits, refs
 from galley.lake.model import PRODUCTION, Ref, RefKind
 from galley.project.codec import manifest_to_json
@@ -66,16 +66,9 @@ def deploy(connection: Connection, home: Home, parcel: Parcel, name: str) -> Dep
         RefNotFoundError: no such ref, and the name is not a kitchen's.
     """
     manifest, now = parcel.manifest, home.clock()
-    known = refs.find_ref(connection, manifest.project, name)
-    protected = known.protected if known else name == PRODUCTION
-    resource = Resource("ref", name, manifest.project, protected)
-    decision = demand(home.actor, Action.DEPLOY, resource)
+    resource, decision = check_target(connection, home, manifest.project, name)
     refs.ensure_project(connection, manifest.project, actor=home.actor.name, now=now)
     ref = kitchens.open_ref(connection, manifest.project, name, home.actor, now)
-    if ref.kind is not RefKind.KITCHEN:
-        raise RefusedError(
-            f"{name} is no kitchen; versions are deployed to kitchens", hint="--in kitchen/NAME"
-        )
     _keep(connection, home, parcel, now)
     new = register(connection, home, manifest, parcel.checkout, parcel.message)
     given = refs.set_code(connection, ref, manifest.hash)
@@ -98,6 +91,23 @@ def deploy(connection: Connection, home: Home, parcel: Parcel, name: str) -> Dep
     )
     faults.point("deploy.before_commit")
     return Deployed(manifest.hash, given, ref.code_version, new)
+
+
+def check_target(
+    connection: Connection, home: Home, project: str, name: str
+) -> tuple[Resource, Decision]:
+    """Whether the actor may deploy there. Raises as ``deploy`` does."""
+    known = refs.find_ref(connection, project, name)
+    protected = known.protected if known else name == PRODUCTION
+    resource = Resource("ref", name, project, protected)
+    decision = demand(home.actor, Action.DEPLOY, resource)
+    if known is None and not name.startswith(kitchens.PREFIX):
+        raise refs.missing_ref(connection, project, name)
+    if known is not None and known.kind is not RefKind.KITCHEN:
+        raise RefusedError(
+            f"{name} is no kitchen; versions are deployed to kitchens", hint="--in kitchen/NAME"
+        )
+    return resource, decision
 
 
 def register(

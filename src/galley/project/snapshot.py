@@ -27,7 +27,9 @@ def save(manifest: Manifest, folder: Path, target: Path) -> None:
     ``target`` appears whole or not at all; one that is there already is left as it is, so its name
     should hold the manifest's hash. Raises ConflictError when a file changed since compilation.
     """
-    if target.exists():
+    with contextlib.suppress(FileNotFoundError):
+        # Whoever removes what nobody uses sees that it is about to be.
+        os.utime(target)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{new_id(8)}")

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, insert, literal, select, tuple_, update
 
 from galley.errors import NotFoundError
-from galley.lake.rows import BATCH, insert_many
+from galley.lake.rows import BATCH, NAMES, batches, insert_many
 from galley.runs import queue
 from galley.runs.model import (
     Intention,
@@ -122,6 +122,14 @@ def register_definition(
         unclear = d.git_commit.is_(None) | d.dirty.is_not(None)
         connection.execute(here.where(unclear).values(git_commit=git_commit, dirty=None))
     return first
+
+
+def known_definitions(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Those of some ids that definitions have."""
+    found: set[str] = set()
+    for some in batches(ids, NAMES):
+        found.update(connection.scalars(select(definition.c.id).where(definition.c.id.in_(some))))
+    return found
 
 
 def find_definitions(

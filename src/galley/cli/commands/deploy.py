@@ -43,7 +43,7 @@ def deploy(
     parcel = Parcel(session.manifest, session.checkout, (message or "")[:LONGEST_MESSAGE] or None)
     with session.home.database.write() as connection:
         done = register(connection, session.home, parcel, session.ref_name(ref))
-        facts = deploy_facts(connection, session.project, done)
+        facts = deploy_facts(connection, session.home, session.project, done)
     if as_json:
         screen.print_json(facts)
         return

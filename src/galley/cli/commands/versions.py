@@ -58,7 +58,7 @@ def show(
     session = open_session(project)
     with session.home.database.read() as connection:
         id = find_version(connection, session.project, version)
-        facts = version_facts(connection, session.project, id, against)
+        facts = version_facts(connection, session.home, session.project, id, against)
     if as_json:
         screen.print_json(facts)
         return

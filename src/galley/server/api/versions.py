@@ -17,13 +17,13 @@ from galley.environments import intake, versions
 from galley.environments.home import Checkout
 from galley.environments.inspect import Facts
 from galley.environments.inspect_versions import deploy_facts, version_facts, versions_facts
+from galley.environments.launch import code_folder
 from galley.environments.versions import Parcel
 from galley.errors import InvalidRequestError, UsageError
 from galley.governance.model import Action
 from galley.ids import digest
-from galley.project import uploads
+from galley.project import snapshot, uploads
 from galley.project.model import Manifest
-from galley.project.snapshot import pack_version
 from galley.runs import scratch
 from galley.server.api import shapes as s
 from galley.server.api.answers import Answer
@@ -76,7 +76,7 @@ def show_version(
     with call.home.database.read() as connection:
         call.check_project(connection, project)
         id = versions.find_version(connection, project, version)
-        return version_facts(connection, project, id, against)
+        return version_facts(connection, call.home, project, id, against)
 
 
 class Said:
@@ -129,6 +129,7 @@ async def deploy_version(
     The server compiles the files itself, in a process of its own, and runs none of them. The same
     files again are the same version. A project that is not here yet begins with this.
     """
+    await run_in_threadpool(_check_target, call, project, call.ref_name(said.ref))
     packed = intake.quarantine(call.home) / "upload"
     try:
         sha = await _received(request.stream(), packed)
@@ -136,6 +137,12 @@ async def deploy_version(
             return await run_in_threadpool(_deploy, call, project, said, key, packed, sha)
     finally:
         scratch.remove(packed.parent)
+
+
+def _check_target(call: Call, project: str, ref: str) -> None:
+    """What will be refused is refused before it is read."""
+    with call.home.database.read() as connection:
+        versions.check_target(connection, call.home, project, ref)
 
 
 async def _received(chunks: AsyncIterator[bytes], packed: Path) -> str:
@@ -158,7 +165,8 @@ def _deploy(
     try:
         manifest = intake.take_in(packed, folder)
         _check(manifest, project, said)
-        archive = pack_version(manifest, folder)
+        archive = snapshot.pack_version(manifest, folder)
+        snapshot.unpack(archive, code_folder(call.home, manifest.hash))
         faults.point("deploy.unpacked")
     finally:
         # Thousands of files are not removed between the answers to others.
@@ -168,7 +176,7 @@ def _deploy(
 
     def act(connection: Connection) -> Answer:
         done = versions.deploy(connection, call.home, parcel, ref)
-        facts = deploy_facts(connection, project, done)
+        facts = deploy_facts(connection, call.home, project, done)
         place = f"/api/v1/projects/{project}/versions/{done.version}"
         return Answer(facts, 201, {"location": place})
 
