@@ -51,9 +51,18 @@ def loose(files: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def send(served: Any, data: bytes, path: str = VERSIONS, status: int = 201, **more: Any) -> Any:
+def send(
+    served: Any,
+    data: bytes,
+    path: str = VERSIONS,
+    status: int = 201,
+    *,
+    into: str | None = None,
+    **more: Any,
+) -> Any:
     client = getattr(served, "client", served)
-    answer = client.post(path, content=data, headers=GZIP, params=more or None)
+    told = {"in": into, **more} if into else more
+    answer = client.post(path, content=data, headers=GZIP, params=told or None)
     assert answer.status_code == status, answer.text
     return answer.json()
 
@@ -131,7 +140,7 @@ def test_a_run_may_be_of_any_version(bare: Served) -> None:
     """The kitchen goes on with what was deployed to it."""
     works = bare.works
     works.sql("orders", "SELECT order_id, amount * 5 AS amount FROM raw")
-    other = send(bare, archive(works), **{"in": "kitchen/other"})
+    other = send(bare, archive(works), into="kitchen/other")
     run = bare.run(version=other["short"])
     assert bare.get(f"/runs/{run}")["definition"] == other["version"]
     assert bare.get(f"{VERSIONS}/{other['version']}")["deployed_in"] == ["kitchen/other"]
@@ -139,24 +148,6 @@ def test_a_run_may_be_of_any_version(bare: Served) -> None:
     assert bare.post(f"{W}/runs", refused, 403)["code"] == "protected_ref"
     missing = bare.post(f"{W}/runs", {"pipeline": "p", "version": "0000"}, 404)
     assert other["short"] in missing["hint"]
-
-
-def test_the_same_files_are_the_same_version(bare: Served) -> None:
-    data = archive(bare.works)
-    first = send(bare, data, **{"in": "kitchen/twice"})
-    before = numbers(bare.home)
-    again = send(bare, data, **{"in": "kitchen/twice"}, expect=first["version"])
-    assert (again["version"], again["new"]) == (first["version"], False)
-    assert numbers(bare.home) == (*before[:2], before[2] + 1)
-    key = GZIP | {"idempotency-key": "one-deploy"}
-    for replayed in (None, "true"):
-        answer = bare.client.post(VERSIONS, content=data, headers=key)
-        assert answer.headers.get("idempotency-replayed") == replayed
-    answer = bare.client.post(VERSIONS, content=data, headers=key, params={"message": "else"})
-    assert answer.json()["code"] == "replayed_key"
-    other = send(bare, data, status=409, expect="0" * 32)
-    assert other["details"]["found"] == first["version"]
-    assert "duckdb" in other["detail"]
 
 
 def numbers(home: Home) -> tuple[int, int, int]:
@@ -186,6 +177,26 @@ YAML = {"galley.yaml": "name: shop\n"}
 BOMB = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9))
 
 
+def test_the_same_files_are_the_same_version(home: Home) -> None:
+    shop = "/projects/shop/versions"
+    data = loose(YAML)
+    with answering(home) as client:
+        first = send(client, data, shop)
+        before = numbers(home)
+        again = send(client, data, shop, expect=first["version"])
+        assert (again["version"], again["new"]) == (first["version"], False)
+        assert numbers(home) == (*before[:2], before[2] + 1)
+        key = GZIP | {"idempotency-key": "one-deploy"}
+        for replayed in (None, "true"):
+            answer = client.post(shop, content=data, headers=key)
+            assert answer.headers.get("idempotency-replayed") == replayed
+        answer = client.post(shop, content=data, headers=key, params={"message": "else"})
+        assert answer.json()["code"] == "replayed_key"
+        other = send(client, data, shop, 409, expect="0" * 32)
+        assert other["details"]["found"] == first["version"]
+        assert "duckdb" in other["detail"]
+
+
 def test_bad_definitions_are_told_with_their_places(home: Home) -> None:
     files = YAML | {
         "pipelines/p/a.sql": "SELECT 1 AS n\n",
@@ -194,6 +205,7 @@ def test_bad_definitions_are_told_with_their_places(home: Home) -> None:
         "pipelines/p/d.py": "from galley import step\n\n@step\ndef d(:\n    pass\n",
         "pipelines/p/e.py": f"x = {'(' * 5000}{')' * 5000}\n",
         "pipelines/p/f.yaml": "[" * 30_000,
+        "pipelines/p/g.py": f"from galley import step\n\n@step{'.x' * 20_000}\ndef g(): ...\n",
     }
     before = left(home)
     with answering(home) as client:
@@ -201,7 +213,7 @@ def test_bad_definitions_are_told_with_their_places(home: Home) -> None:
     assert told["code"] == "definitions"
     places = {one["where"].split(":")[0]: one for one in told["details"]["problems"]}
     assert places.keys() == {
-        f"pipelines/p/{n}" for n in ("b.sql", "c.yaml", "d.py", "e.py", "f.yaml")
+        f"pipelines/p/{n}" for n in ("b.sql", "c.yaml", "d.py", "e.py", "f.yaml", "g.py")
     }
     assert places["pipelines/p/d.py"]["where"] == "pipelines/p/d.py:4:7"
     assert "aliases" in places["pipelines/p/c.yaml"]["message"]
@@ -272,9 +284,9 @@ def test_who_may_deploy_and_where(fresh: Served) -> None:
             send(fresh, data, status=status)
     finally:
         fresh.app.state.door = door
-    told = send(fresh, b"never read", status=403, **{"in": "production"})
+    told = send(fresh, b"never read", status=403, into="production")
     assert "only a promotion activates a version" in told["detail"]
-    assert send(fresh, b"never read", status=404, **{"in": "nowhere"})["code"] == "ref_not_found"
+    assert send(fresh, b"never read", status=404, into="nowhere")["code"] == "ref_not_found"
     with fresh.home.database.read() as connection:
         (last,) = [one for one in entries(connection, "works") if one["action"] == "deploy"]
     assert (last["actor"], last["object"], last["rule"]) == ("ben", "kitchen/ben", "role-engineer")
