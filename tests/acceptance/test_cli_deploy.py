@@ -10,13 +10,14 @@ def test_a_version_is_deployed_listed_and_promoted(tmp_path: Path) -> None:
     first = ana.galley("deploy", "--message", "the first", "--json").follows("deploy")
     assert (first["new"], first["ref"], first["before"]) == (True, "kitchen/ana", None)
     ana.galley("run", "--json")
-    ana.write("pipelines/shop/orders.sql", "SELECT 1 AS order_id\n")
-    ana.write("galley.yaml", "name: shop\nowner: 1 2 3\n")
+    orders = ana.folder / "pipelines" / "shop" / "orders.sql"
+    orders.write_text(orders.read_text().replace("quantity > 0", "quantity > 1"))
     second = ana.galley("deploy", "--in", "kitchen/try", "--json").follows("deploy")
     listed = ana.galley("versions", "--json").follows("versions")["versions"]
     assert [one["version"] for one in listed] == [second["version"], first["version"]]
     assert listed[0]["deployed_in"] == ["kitchen/try"]
 
+    orders.write_text("no SQL")
     promoted = ana.galley("promote", "--version", first["short"], "--yes", "--json").json
     assert promoted["state"] == "succeeded"
     shown = ana.galley(

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from galley.environments.checkout import read_checkout
 from galley.environments.home import Checkout, Home
-from galley.environments.launch import activated, kept_code
+from galley.environments.launch import activated, at_hand, kept_code
 from galley.errors import NotFoundError
 from galley.lake import commits
 from galley.lake.model import PRODUCTION, Ref, RefKind
@@ -86,12 +86,12 @@ def shown_in(
     """
     is_environment = ref is not None and ref.kind is RefKind.ENVIRONMENT
     if ref and is_environment and commits.get_commit(connection, ref.head).code_version is not None:
-        return Shown(*activated(connection, ref), Origin.ACTIVATED)
+        return Shown(*at_hand(connection, home, *activated(connection, ref)), Origin.ACTIVATED)
     if folder is not None:
         manifest = compile_project(folder, cache=home.path / "cache")
         return Shown(manifest, Checkout(folder), Origin.WORKING_TREE)
     if ref is not None and ref.code_version is not None:
-        return Shown(*kept_code(connection, ref.code_version), Origin.DEPLOYED)
+        return kept_here(connection, home, ref.code_version, Origin.DEPLOYED)
     found = listing.last_definition(connection, project, ref.name) if ref else None
     found = found or listing.last_definition(connection, project)
     found = found or listing.last_registered(connection, project)
@@ -100,7 +100,12 @@ def shown_in(
             f"nothing of {project} ran here yet, so its pipelines are not known",
             hint="galley deploy, or start the server in the project's folder",
         )
-    return Shown(*kept_code(connection, found), Origin.LAST_RUN)
+    return kept_here(connection, home, found, Origin.LAST_RUN)
+
+
+def kept_here(connection: Connection, home: Home, version: str, origin: Origin) -> Shown:
+    """The definitions of a kept version. Raises NotFoundError."""
+    return Shown(*at_hand(connection, home, *kept_code(connection, version)), origin)
 
 
 def runnable_in(shown: Shown) -> Checkout:

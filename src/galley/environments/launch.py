@@ -79,7 +79,7 @@ def prepare(
     refs.ensure_project(connection, manifest.project, actor=home.actor.name, now=now)
     ref = kitchens.open_ref(connection, manifest.project, wish.ref, home.actor, now)
     if ref.kind is RefKind.ENVIRONMENT:
-        manifest, checkout = activated(connection, ref)
+        manifest, checkout = at_hand(connection, home, *activated(connection, ref))
     request = RunRequest(
         pipelines=wish.pipelines,
         ref=ref.name,
@@ -257,6 +257,19 @@ def kept_code(connection: Connection, definition: str) -> tuple[Manifest, Checko
     row = records.definition_row(connection, definition)
     dirty = tuple(row["dirty"] or ())
     return manifest_from_json(row["body"]), Checkout(Path(row["folder"]), row["git_commit"], dirty)
+
+
+def at_hand(
+    connection: Connection, home: Home, manifest: Manifest, checkout: Checkout
+) -> tuple[Manifest, Checkout]:
+    """A kept version with a folder that is here: its own, or else its kept files, laid out."""
+    if checkout.folder.is_dir():
+        return manifest, checkout
+    kept = code_folder(home, manifest.hash)
+    packed = None if kept.exists() else records.find_archive(connection, manifest.hash)
+    if packed is not None:
+        snapshot.unpack(packed, kept)
+    return manifest, replace(checkout, folder=kept)
 
 
 def _windows(manifest: Manifest, request: RunRequest, text: str) -> tuple[str, str]:

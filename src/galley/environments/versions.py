@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select, tuple_
 from galley import faults
 from galley.environments import kitchens
 from galley.environments.home import Checkout, Home
-from galley.environments.launch import code_folder, keep_definition, kept_code
+from galley.environments.launch import code_folder, keep_definition
 from galley.errors import ConflictError, NotFoundError, RefusedError, UsageError
 from galley.governance.audit import record
 from galley.governance.decide import demand
@@ -27,6 +27,7 @@ from galley.runs import records
 from galley.runs.tables import definition
 from galley.version import VERSION
 
+LAST = "last"
 SHORT = 12
 """Signs of an id that are shown."""
 
@@ -174,13 +175,16 @@ def check_expected(manifest: Manifest, expected: str | None) -> None:
 
 
 def find_version(connection: Connection, project: str, text: str) -> str:
-    """The project version whose id begins so.
+    """The project version whose id begins so; ``last`` is the newest that was registered.
 
     Raises:
         NotFoundError: there is none.
         UsageError: there are several.
     """
-    found = records.find_definitions(connection, project, text.lower()) if text else []
+    if text == LAST:
+        found = [row["id"] for row in page(connection, project, limit=1)]
+    else:
+        found = records.find_definitions(connection, project, text.lower()) if text else []
     if text in found:
         return text
     if len(found) > 1:
@@ -215,11 +219,6 @@ def version_at(connection: Connection, project: str, text: str) -> str:
         said = "promoted" if environment else "deployed"
         raise NotFoundError(f"no version of {project} was {said} to {text} yet")
     return found
-
-
-def kept_version(connection: Connection, project: str, text: str) -> tuple[Manifest, Checkout]:
-    """A version's definitions and files. Raises as ``find_version`` does."""
-    return kept_code(connection, find_version(connection, project, text))
 
 
 def page(

@@ -98,6 +98,7 @@ def test_versions_are_listed_from_the_newest_on(conn: Connection) -> None:
     assert (last["id"][0], last["registered"], last["git_commit"]) == ("1", 5, "abc")
     assert last["message"] == "said"
     assert versions.find_version(conn, "shop", "3")[0] == "3"
+    assert versions.find_version(conn, "shop", "last")[0] == "2"
     keep(conn, "3f")
     with pytest.raises(UsageError, match="begins several"):
         versions.find_version(conn, "shop", "3")

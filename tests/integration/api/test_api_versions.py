@@ -3,6 +3,7 @@
 import gzip
 import http.client
 import io
+import shutil
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -110,6 +111,8 @@ def test_a_version_is_deployed_run_promoted_and_taken_back(bare: Served) -> None
     assert second["before"] == first["version"]
     code = bare.get(f"{W}/pipelines/p", ref=KITCHEN)["code"]
     assert (code["version"], code["origin"]) == (second["version"], "deployed")
+    # As on another machine, or in a restored home: the database has all that is needed.
+    shutil.rmtree(bare.home.path / "code" / second["version"])
     promote(bare, second["version"])
     assert triggers(bare.home) == {"p.second"}
     shown = bare.get(f"{VERSIONS}/{second['short']}", against="production")

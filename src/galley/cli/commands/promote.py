@@ -15,10 +15,11 @@ from galley.cli.session import Session, open_session
 from galley.cli.warming import warm_pool
 from galley.environments.home import Checkout
 from galley.environments.inspect import Facts, diff_facts
+from galley.environments.launch import at_hand, kept_code
 from galley.environments.plan import Plan, plan_launch, promotion_facts
 from galley.environments.promotion import Promotion, plan_promotion
 from galley.environments.promotion import promote as queue_promotion
-from galley.environments.versions import kept_version
+from galley.environments.versions import find_version
 from galley.errors import UsageError
 from galley.lake import refs
 from galley.lake.model import PRODUCTION
@@ -65,7 +66,7 @@ def promote(
         typer.Option(
             "--version",
             metavar="VERSION",
-            help="Bring this version, by the beginning of its id, not the folder's files.",
+            help="Bring this version (the beginning of its id, or `last`), not the folder's files.",
         ),
     ] = None,
     dry_run: Annotated[
@@ -116,7 +117,8 @@ def _code(session: Session, version: str | None) -> tuple[Manifest, Checkout]:
     if version is None:
         return session.manifest, session.checkout
     with session.home.database.read() as connection:
-        return kept_version(connection, session.project, version)
+        found = find_version(connection, session.project, version)
+        return at_hand(connection, session.home, *kept_code(connection, found))
 
 
 def _planned(

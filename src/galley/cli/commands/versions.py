@@ -41,7 +41,8 @@ def versions(
 @app.command()
 def show(
     version: Annotated[
-        str, typer.Argument(metavar="VERSION", help="A version, by the beginning of its id.")
+        str,
+        typer.Argument(metavar="VERSION", help="A version, by the beginning of its id, or `last`."),
     ],
     against: Annotated[
         str | None,

@@ -15,7 +15,7 @@ from galley.environments import definitions, reading
 from galley.environments.definitions import Origin, Shown
 from galley.environments.home import Home
 from galley.environments.kitchens import personal
-from galley.environments.versions import kept_version
+from galley.environments.versions import find_version
 from galley.lake import refs
 from galley.lake.model import Target
 from galley.runs.live import Site
@@ -80,10 +80,11 @@ class Call:
         Raises DefinitionErrors, NotFoundError, UsageError.
         """
         if version is not None:
-            return Shown(*kept_version(connection, project, version), Origin.DEPLOYED)
+            found = find_version(connection, project, version)
+            return definitions.kept_here(connection, self.home, found, Origin.DEPLOYED)
         folder = self.place.folders.get(project)
-        found = refs.find_ref(connection, project, ref)
-        return definitions.shown_in(connection, self.home, project, found, folder)
+        here = refs.find_ref(connection, project, ref)
+        return definitions.shown_in(connection, self.home, project, here, folder)
 
 
 def call_of(request: Request) -> Call:

@@ -38,8 +38,8 @@ Version = Annotated[
     Field(
         min_length=4,
         max_length=64,
-        description="A version of the project, or how its id begins. Default: what the kitchen "
-        "works with.",
+        description="A version of the project, how its id begins, or `last`. Default: what the "
+        "kitchen works with.",
     ),
 ]
 
