@@ -182,7 +182,7 @@ def find_version(connection: Connection, project: str, text: str) -> str:
         UsageError: there are several.
     """
     if text == LAST:
-        found = [row["id"] for row in page(connection, project, limit=1)]
+        found = [str(row["id"]) for row in page(connection, project, limit=1)]
     else:
         found = records.find_definitions(connection, project, text.lower()) if text else []
     if text in found:
