@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, insert, literal, select, tuple_, update
 
 from galley.errors import NotFoundError
-from galley.lake.rows import BATCH, NAMES, batches, insert_many
+from galley.lake.rows import BATCH, NAMES, batches, insert_first, insert_many
 from galley.runs import queue
 from galley.runs.model import (
     Intention,
@@ -70,20 +70,19 @@ def save_definition(
     noted = update(definition).where(definition.c.id == id).values(created=now)
     if connection.execute(noted).rowcount:
         return False
-    connection.execute(
-        insert(definition).values(
-            id=id,
-            project=project,
-            body=body,
-            folder=folder,
-            git_commit=git_commit,
-            archive=archive() if archive is not None else None,
-            actor=actor,
-            created=now,
-            dirty=sorted(dirty) or None,
-        )
-    )
-    return True
+    row = {
+        "id": id,
+        "project": project,
+        "body": body,
+        "folder": folder,
+        "git_commit": git_commit,
+        "archive": archive() if archive is not None else None,
+        "actor": actor,
+        "created": now,
+        "dirty": sorted(dirty) or None,
+    }
+    # Somebody else may just be keeping the same.
+    return insert_first(connection, definition, row)
 
 
 def move_definition(connection: Connection, id: str, before: str, folder: str) -> None:

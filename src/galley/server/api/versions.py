@@ -43,6 +43,7 @@ ARCHIVE = Upload(
     uploads.LARGEST,
 )
 _BASE = "/projects/{project}/versions"
+_NO_NUL = r"^[^\x00]*$"
 
 
 @routes.get(_BASE, s.page("Versions", ROW))
@@ -86,9 +87,16 @@ class Said:
         self,
         ref: Annotated[
             str | None,
-            Query(alias="in", max_length=256, description="Default: the caller's kitchen."),
+            Query(
+                alias="in",
+                max_length=256,
+                pattern=_NO_NUL,
+                description="Default: the caller's kitchen.",
+            ),
         ] = None,
-        message: Annotated[str | None, Query(max_length=2000, description="What it is.")] = None,
+        message: Annotated[
+            str | None, Query(max_length=2000, pattern=_NO_NUL, description="What it is.")
+        ] = None,
         commit: Annotated[
             str | None,
             Query(pattern="^[0-9a-f]{7,64}$", description="The git commit that has the files."),
