@@ -278,7 +278,10 @@ class Engine:
     def _record_beat(self, now: int, heard: Mapping[str, Collection[str]]) -> set[tuple[str, int]]:
         """Extend leases; what this engine and its workers hold."""
         with self.site.database.write(durable=False) as connection:
-            leases.extend(connection, [self.id], now + self.site.lease)
+            if _able(self.site, self.pool):
+                leases.extend(connection, [self.id], now + self.site.lease)
+            else:
+                recovery.let_go(connection, self.id, now)
             leases.extend_afar(connection, heard, now, sessions.leases_of(connection, heard))
             sessions.touch(connection, [self.id, *heard], now)
             held = leases.held(connection, [self.id, *self.pool.sessions()])
@@ -292,7 +295,7 @@ class Engine:
         if not self._timers.reap.due(now, None, min(REAP, self.site.lease // 4)):
             return
         self.pool.dismiss(_forsaken(self.site, self.pool.sessions(), now))
-        taken = reaping.reap(self.site, self.id, self.live)
+        taken = reaping.reap(self.site, self.id, self.live, able=_able(self.site, self.pool))
         for live, step in taken.staged:
             self.dispatcher.resume_test(live, step)
         for live in taken.publishes:
@@ -303,6 +306,11 @@ class Engine:
         self.live.pop(run_id, None)
         self.publisher.forget(run_id)
         self.jobs.cancel(run_id)
+
+
+def _able(site: Site, pool: Workforce) -> bool:
+    """Whether tests can be evaluated here. If not, others may go on with what wants some."""
+    return not site.shared or pool.able
 
 
 def _settle_clock(site: Site, now: int) -> None:
