@@ -17,6 +17,7 @@ from galley.errors import (
     DefinitionErrors,
     GalleyError,
     InvalidRequestError,
+    StorageError,
     TooLargeError,
     VariableError,
     Where,
@@ -44,6 +45,8 @@ def main(packed: str, folder: str, result: str, seconds: str) -> None:
         told = {"manifest": manifest_to_json(manifest)}
     except GalleyError as error:
         told = {"error": _told(error)}
+    except OSError as error:
+        told = {"error": _told(StorageError(f"the project cannot be laid out: {error.strerror}"))}
     except (RecursionError, MemoryError):
         told = {"error": _told(too_hard("more memory or depth than there is"))}
     Path(result).write_text(json.dumps(told), "utf-8")
@@ -90,7 +93,8 @@ def _told(error: GalleyError) -> dict[str, Any]:
 
 
 _KINDS: dict[str, type[GalleyError]] = {
-    kind.code: kind for kind in (DefinitionError, VariableError, InvalidRequestError, TooLargeError)
+    kind.code: kind
+    for kind in (DefinitionError, VariableError, InvalidRequestError, StorageError, TooLargeError)
 }
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from galley.environments import collection, intake, leftovers
 from galley.environments.home import Home
-from galley.errors import TooLargeError
+from galley.errors import StorageError, TooLargeError
 from galley.governance.tables import audit
 from galley.lake.tables import ref
 from galley.runs.tables import definition
@@ -74,6 +74,11 @@ def test_a_killed_deploy_registers_nothing_and_can_be_done_again(
     os.utime(code, (0, 0))
     assert leftovers.remove_code(home) == 0, "it is kept now"
     home.database.close()
+
+
+def test_what_cannot_be_read_or_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="No such file"):
+        intake.take_in(tmp_path / "gone", tmp_path / "project")
 
 
 @pytest.mark.parametrize(

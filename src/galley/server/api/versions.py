@@ -19,7 +19,7 @@ from galley.environments.inspect import Facts
 from galley.environments.inspect_versions import deploy_facts, version_facts, versions_facts
 from galley.environments.launch import code_folder
 from galley.environments.versions import Parcel
-from galley.errors import InvalidRequestError, UsageError
+from galley.errors import InvalidRequestError, StorageError, UsageError
 from galley.governance.model import Action
 from galley.ids import digest
 from galley.project import snapshot, uploads
@@ -163,6 +163,8 @@ async def _received(chunks: AsyncIterator[bytes], packed: Path) -> str:
                 file.write(chunk)
         except ClientDisconnect:
             raise UsageError("the upload ended before it was whole; nothing was kept") from None
+        except OSError as error:
+            raise StorageError(f"the upload cannot be kept: {error.strerror}") from error
     return found.hexdigest()
 
 
