@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings, strategies
 from schemathesis import checks
 
 from galley.server.api.app import described
 from tests.integration.api.conftest import Served
 
+schemathesis.openapi.media_type("application/gzip", strategies.binary())
 FEW, MANY = 2, 100
 STREAMS = {"/api/v1/events"}
 CHECKS = [
@@ -18,6 +19,12 @@ CHECKS = [
     checks.content_type_conformance,
     checks.response_schema_conformance,
 ]
+
+
+@schemathesis.serializer("application/gzip")
+def as_it_is(ctx: Any, value: Any) -> Any:
+    """An upload of any bytes."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
 
 def test_the_document_is_complete(served: Served) -> None:

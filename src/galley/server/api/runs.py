@@ -33,6 +33,15 @@ routes = Routes("runs")
 ROW = s.Shape(RUN_ROW)
 DETAILS = s.shape("Run", s.extended(s.cli("show"), edges=s.many(EDGE)))
 Name = Annotated[str, Field(min_length=1, max_length=256)]
+Version = Annotated[
+    str,
+    Field(
+        min_length=4,
+        max_length=64,
+        description="A version of the project, how its id begins, or `last`. Default: what the "
+        "kitchen works with.",
+    ),
+]
 
 
 class Body(BaseModel):
@@ -56,6 +65,7 @@ class StartRun(Body):
     variables: dict[str, Any] = Field({}, description="Values of declared variables.")
     rebuild: list[Name] = Field([], max_length=1000, description="Compute though unchanged.")
     priority: int = Field(0, ge=-1000, le=1000)
+    version: Version | None = None
 
 
 class Rerun(Body):
@@ -100,12 +110,14 @@ def start_run(call: Calling, project: str, body: StartRun, key: Key = None) -> A
     """Start a run.
 
     It is queued when this answers, and an engine takes it up at once. In a kitchen the project's
-    folder runs, in an environment what was promoted to it.
+    folder runs, without one what was deployed to it, in an environment what was promoted to it.
     """
     ref = call.ref_name(body.ref)
     with call.home.database.read() as connection:
         call.check_project(connection, project)
-        shown = call.code(connection, project, ref)
+        if body.version is not None:
+            launch.refuse_environment(connection, project, ref, body.version)
+        shown = call.code(connection, project, ref, body.version)
     find_pipeline(shown.manifest, body.pipeline)
     checkout = runnable_in(shown)
     wish = launch.Wish(
