@@ -15,7 +15,7 @@ from galley.lake import refs
 from galley.lake.model import PRODUCTION
 from galley.project.model import Retention
 from galley.runs import records
-from galley.runs.model import Intention
+from galley.runs.model import Intention, RunState
 from tests.simulation import plan, verdicts
 from tests.simulation.afar import Worker
 from tests.simulation.database import SimulatedDatabase
@@ -202,13 +202,20 @@ class _Stage:
             for name in verdicts.shown(connection, path):
                 self.world.defects.append(f"{path} was collected, and {name} shows it")
 
-    def _needed(self, reader: str) -> bool:
-        """Whether an attempt, or the run whose tests are evaluated, has not ended."""
+    def _needed(self, reader: str, path: str) -> bool:
+        """Whether an attempt, or the run whose tests are evaluated, needs a file.
+
+        What is tested before a publish, and its target has left behind, is tested anew.
+        """
         query = (
-            'SELECT 1 FROM run_attempt WHERE id = :id AND "end" IS NULL '
-            "UNION SELECT 1 FROM run WHERE id = :id AND finished IS NULL"
+            "SELECT 'running' FROM run_attempt WHERE id = :id AND \"end\" IS NULL "
+            "UNION SELECT state FROM run WHERE id = :id AND finished IS NULL"
         )
-        return self.database.raw.execute(query, {"id": reader}).fetchone() is not None
+        row = self.database.raw.execute(query, {"id": reader}).fetchone()
+        if row is None or row[0] != RunState.PUBLISHING.value:
+            return row is not None
+        with self.database.look() as connection:
+            return any(verdicts.shown(connection, path))
 
     def stuck(self) -> str:
         """What did not come to an end."""
