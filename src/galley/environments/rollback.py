@@ -13,6 +13,7 @@ from galley.governance.audit import record
 from galley.governance.decide import demand
 from galley.governance.model import Action, Resource
 from galley.lake import rollback, withdrawals
+from galley.lake.commits import PUBLISHES
 from galley.lake.model import Commit
 from galley.lake.rollback import RollbackPlan
 from galley.project.codec import manifest_from_json
@@ -151,6 +152,8 @@ def rollback_facts(
                 "message": one.message,
                 "created": iso(one.created),
                 "run": one.run_id,
+                "shown": one.id in plan.in_effect,
+                "publish": one.kind in PUBLISHES,
             }
             for one in plan.taken_back
         ],
@@ -158,4 +161,8 @@ def rollback_facts(
         "held": holds,
         "released": released,
         "code_version": plan.code_version,
+        "only": list(plan.tables),
+        "to_created": iso(plan.to.created),
+        "code_before": plan.code_before,
+        "code_returns": plan.code_returns,
     }
