@@ -6,9 +6,12 @@ idempotency key. A server that says to come again is waited for, a bounded time.
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -88,23 +91,39 @@ class Client:
         """What is at a path; a query's ``None`` is left out."""
         return self.ask(Request("GET", path, query=query)).body
 
-    def items(self, path: str, limit: int | None = None, **query: Any) -> Iterator[Any]:
-        """A list's items, page after page, up to ``limit``."""
+    def pages(self, path: str, limit: int | None = None, **query: Any) -> Iterator[Any]:
+        """A list's pages with ``limit`` items altogether, or all of them."""
         left, cursor = limit, None
         while left is None or left > 0:
             size = LARGEST_PAGE if left is None else min(left, LARGEST_PAGE)
             page = self.get(path, **query, limit=size, cursor=cursor)
-            yield from page["items"]
+            yield page
             cursor = page["next"]
             if cursor is None:
                 return
             left = None if left is None else left - len(page["items"])
 
-    def start(self, path: str, body: Any = None, **headers: str | None) -> Reply:
-        """Ask for something to be done, once: a key lets the server know it is the same again."""
-        sent = {name.replace("_", "-"): value for name, value in headers.items() if value}
-        sent["idempotency-key"] = new_id()
-        return self.ask(Request("POST", path, body, headers=sent))
+    def items(self, path: str, limit: int | None = None, **query: Any) -> Iterator[Any]:
+        """A list's items, up to ``limit``."""
+        for page in self.pages(path, limit, **query):
+            yield from page["items"]
+
+    def listed(self, path: str, limit: int, **query: Any) -> tuple[list[Any], str | None]:
+        """A list's first items, and what a home says of where the rest begins."""
+        found = list(self.pages(path, limit, **query))
+        cursor = found[-1]["next"]
+        after = json.loads(base64.urlsafe_b64decode(cursor))[0] if cursor else None
+        return [one for page in found for one in page["items"]], after
+
+    def start(
+        self, path: str, body: Any = None, *, query: Query | None = None, match: str | None = None
+    ) -> Reply:
+        """Ask for something to be done, once: a key lets the server know it is the same again.
+
+        ``match`` is the state of what is changed, as it was seen.
+        """
+        headers = {"idempotency-key": new_id(), **({"if-match": match} if match else {})}
+        return self.ask(Request("POST", path, body, query, headers=headers))
 
     def post(self, path: str, body: Any = None, *, query: Query | None = None) -> Any:
         """Ask for something that has no key: where the answer gets lost nobody asks again."""
@@ -117,6 +136,26 @@ class Client:
     def delete(self, path: str, **query: Any) -> Any:
         """End something."""
         return self.ask(Request("DELETE", path, query=query, twice=False)).body
+
+    def save(self, request: Request, file: Path) -> httpx.Headers:
+        """Ask for what may be large, into a file; its headers. Raises as ``ask`` does."""
+        try:
+            with self.http.stream(
+                request.method,
+                request.path,
+                json=request.body,
+                timeout=httpx.Timeout(request.seconds, connect=CONNECT),
+            ) as response:
+                headers = self.headers_of(response)
+                if response.status_code != 200:
+                    response.read()
+                    raise self.refusal(response, twice=False)
+                with file.open("wb") as target:
+                    for some in response.iter_bytes():
+                        target.write(some)
+        except httpx.TransportError as error:
+            raise self.trouble(error, sent=self._answered, twice=False) from error
+        return headers
 
     def ask(self, request: Request) -> Reply:
         """Send a request until it is answered.

@@ -114,10 +114,13 @@ def start_run(call: Calling, project: str, body: StartRun, key: Key = None) -> A
 
 @routes.get("/projects/{project}/runs/{prefix}", ROW)
 def find_run_named(call: Calling, project: str, prefix: str) -> Facts:
-    """The run whose id begins so; `last` is the newest."""
+    """The run whose id begins so; `last` is the newest, `resumable` the newest that stopped."""
     with call.home.database.read() as connection:
         call.check_project(connection, project)
-        found = find_run(connection, project, prefix)
+        if prefix == "resumable":
+            found = resume.find_resumable(connection, project)
+        else:
+            found = find_run(connection, project, prefix)
         return list_facts(connection, [found], call.now())[0]
 
 
