@@ -112,9 +112,9 @@ def show(
     from galley.cli.remote.loading import check_http
 
     check_http()
-    from galley.cli.remote.client import Client
+    from galley.cli.remote import entering
 
-    me = Client(chosen, tell=screen.note).get("/me")
+    me = entering.who(chosen)
     if as_json:
         facts = {"context": chosen.name, "url": chosen.url}
         screen.print_json({**facts, "user": me["name"], "role": me["role"]})

@@ -181,6 +181,12 @@ class Client:
         """Close all connections."""
         self.http.close()
 
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def headers_of(self, response: httpx.Response) -> httpx.Headers:
         """An answer's headers; that there are two versions is told once."""
         self._answered = True

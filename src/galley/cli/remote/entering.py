@@ -14,7 +14,8 @@ from galley.errors import UnauthorizedError, UnavailableError
 
 def who(context: Context) -> Any:
     """As whom a server knows the caller. Raises UnauthorizedError."""
-    return _client(context).get("/me")
+    with _client(context) as client:
+        return client.get("/me")
 
 
 def asks_nobody(context: Context) -> bool:
@@ -34,27 +35,29 @@ def enter(
         UnauthorizedError: the name or the password is wrong.
         TooManyError: too many tries.
     """
-    client = _client(replace(context, token=None))
     sent = {"user": user, "password": password}
-    try:
-        entered = client.ask(Request("POST", "/session", sent, twice=False))
-    except UnauthorizedError as error:
-        # Here it is not a log-in that is missing.
-        error.hint = "`galley users link NAME`, where the home is, lets them choose a new password"
-        raise
-    # By hand: a server behind TLS marks it as one that no plain connection may carry.
-    headers = {"cookie": _cookie(entered.headers.get("set-cookie", "")), "x-csrf-token": ""}
-    headers["x-csrf-token"] = entered.body["csrf"]
-    client.http.cookies.clear()
+    with _client(replace(context, token=None)) as client:
+        try:
+            entered = client.ask(Request("POST", "/session", sent, twice=False))
+        except UnauthorizedError as error:
+            # Here it is not a log-in that is missing.
+            error.hint = "`galley users link NAME`, where the home is, lets them choose another"
+            raise
+        # By hand: behind TLS the server marks it as one that no plain connection may carry.
+        headers = {
+            "cookie": _cookie(entered.headers.get("set-cookie", "")),
+            "x-csrf-token": entered.body["csrf"],
+        }
+        client.http.cookies.clear()
 
-    def ask(method: str, path: str, body: Any = None) -> Any:
-        return client.ask(Request(method, path, body, headers=headers, twice=False)).body
+        def ask(method: str, path: str, body: Any = None) -> Any:
+            return client.ask(Request(method, path, body, headers=headers, twice=False)).body
 
-    try:
-        wanted = {"name": on, "role": role or ask("GET", "/me")["role"], "days": days}
-        made = ask("POST", "/tokens", wanted)
-    finally:
-        ask("DELETE", "/session")
+        try:
+            wanted = {"name": on, "role": role or ask("GET", "/me")["role"], "days": days}
+            made = ask("POST", "/tokens", wanted)
+        finally:
+            ask("DELETE", "/session")
     return replace(context, token=made["secret"], token_id=made["token"])
 
 
@@ -63,7 +66,8 @@ def leave(context: Context) -> bool:
     if context.token_id is None or context.token is None:
         return False
     try:
-        _client(context).delete(path_of("tokens", context.token_id))
+        with _client(context) as client:
+            client.delete(path_of("tokens", context.token_id))
     except UnauthorizedError:
         return True  # it has ended by itself
     except UnavailableError as error:

@@ -39,7 +39,9 @@ class StreamFeed:
         self._failed: Exception | None = None
         self._over = False
         self._heard = time.monotonic()
-        threading.Thread(target=self._listen, name="events", daemon=True).start()
+        self._stream = Stream(remote.client, "/events", {"run": run_id}, last="0")
+        self._thread = threading.Thread(target=self._listen, name="events", daemon=True)
+        self._thread.start()
 
     def fresh(self) -> Sequence[Mapping[str, Any]]:
         """The events since the last call, oldest first."""
@@ -73,10 +75,14 @@ class StreamFeed:
             self._over = self.state().terminal
         return self._over
 
+    def close(self) -> None:
+        """Hear no more."""
+        self._stream.stop()
+        self._thread.join(1)
+
     def _listen(self) -> None:
-        stream = Stream(self._remote.client, "/events", {"run": self._run}, last="0")
         try:
-            for event in stream:
+            for event in self._stream:
                 self._arrived.put(event.data)
         except Exception as error:  # noqa: BLE001  the thread that waits for it raises it
             self._failed = error
@@ -108,6 +114,7 @@ def follow(remote: Remote, run_id: str, *, as_json: bool) -> int:
             raise
         finally:
             watch.close()
+            feed.close()
     ended = details(remote, run_id)
     report(ended, as_json=as_json)
     reason = Reason(ended["reason"]) if ended["reason"] else None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -41,6 +44,8 @@ class Stream:
     query: Mapping[str, Any]
     last: str | None = None
     again: float = AGAIN
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _connection: Any = None
 
     def __iter__(self) -> Iterator[Event]:
         """Events until the reader stops reading.
@@ -50,19 +55,28 @@ class Stream:
             GalleyError: it refuses.
         """
         away: float | None = None
-        while True:
+        while not self._stopped.is_set():
             try:
                 for line in self._connected():
                     away = None
                     if line is not None:
                         yield line
             except ComeAgainError as error:
+                if self._stopped.is_set():
+                    return
                 if away is None:
                     away = time.monotonic()
                     self.client.tell(f"{error.message}; waiting for it")
                 if time.monotonic() - away > LONGEST:
                     raise error.final from error
-            time.sleep(self.again)
+            self._stopped.wait(self.again)
+
+    def stop(self) -> None:
+        """Let the reader, in whatever thread, come to its end at once."""
+        self._stopped.set()
+        if self._connection is not None:
+            with suppress(OSError):
+                self._connection.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
     def _connected(self) -> Iterator[Event | None]:
         """The events of one connection; ``None`` for every other sign of life."""
@@ -77,6 +91,7 @@ class Stream:
                 "GET", self.path, params=query, headers=headers, timeout=timeout
             ) as answer:
                 self.client.headers_of(answer)
+                self._connection = answer.extensions.get("network_stream")
                 kind = answer.headers.get("content-type", "")
                 if answer.status_code != 200 or not kind.startswith("text/event-stream"):
                     answer.read()
