@@ -28,7 +28,8 @@ class Both:
 
     def there(self, *arguments: str, context: str = "shop") -> Ran:
         """The same with nothing of the home at hand."""
-        environ = {"GALLEY_CONTEXTS": str(self.contexts), "GALLEY_HOME": "/nowhere"}
+        nothing = str(self.contexts.with_name("nothing"))
+        environ = {"GALLEY_CONTEXTS": str(self.contexts), "GALLEY_HOME": nothing}
         inside = Inside(self.served.works.folder)
         return inside.galley("--context", context, *arguments, **environ)
 
@@ -102,9 +103,13 @@ def test_what_was_printed_and_rows_as_files_are_the_same(ana: Both) -> None:
     printed = ana.there("logs", first, "talk")
     assert printed.out == ana.here("logs", first, "talk").out == "grüße\n"
     assert printed.err.splitlines()[1:] == ana.here("logs", first, "talk").err.splitlines()
-    for form in ("csv", "json"):
-        query = ("sql", "SELECT * FROM orders ORDER BY ALL", "--format", form)
-        assert ana.there(*query).out == ana.here(*query).out != ""
+    made = []
+    for run in (ana.here, ana.there):
+        file = ana.contexts.with_name(f"{run.__name__}.csv")
+        ran = run("sql", "SELECT * FROM orders ORDER BY ALL", "--output", str(file))
+        assert "3 rows written" in ran.err
+        made.append(file.read_text())
+    assert made[0] == made[1] == "order_id,amount\n1,20\n2,40\n3,60\n"
 
 
 def test_a_run_is_followed_to_its_end(ana: Both) -> None:
@@ -113,14 +118,14 @@ def test_a_run_is_followed_to_its_end(ana: Both) -> None:
     validate(ran.json, "run")
     shown = ana.there("show", "--json").json
     assert shown == shown | ran.json
-    assert "✓ orders succeeded · 3 rows" in ran.err
+    assert "✓ orders succeeded" in ran.err
     assert "orders: 2 tests passed" in ran.err
     failed = ana.there("run", "bad")
     assert failed.status == 1
     assert "✗ bad failed" in failed.err
     assert "kitchen/ana is untouched" in failed.out
     unknown = ana.there("run", "ped")
-    assert (unknown.status, "the project has no pipeline ped" in unknown.err) == (2, True)
+    assert (unknown.status, "has no pipeline ped" in unknown.err) == (2, True)
 
 
 def test_ctrl_c_stops_the_run_and_its_logs_end(ana: Both) -> None:
@@ -154,5 +159,5 @@ def test_kitchens_come_and_go_and_a_rollback_is_made(ana: Both) -> None:
     assert "was open already" in ana.there("kitchen", "open", "oven").out
     assert "✓ kitchen/oven is closed" in ana.there("kitchen", "close", "oven", "--yes").out
     done = ana.there("rollback", "production", "--reason", "it was wrong", "--json")
-    assert validate(done.json, "rollback") is None
+    validate(done.json, "rollback")
     assert done.json["applied"]

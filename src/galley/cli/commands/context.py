@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import typer
 
 from galley.cli import complete, contexts, options, screen
+from galley.cli.commands.login import flag
 from galley.cli.contexts import LOCAL, Context, Contexts
 from galley.cli.lazy import new_app
 from galley.errors import RefusedError, UsageError
@@ -102,7 +103,7 @@ def show(
     as_json: options.Json = False,
 ) -> None:
     """Ask a server who it is, and as whom it knows you."""
-    chosen = contexts.chosen(name)
+    chosen = contexts.chosen(name or flag())
     if chosen is None:
         if as_json:
             screen.print_json({"context": None, "url": None, "user": None, "role": None})

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer._click.globals import get_current_context
 
 from galley.cli import complete, contexts, options, screen
 from galley.cli.contexts import Context, Contexts
@@ -79,13 +80,19 @@ def login(
 
 def chosen_context(name: str | None) -> Context:
     """The context that is meant. Raises UsageError, NotFoundError."""
-    found = contexts.chosen(name)
+    found = contexts.chosen(name or flag())
     if found is None:
         raise UsageError(
             "commands work on the home at hand, which asks for no log-in",
             hint="galley context add NAME URL, then: galley login NAME",
         )
     return found
+
+
+def flag() -> str | None:
+    """What ``--context`` says, before the command."""
+    named: str | None = get_current_context().find_root().params.get("context")
+    return named
 
 
 def _kept(found: Contexts, made: Context) -> Contexts:

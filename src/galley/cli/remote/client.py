@@ -288,7 +288,7 @@ def _body(url: str, response: httpx.Response) -> Any:
     """The answer; what is no JSON counts only where the server names itself."""
     if _is_json(response):
         return response.json()
-    if "x-galley-version" not in response.headers:
+    if not response.headers.get("x-galley-version"):
         raise _no_galley(url, response)
     return None
 
