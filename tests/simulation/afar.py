@@ -40,15 +40,17 @@ class _Duty:
 
 
 class Worker:
-    """One process; it registers again and again."""
+    """One process; it registers again and again. ``able``: it bears every label there is."""
 
-    def __init__(self, world: World, net: Net, warehouse: SimulatedWarehouse) -> None:
+    def __init__(
+        self, world: World, net: Net, warehouse: SimulatedWarehouse, *, able: bool
+    ) -> None:
         self.world = world
         self.net = net
         self.warehouse = warehouse
         self.host = Host()
         self.slots = world.random.randint(1, 3)
-        self.labels = (plan.LABEL,) if world.random.random() < 0.5 else ()
+        self.labels = (plan.LABEL,) if able or world.random.random() < 0.5 else ()
         self._at = world.random.randrange(3)
 
     def run(self) -> None:

@@ -111,6 +111,8 @@ class SimulatedDatabase(Database):
         self.raw.deserialize(_image())
         self.transactions = 0
         self.changes = 0
+        self.forgotten: set[str] = set()
+        """The attempts that nobody knows of any more, though somebody may have begun them."""
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -136,7 +138,9 @@ class SimulatedDatabase(Database):
             connection.end(commit=False)
             raise
         forgotten = not durable and world.fails(world.misfortune.forgotten)
+        known = self._attempts() if forgotten else set()
         self.changes += connection.end(commit=not forgotten)
+        self.forgotten |= known - self._attempts() if known else known
         world.pause()
         if world.fails(world.misfortune.reply_lost):
             raise UnavailableError("the reply was lost; the change was made")
@@ -151,6 +155,9 @@ class SimulatedDatabase(Database):
             connection.end(commit=False)
             raise
         connection.end(commit=True)
+
+    def _attempts(self) -> set[str]:
+        return {id for (id,) in self.raw.execute("SELECT id FROM run_attempt")}
 
     def mark(self) -> int | None:
         """Another number after every commit, where the database is alone."""

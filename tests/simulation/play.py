@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from galley.environments import collection
@@ -78,6 +79,7 @@ class _Stage:
         self.database = SimulatedDatabase(world, alone=self.alone)
         self.warehouse = SimulatedWarehouse()
         object.__setattr__(self.warehouse, "removing", self._removing)
+        object.__setattr__(self.warehouse, "needed", self._needed)
         self.site = SimulatedSite(
             database=self.database,
             home=Path("/simulated"),
@@ -110,8 +112,10 @@ class _Stage:
         for _ in range(1 if self.alone else chance.randint(2, 4)):
             self._controller()
         if self.afar:
-            for _ in range(chance.randint(1, 3)):
-                self._process(lambda: Worker(world, self.net, self.warehouse))
+            for number in range(chance.randint(1, 3)):
+                # One of them takes what no other can.
+                able = number == 0
+                self._process(partial(Worker, world, self.net, self.warehouse, able=able))
         for _ in range(chance.randint(3, 5)):
             person = Person(world, self.home, self.files, self.refs)
             self.people += 1
@@ -195,6 +199,14 @@ class _Stage:
             for name in verdicts.shown(connection, path):
                 self.world.defects.append(f"{path} was collected, and {name} shows it")
 
+    def _needed(self, reader: str) -> bool:
+        """Whether an attempt, or the run whose tests are evaluated, has not ended."""
+        query = (
+            'SELECT 1 FROM run_attempt WHERE id = :id AND "end" IS NULL '
+            "UNION SELECT 1 FROM run WHERE id = :id AND finished IS NULL"
+        )
+        return self.database.raw.execute(query, {"id": reader}).fetchone() is not None
+
     def stuck(self) -> str:
         """What did not come to an end."""
         query = (
@@ -216,10 +228,12 @@ class _Stage:
         for _ in range(3):
             world.now += 8 * DAY
             world.spawn(self.collect, Host(mortal=False))
-            world.run(lambda: False, world.now + SECOND)
+            world.run(lambda: False, world.now + 30 * SECOND)
         with self.database.look() as connection:
             yield from verdicts.missing(connection, self.warehouse)
-            yield from verdicts.left_over(connection, self.warehouse, self.kept, world.now)
+            yield from verdicts.left_over(
+                connection, self.warehouse, self.kept, world.now, self.database.forgotten
+            )
         yield from self.world.defects
 
     def ending(self, seed: int, wrong: tuple[str, ...]) -> Ending:

@@ -6,20 +6,44 @@ are those of the product to the letter. Left out are its events, pools, cursors 
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import BindParameter, Row
+from sqlalchemy import ARRAY, BindParameter, Row
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.result import SimpleResultMetaData
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql import operators
 
 Convert = Callable[[Any], Any]
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
-DIALECT = SQLiteDialect_pysqlite(paramstyle="qmark")
+
+class BrokenStatementError(BaseException):
+    """The database does not understand a statement: no outage, and nobody's to get over."""
+
+
+class _Compiler(SQLiteCompiler):
+    """SQLite's, and one expression of PostgreSQL's: that a column is any of an array."""
+
+    def visit_binary(self, binary: Any, *given: Any, **named: Any) -> Any:
+        """As usual, but ``= ANY (array)``."""
+        if getattr(binary.right, "operator", None) is not operators.any_op:
+            return super().visit_binary(binary, *given, **named)
+        left, array = (self.process(one, **named) for one in (binary.left, binary.right.element))
+        return f"{left} IN (SELECT value FROM json_each({array}))"
+
+
+class _Dialect(SQLiteDialect_pysqlite):
+    statement_compiler = _Compiler
+    supports_statement_cache = True
+
+
+DIALECT = _Dialect(paramstyle="qmark")
 DIALECT.dbapi = sqlite3  # type: ignore[assignment]
 
 _REMEMBERED = 4096
@@ -183,6 +207,8 @@ def run(raw: sqlite3.Connection, prepared: Prepared, given: Parameters, extracte
 def _executed(raw: sqlite3.Connection, text: str, values: list[Any]) -> sqlite3.Cursor:
     try:
         return raw.execute(text, values)
+    except sqlite3.OperationalError as error:
+        raise BrokenStatementError(f"{error}: {text}") from error
     except sqlite3.Error as error:
         raise DBAPIError.instance(text, values, error, sqlite3.Error, dialect=DIALECT) from error
 
@@ -205,7 +231,7 @@ def _prepared(compiled: Any, statement: Any) -> Prepared:
                 places.get(bind) if bind.key not in fresh else None,
                 bind,
                 fresh.get(bind.key, bind.effective_value),
-                compiled._bind_processors.get(name),
+                json.dumps if isinstance(bind.type, ARRAY) else compiled._bind_processors.get(name),
                 bind in several,
             )
         )

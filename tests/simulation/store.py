@@ -22,7 +22,7 @@ SCHEMA: tuple[dict[str, Any], ...] = ({"id": 1, "name": "a", "type": "long"},)
 class SimulatedWarehouse(Warehouse):
     """``present`` files are there now; ``held`` is what each holds or held."""
 
-    __slots__ = ("held", "lost", "present", "removing")
+    __slots__ = ("held", "lost", "needed", "present", "removing")
 
     def __init__(self) -> None:
         super().__init__("/simulated")
@@ -30,11 +30,13 @@ class SimulatedWarehouse(Warehouse):
         object.__setattr__(self, "held", {})
         object.__setattr__(self, "lost", [])
         object.__setattr__(self, "removing", _nobody)
+        object.__setattr__(self, "needed", bool)
 
     present: set[str]
     held: dict[str, str]
     lost: list[str]
     removing: Callable[[str], None]
+    needed: Callable[[str], bool]
 
     @property
     def files(self) -> Any:
@@ -52,9 +54,9 @@ class SimulatedWarehouse(Warehouse):
         self.present.add(path)
         self.held[path] = holds
 
-    def read(self, path: str) -> str:
-        """What a file holds; who reads one that is gone says so."""
-        if path not in self.present:
+    def read(self, path: str, reader: str) -> str:
+        """What a file holds; a reader whom somebody waits for says so if it is gone."""
+        if path not in self.present and self.needed(reader):
             self.lost.append(path)
         return self.held[path]
 
@@ -120,7 +122,7 @@ def answer(warehouse: SimulatedWarehouse, payload: bytes, *, how: str) -> bytes:
 
 def _made(warehouse: SimulatedWarehouse, task: StepTask, *, lying: bool) -> StepDone:
     step = task.step
-    read = {name: warehouse.read(task.inputs[name].location) for name in step.inputs}
+    read = {name: warehouse.read(task.inputs[name].location, task.attempt) for name in step.inputs}
     (table,) = step.outputs
     holds = plan.made(step, read)
     table_id = task.table_ids[table]
@@ -150,7 +152,7 @@ def _judged(warehouse: SimulatedWarehouse, task: TestTask) -> TestDone:
     for test in task.tests:
         wanted = (test.table, *test.reads)
         seen = {name: task.versions[name] for name in wanted if name in task.versions}
-        held = {name: warehouse.read(version.location) for name, version in seen.items()}
+        held = {name: warehouse.read(version.location, task.run) for name, version in seen.items()}
         failed = len(seen) == len(wanted) and plan.fails(test.hash, held)
         outcome = Outcome.FAIL if failed else Outcome.PASS
         verdicts.append(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 
 from sqlalchemy import Connection, select, text
 
 from galley.environments.collection import pins, policy_of
 from galley.environments.soundness import catalogue_violations
-from galley.lake import collect, refs
+from galley.lake import collect, refs, sweeping
 from galley.lake import tables as lake
 from galley.lake.commits import PUBLISHES, walk
 from galley.lake.model import RefKind
@@ -54,14 +54,22 @@ def shown(connection: Connection, path: str) -> Iterator[str]:
 
 
 def left_over(
-    connection: Connection, warehouse: SimulatedWarehouse, kept: Retention, now: int
+    connection: Connection,
+    warehouse: SimulatedWarehouse,
+    kept: Retention,
+    now: int,
+    forgotten: Collection[str],
 ) -> Iterator[str]:
-    """The files that nothing keeps and that are there after all was collected."""
+    """The files that nothing keeps and that are there after all was collected.
+
+    Files of attempts that the database has forgotten stay: they might be another database's.
+    """
     catalogue = collect.read_catalogue(connection, plan.PROJECT)
     policy = policy_of(kept)
     roots = collect.roots(connection, plan.PROJECT, now, policy, pins, catalogue)
     for path in sorted(warehouse.present - catalogue.reached(roots)):
-        yield f"{path} is kept by nothing and was not collected"
+        if sweeping.ids_in(path)[0] not in forgotten:
+            yield f"{path} is kept by nothing and was not collected"
 
 
 def _publishes(
@@ -88,7 +96,7 @@ def _publish(
     commit: str,
 ) -> Iterator[str]:
     own = {step.outputs[0]: step for step in selected_steps(manifest, run.request)}
-    found = lookup(connection, commit, own)
+    found, based = lookup(connection, commit, own), lookup(connection, run.base or commit, own)
     e = lake.entry.c
     here = select(e.table_key).where(e.commit_id == commit, e.dropped.is_(False))
     own_commits = select(lake.commit.c.id).where(lake.commit.c.run_id == run.id)
@@ -96,10 +104,11 @@ def _publish(
     written = own.keys() & set(connection.scalars(here))
     for table, step in own.items():
         version = found.get(table)
-        if version is None:
+        if table not in made and version != based.get(table):
             # What the run only found there may have been taken back meanwhile.
-            if table in made:
-                yield f"publish {commit} of run {run.id} has no {table}"
+            continue
+        if version is None:
+            yield f"publish {commit} of run {run.id} has no {table}"
             continue
         read = {name: held.get(version.inputs.get(name, ""), "?") for name in step.inputs}
         if warehouse.held[version.location] != plan.made(step, read):

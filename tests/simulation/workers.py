@@ -52,6 +52,11 @@ class SimulatedPool(Pool):
         return max(0, 2 * self.slots - len(self._open))
 
     @property
+    def able(self) -> bool:
+        """Always."""
+        return True
+
+    @property
     def idle(self) -> int:
         """How many tasks would start at once."""
         return max(0, self.slots - len(self._open))

@@ -238,7 +238,7 @@ class Dispatcher:
         if job.step_run is None:
             self._answers.append((job.live, failure))
         elif job.live.run.intention is Intention.CANCEL:
-            self._cancelled(job)
+            _record_cancel(self.site, job)
         else:
             self._failed(job, failure)
 
@@ -257,23 +257,6 @@ class Dispatcher:
                 ready, mine = StepState.READY, attempt.id
                 queue.move_step(connection, step_run, ready, now, attempt=mine, attempts=tries)
                 attempts.drop_attempt(connection, job.live, attempt, "handed_over", now)
-
-    @repeated
-    def _cancelled(self, job: Job) -> None:
-        now = self.site.clock()
-        if job.step_run is None:
-            return
-        with self.site.database.write() as connection:
-            queue.move_step(
-                connection,
-                job.step_run,
-                StepState.CANCELLED,
-                now,
-                attempt=job.attempt.id if job.attempt is not None else None,
-                reason=Reason.CANCELLED.value,
-            )
-            if job.attempt is not None:
-                attempts.drop_attempt(connection, job.live, job.attempt, "cancelled", now)
 
     def _failed(self, job: Job, failure: TaskFailed) -> None:
         if job.attempt is not None:
@@ -312,6 +295,19 @@ def _defect(error: Exception) -> TaskFailed:
     said = f"a defect of Galley: {error!r}"
     internal, name = Reason.INTERNAL.value, type(error).__name__
     return TaskFailed("failed", internal, name, said, traceback.format_exc())
+
+
+@repeated
+def _record_cancel(site: Site, job: Job) -> None:
+    now = site.clock()
+    if job.step_run is None:
+        return
+    mine = job.attempt.id if job.attempt is not None else None
+    with site.database.write() as connection:
+        reason, cancelled = Reason.CANCELLED.value, StepState.CANCELLED
+        queue.move_step(connection, job.step_run, cancelled, now, attempt=mine, reason=reason)
+        if job.attempt is not None:
+            attempts.drop_attempt(connection, job.live, job.attempt, "cancelled", now)
 
 
 @repeated

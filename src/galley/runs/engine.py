@@ -268,7 +268,7 @@ class Engine:
         if not right:
             # Leases that others took by the old time say nothing until all have beaten again.
             self._timers.reap.rest(now, self.site.lease)
-            self._settle_clock(now)
+            _settle_clock(self.site, now)
         held = self._record_beat(now, self.pool.heard())
         self.jobs.keep_only(held)
         # Whoever finished a run's last step may have died before it saw to the run itself.
@@ -278,7 +278,10 @@ class Engine:
     def _record_beat(self, now: int, heard: Mapping[str, Collection[str]]) -> set[tuple[str, int]]:
         """Extend leases; what this engine and its workers hold."""
         with self.site.database.write(durable=False) as connection:
-            leases.extend(connection, [self.id], now + self.site.lease)
+            if _able(self.site, self.pool):
+                leases.extend(connection, [self.id], now + self.site.lease)
+            else:
+                recovery.let_go(connection, self.id, now)
             leases.extend_afar(connection, heard, now, sessions.leases_of(connection, heard))
             sessions.touch(connection, [self.id, *heard], now)
             held = leases.held(connection, [self.id, *self.pool.sessions()])
@@ -286,31 +289,38 @@ class Engine:
                 recovery.sweep(connection, live)
             return held
 
-    def _settle_clock(self, now: int) -> None:
-        with self.site.database.write(durable=False) as connection:
-            jumps.settle(connection, now, self.site.lease)
-
     def _reap(self) -> None:
         """Take over what nobody holds any more."""
         now = self.site.clock()
         if not self._timers.reap.due(now, None, min(REAP, self.site.lease // 4)):
             return
-        self.pool.dismiss(self._forsaken(now))
-        taken = reaping.reap(self.site, self.id, self.live)
+        self.pool.dismiss(_forsaken(self.site, self.pool.sessions(), now))
+        taken = reaping.reap(self.site, self.id, self.live, able=_able(self.site, self.pool))
         for live, step in taken.staged:
             self.dispatcher.resume_test(live, step)
         for live in taken.publishes:
             self.publisher.enqueue(live)
         self._changed |= taken.runs
 
-    @repeated
-    def _forsaken(self, now: int) -> set[str]:
-        """The sessions of this engine's workers that are over."""
-        with self.site.database.write(durable=False) as connection:
-            reaping.forsake_dead(connection, now)
-            return sessions.ended(connection, self.pool.sessions())
-
     def _forget(self, run_id: str) -> None:
         self.live.pop(run_id, None)
         self.publisher.forget(run_id)
         self.jobs.cancel(run_id)
+
+
+def _able(site: Site, pool: Workforce) -> bool:
+    """Whether tests can be evaluated here. If not, others may go on with what wants some."""
+    return not site.shared or pool.able
+
+
+def _settle_clock(site: Site, now: int) -> None:
+    with site.database.write(durable=False) as connection:
+        jumps.settle(connection, now, site.lease)
+
+
+@repeated
+def _forsaken(site: Site, workers: Collection[str], now: int) -> set[str]:
+    """Which sessions of an engine's workers are over."""
+    with site.database.write(durable=False) as connection:
+        reaping.forsake_dead(connection, now)
+        return sessions.ended(connection, workers)

@@ -52,6 +52,14 @@ class Exchange:
             if not self.closing and (seat.bell is not None or seat.asked >= since)
         ]
 
+    def anybody(self) -> bool:
+        """Whether any session was heard of within the lease."""
+        since = self.clock() - self.lease
+        return any(
+            seat.bell is not None or max(seat.asked, seat.beat) >= since
+            for seat in self.seats.values()
+        )
+
     def look_for_the_quiet(self) -> None:
         """Take back what is with sessions that are not heard of."""
         now = self.clock()

@@ -42,6 +42,12 @@ class Hub:
         with self._exchange.lock:
             return sum(max(seat.room, 0) for _, seat in self._exchange.present())
 
+    @property
+    def able(self) -> bool:
+        """Whether any session was heard of lately."""
+        with self._exchange.lock:
+            return self._exchange.anybody()
+
     def start(self) -> None:
         """Workers come by themselves."""
 

@@ -164,7 +164,7 @@ def tally(connection: Connection, project: str, since: int) -> dict[str, int]:
     c = run.c
     query = select(c.state, func.count()).where(c.project == project, _in(c.state, RunState))
     rows = connection.execute(query.where(c.created >= since).group_by(c.state))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def steps_of(

@@ -158,6 +158,11 @@ class Pool(_OwnOnly):
         self._removing: ThreadPoolExecutor | None = None
 
     @property
+    def able(self) -> bool:
+        """Whether anybody is there who could evaluate tests: processes are started at need."""
+        return True
+
+    @property
     def idle(self) -> int:
         """How many tasks submitted now would start at once."""
         return max(0, self._settings.slots - len(self._tasks))

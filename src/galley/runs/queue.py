@@ -326,7 +326,7 @@ def held_by(connection: Connection, sessions: Collection[str]) -> dict[str, int]
         .where(c.owner.in_(sorted(sessions)), c.state.in_([state.value for state in LIVE]))
         .group_by(c.owner)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def read_step(row: Row[Any]) -> StepRun:

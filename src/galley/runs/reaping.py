@@ -49,13 +49,19 @@ def forsake_dead(connection: Connection, now: int) -> None:
             sessions.end_session(connection, one.id, now)
 
 
-def reap(site: Site, owner: str, lives: Mapping[str, LiveRun]) -> Taken:
-    """Take over what nobody holds any more of the given runs."""
+def reap(site: Site, owner: str, lives: Mapping[str, LiveRun], *, able: bool = True) -> Taken:
+    """Take over what nobody holds any more of the given runs.
+
+    Who has nobody to evaluate tests is not ``able`` to go on with staged steps and publishes.
+    """
     taken = Taken()
     now = site.clock()
     with site.database.read() as connection:
         steps = [s for s in leases.expired_steps(connection, now) if s.run_id in lives]
         publishes = [p for p in leases.expired_publishes(connection, now) if p[0] in lives]
+    if not able:
+        steps = [step for step in steps if step.state is not StepState.STAGED]
+        publishes = []
     for step in steps:
         # What others were always first at is found again in the next round.
         with suppress(ContendedError):

@@ -62,15 +62,20 @@ def hand_over(site: Site, owner: str) -> None:
     """End a session that stops: what it has under way is nobody's loss, and no try either."""
     now = site.clock()
     with site.database.write() as connection:
-        for step in leases.steps_of(connection, owner):
-            if step.state is not StepState.STAGED:
-                tries = step.attempts - 1
-                if queue.move_step(connection, step, StepState.READY, now, attempts=tries):
-                    run = records.get_run(connection, step.run_id)
-                    reaping.drop(connection, run.project, step, "handed_over", now)
-        # Nobody needs to wait until the leases of what is staged or published are over.
-        leases.forsake(connection, [owner])
+        let_go(connection, owner, now)
         sessions.end_session(connection, owner, now)
+
+
+def let_go(connection: Connection, owner: str, now: int) -> None:
+    """Leave what a session has under way to the others."""
+    for step in leases.steps_of(connection, owner):
+        if step.state is not StepState.STAGED:
+            tries = step.attempts - 1
+            if queue.move_step(connection, step, StepState.READY, now, attempts=tries):
+                run = records.get_run(connection, step.run_id)
+                reaping.drop(connection, run.project, step, "handed_over", now)
+    # Nobody needs to wait until the leases of what is staged or published are over.
+    leases.forsake(connection, [owner])
 
 
 def _own(connection: Connection, site: Site, live: LiveRun, engine: str) -> None:

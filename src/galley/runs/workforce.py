@@ -16,6 +16,10 @@ class Workforce(Protocol):
     def idle(self) -> int:
         """How many tasks submitted now would start at once."""
 
+    @property
+    def able(self) -> bool:
+        """Whether anybody is there who could evaluate tests."""
+
     def start(self) -> None:
         """Get ready."""
 
@@ -62,6 +66,11 @@ class Joint:
     def idle(self) -> int:
         """How many tasks submitted now would start at once."""
         return self._own.idle + self._hub.idle
+
+    @property
+    def able(self) -> bool:
+        """The own processes always are there."""
+        return True
 
     def start(self) -> None:
         """Start the own processes; the others come by themselves."""

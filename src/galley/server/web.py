@@ -69,7 +69,7 @@ def answer(folder: Path, path: str, *, zipped: bool = False) -> Response:
     """
     files = _files(folder)
     if path not in files and path.startswith(NOT_PAGES):
-        raise NotFoundError(f"there is nothing at /{path}")
+        raise NotFoundError(f"there is nothing at /{path}", hint="calls are in /openapi.json")
     if PAGE not in files:
         return PlainTextResponse(NOT_BUILT, 503, HEADERS)
     name = path if path in files else PAGE

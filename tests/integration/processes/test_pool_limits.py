@@ -54,7 +54,7 @@ def test_no_descendant_escapes(kitchen: Kitchen, tmp_path: Path, then: str) -> N
     note = tmp_path / "note"
     task = kitchen.submit("escape", note=str(note), then=then)
     spawned = note.with_suffix(".spawned")
-    while not spawned.exists() or not spawned.read_text():
+    while not all(file.exists() and file.read_text() for file in (note, spawned)):
         time.sleep(0.01)
     pids = {int(note.read_text()), int(spawned.read_text())}
     if then == "wait":

@@ -65,6 +65,36 @@ def test_a_server_with_workers_of_its_own_beside_others(site: Site) -> None:
     assert len({attempt["owner"] for attempt in works.attempts(run)}) == 2
 
 
+@pytest.mark.parametrize("site", ["postgres"], indirect=True)
+def test_a_server_that_nobody_works_for_leaves_tests_to_the_others(site: Site) -> None:
+    """Its last worker dies while it evaluates a test: the step is another server's then."""
+    works = site.works
+    begun = works.root / "test.begun"
+    works.write(
+        "tests/checks.py",
+        f"""
+import time
+from pathlib import Path
+
+def slow(s1):
+    mark = Path({str(begun)!r})
+    first = not mark.exists()
+    mark.touch()
+    time.sleep(60 if first else 0)
+    return True
+""",
+    )
+    works.sql("s1", "SELECT 1 AS a", tests=[{"python": {"function": "tests/checks.py:slow"}}])
+    lonely = site.server()
+    first = site.worker(url_of(lonely))
+    run = works.launch()
+    until(begun.exists, "the test to begin")
+    kill(first)
+    site.worker(url_of(site.server()))
+    assert site.wait(run).state is RunState.SUCCEEDED, said(works)
+    assert lonely.poll() is None
+
+
 @pytest.mark.kill
 def test_a_worker_is_killed(site: Site) -> None:
     works = site.works

@@ -37,6 +37,7 @@ TABLES = 500
 """So many tables of an environment get series of their own; the others count as one."""
 
 OTHERS = "(others)"
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 NEWS = 5000
 SLOWEST = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -193,7 +194,8 @@ class Counted:
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", None) or "(none)"
-                labels = (scope["method"] if route != "(none)" else "(any)", route)
+                known = route != "(none)" and scope["method"] in _METHODS
+                labels = (scope["method"] if known else "(any)", route)
                 self._metrics.requests.labels(*labels, str(message["status"])).inc()
             await send(message)
 
