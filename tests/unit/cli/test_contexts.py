@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -56,7 +57,8 @@ def played() -> Iterator[Played]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers.get("content-length") or 0))
-            found.asked.append({name.lower(): value for name, value in self.headers.items()})
+            sent = {name.lower(): value for name, value in self.headers.items()}
+            found.asked.append({**sent, "path": unquote(self.path)})
             status, headers, body = found.answers.pop(0)
             if not status:
                 self.connection.close()
@@ -102,6 +104,18 @@ def test_what_has_no_key_is_never_asked_for_twice(played: Played) -> None:
         client.post("/users", {"user": "ben"})
     assert len(played.asked) == 1
     assert "look before you ask again" in str(told.value)
+
+
+def test_all_pages_are_of_one_commit(played: Played) -> None:
+    first = '{"items": [1, 2], "next": "more", "ref": "production", "commit": "c1"}'
+    last = '{"items": [3], "next": null, "ref": "production", "commit": "c1"}'
+    played.answers = [(200, {}, first), (200, {}, last)]
+    with played.client() as client:
+        assert list(client.items("/tables", 3, ref="production")) == [1, 2, 3]
+    assert [one["path"].partition("?")[2] for one in played.asked] == [
+        "ref=production&limit=3",
+        "ref=production@c1&limit=1&cursor=more",
+    ]
 
 
 def test_patience_ends(played: Played) -> None:

@@ -92,7 +92,7 @@ class Client:
         return self.ask(Request("GET", path, query=query)).body
 
     def pages(self, path: str, limit: int | None = None, **query: Any) -> Iterator[Any]:
-        """A list's pages with ``limit`` items altogether, or all of them."""
+        """A list's pages with ``limit`` items altogether, or all of them, as of one commit."""
         left, cursor = limit, None
         while left is None or left > 0:
             size = LARGEST_PAGE if left is None else min(left, LARGEST_PAGE)
@@ -102,6 +102,8 @@ class Client:
             if cursor is None:
                 return
             left = None if left is None else left - len(page["items"])
+            if "commit" in page:
+                query["ref"] = f"{page['ref']}@{page['commit']}"
 
     def items(self, path: str, limit: int | None = None, **query: Any) -> Iterator[Any]:
         """A list's items, up to ``limit``."""

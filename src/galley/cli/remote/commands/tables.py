@@ -51,7 +51,7 @@ def metrics(table: str, limit: int, project: Path | None, as_json: bool) -> None
 def _listed(
     remote: Remote, path: str, at: str | None, limit: int | None, what: str, *, quiet: bool
 ) -> dict[str, Any]:
-    """A list at a ref, all pages at the commit that the first one shows."""
+    """A list at a ref, and which commit it shows."""
     wanted = remote.ref_name(at)
     first, *others = remote.client.pages(path, limit, ref=wanted)
     if not quiet:
