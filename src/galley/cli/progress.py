@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from galley.cli import words
-from galley.cli.batches import Batches
+from galley.cli.batches import Batches, DatabaseBatchFeed
 from galley.runs import queue, records
 from galley.runs.model import Run, RunState, StepState, StepType
 
@@ -245,7 +245,7 @@ def watcher(
 ) -> Lines | LiveView | Batches:
     """The view that fits the run, and where the output goes."""
     if run.is_backfill:
-        return Batches(database, run, console, live=live)
+        return Batches(DatabaseBatchFeed(database, run.id), console, live=live)
     return (LiveView if live else Lines)(DatabaseFeed(database, run.id), console)
 
 

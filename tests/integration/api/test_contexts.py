@@ -26,6 +26,11 @@ class Both:
         home = str(self.served.home.path)
         return Inside(self.served.works.folder).galley(*arguments, GALLEY_HOME=home)
 
+    def heads(self) -> dict[str, str]:
+        """Every ref with the commit it shows, as the home knows it."""
+        refs = self.here("kitchen", "--json").json["refs"]
+        return {ref["ref"]: ref["head"] for ref in refs}
+
     def there(self, *arguments: str, context: str = "shop") -> Ran:
         """The same with nothing of the home at hand."""
         nothing = str(self.contexts.with_name("nothing"))
@@ -128,6 +133,18 @@ def test_a_run_is_followed_to_its_end(ana: Both) -> None:
     assert (unknown.status, "has no pipeline ped" in unknown.err) == (2, True)
 
 
+def test_a_backfill_is_followed(ana: Both) -> None:
+    ana.served.works.load("days", "day,n\n2024-01-01,1\n2024-01-02,2\n", pipeline="w")
+    window = {"column": "day", "by": "day", "start": "2024-01-01", "end": "2024-01-03"}
+    select = "SELECT day, n FROM days WHERE day >= $start AND day < $end"
+    ana.served.works.sql("daily", select, pipeline="w", materialize="window", window=window)
+    ran = ana.there("backfill", "w", "--batch", "1", "--json")
+    assert ran.status == 0, ran.err
+    validate(ran.json, "run")
+    assert ran.json["backfill"]["made"] == 2
+    assert "2 windows to make" in ran.err
+
+
 def test_ctrl_c_stops_the_run_and_its_logs_end(ana: Both) -> None:
     def interrupt() -> None:
         log = ana.served.home.path / "logs"
@@ -158,6 +175,12 @@ def test_kitchens_come_and_go_and_a_rollback_is_made(ana: Both) -> None:
     assert "✓ kitchen/oven is open" in ana.there("kitchen", "open", "oven").out
     assert "was open already" in ana.there("kitchen", "open", "oven").out
     assert "✓ kitchen/oven is closed" in ana.there("kitchen", "close", "oven", "--yes").out
+    kept = ana.there("tag", "before", "--at", "production", "--json")
+    assert (kept.json["tag"], kept.json["commit"]) == ("tag/before", ana.heads()["production"])
     done = ana.there("rollback", "production", "--reason", "it was wrong", "--json")
     validate(done.json, "rollback")
     assert done.json["applied"]
+    assert ana.heads()["production"] == done.json["commit"]
+    assert done.json["held"] == ["p"]
+    assert ana.there("release", "q", "--in", "production").status == 2
+    assert "✓ p may publish to production again" in ana.there("release", "p").out

@@ -19,6 +19,8 @@ class Asked:
     var: list[str] | None = None
     rebuild: list[str] | None = None
     priority: int = 0
+    batch: int | None = None
+    atomic: bool = False
 
     def body(self) -> dict[str, Any]:
         """The same as the API takes it. Raises UsageError."""
@@ -30,5 +32,7 @@ class Asked:
             "variables": parse_variables(self.var or ()),
             "rebuild": self.rebuild,
             "priority": self.priority,
+            "batch": self.batch,
+            "atomic": self.atomic,
         }
         return {name: value for name, value in found.items() if value is not None}

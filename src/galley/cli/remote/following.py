@@ -12,15 +12,17 @@ from importlib.resources import files
 from typing import Any
 
 from galley.cli import screen
+from galley.cli.batches import Batches
 from galley.cli.driving import INTERRUPTED, interrupts, on_terminal, status_of
-from galley.cli.progress import Lines, LiveView, StepLine
+from galley.cli.progress import Lines, LiveView, StepLine, Watch
 from galley.cli.remote.client import path_of
 from galley.cli.remote.place import Remote
 from galley.cli.remote.stream import Stream
 from galley.cli.summary import print_run
 from galley.clock import from_iso
 from galley.errors import ConflictError, UnavailableError
-from galley.runs.model import Reason, RunState, StepState, StepType
+from galley.runs.model import Reason, Run, RunState, StepState, StepType
+from galley.runs.progress import Progress
 
 PACE = 0.1
 """Seconds between two looks at what has arrived."""
@@ -29,12 +31,16 @@ ASK = 10.0
 """Seconds after which a run of which nothing is heard is asked after."""
 
 
+BATCHES = 2.0
+"""Seconds between two looks at how far a backfill is."""
+
+
 class StreamFeed:
     """A run's events as they arrive, in a thread of its own."""
 
     def __init__(self, remote: Remote, run_id: str) -> None:
         self._remote = remote
-        self._run = run_id
+        self.run = run_id
         self._arrived: queue.Queue[Mapping[str, Any]] = queue.Queue()
         self._failed: Exception | None = None
         self._over = False
@@ -47,20 +53,34 @@ class StreamFeed:
         """The events since the last call, oldest first."""
         found = []
         while not self._arrived.empty():
-            event = self._arrived.get()
-            self._heard = time.monotonic()
-            self._over = self._over or _ends(event["kind"])
-            found.append(event)
+            found.append(self._arrived.get())
         return found
 
     def steps(self) -> list[StepLine]:
         """The run's steps as they are now."""
-        found = self._remote.client.items(path_of("runs", self._run, "steps"))
+        found = self._remote.client.items(path_of("runs", self.run, "steps"))
         return [_line(position, one) for position, one in enumerate(found)]
 
     def state(self) -> RunState:
         """The run's state now."""
-        return RunState(self._remote.find_run(self._run)["state"])
+        return RunState(self._remote.find_run(self.run)["state"])
+
+    def progress(self) -> Progress:
+        """How far a backfill is."""
+        found = self._remote.client.get(path_of("runs", self.run))["backfill"]
+        return Progress(
+            found["windows"],
+            found["made"],
+            found["failed"],
+            found["cancelled"],
+            found["runs"],
+            found["windows_per_second"],
+            found["seconds_left"],
+        )
+
+    def ended(self, after: int, *, few: bool) -> Sequence[Run]:
+        """None are named while it goes on: the end tells which failed."""
+        return ()
 
     def over(self) -> bool:
         """Whether the run has ended, as far as is known.
@@ -84,6 +104,8 @@ class StreamFeed:
         try:
             for event in self._stream:
                 self._arrived.put(event.data)
+                self._heard = time.monotonic()
+                self._over = self._over or _ends(event.data["kind"])
         except Exception as error:  # noqa: BLE001  the thread that waits for it raises it
             self._failed = error
 
@@ -101,7 +123,7 @@ def follow(remote: Remote, run_id: str, *, as_json: bool) -> int:
         ask_to_stop(remote, run_id)
 
     feed = StreamFeed(remote, run_id)
-    watch = (LiveView if on_terminal(as_json) else Lines)(feed, screen.err())
+    watch = _watch(remote, feed, live=on_terminal(as_json))
     with interrupts(stop) as interrupted:
         try:
             while not feed.over():
@@ -120,6 +142,13 @@ def follow(remote: Remote, run_id: str, *, as_json: bool) -> int:
     reason = Reason(ended["reason"]) if ended["reason"] else None
     status = status_of(RunState(ended["state"]), reason)
     return INTERRUPTED if interrupted() and status else status
+
+
+def _watch(remote: Remote, feed: StreamFeed, *, live: bool) -> Watch:
+    """The view that fits the run, and where the output goes."""
+    if details(remote, feed.run)["backfill"] is not None:
+        return Batches(feed, screen.err(), live=live, look=BATCHES)
+    return (LiveView if live else Lines)(feed, screen.err())
 
 
 def ask_to_stop(remote: Remote, run_id: str) -> None:

@@ -18,7 +18,7 @@ from galley.errors import ConflictError
 from galley.governance.model import Action
 from galley.runs import listing
 from galley.runs.listing import Wanted
-from galley.runs.model import Run, RunState
+from galley.runs.model import Run, RunCause, RunState
 from galley.server.api import shapes as s
 from galley.server.api.answers import Answer
 from galley.server.api.call import Call, Calling
@@ -56,6 +56,10 @@ class StartRun(Body):
     variables: dict[str, Any] = Field({}, description="Values of declared variables.")
     rebuild: list[Name] = Field([], max_length=1000, description="Compute though unchanged.")
     priority: int = Field(0, ge=-1000, le=1000)
+    batch: int | None = Field(
+        None, ge=1, le=100_000, description="Make all windows, in runs of so many: a backfill."
+    )
+    atomic: bool = Field(False, description="Publish all windows of a backfill at once, or none.")
 
 
 class Rerun(Body):
@@ -224,6 +228,9 @@ def wished(call: Call, project: str, body: StartRun) -> tuple[Shown, launch.Wish
         variables={name: _typed(value) for name, value in body.variables.items()},
         rebuild=tuple(body.rebuild),
         priority=body.priority,
+        batch=body.batch,
+        atomic=body.atomic,
+        cause=RunCause.MANUAL if body.batch is None else RunCause.BACKFILL,
     )
 
 
