@@ -8,7 +8,7 @@ import pytest
 from tests.acceptance.inside import Inside, write
 from tests.cli_cast import Shell
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 
 COUNT = "SELECT count(*) AS n, sum(ring) AS rings FROM birds"
 

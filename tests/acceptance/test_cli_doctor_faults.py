@@ -69,6 +69,7 @@ def test_points_of_the_round_are_there() -> None:
         assert f'faults.point("{point}")' in source, point
 
 
+@pytest.mark.long
 @pytest.mark.postgres
 def test_a_shared_database_holds_nothing_of_it_afterwards(tmp_path: Path, pg_url: str) -> None:
     ana = Shell(write(tmp_path / "library", SUMS))

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli_cast import Shell, shop
 
 
@@ -101,6 +103,7 @@ def test_a_source_is_added_without_its_password(tmp_path: Path) -> None:
     assert ana.galley("check").status == 0
 
 
+@pytest.mark.long
 def test_a_promotion_of_code_alone_is_taken_back(tmp_path: Path) -> None:
     ana = Shell(tmp_path)
     ana.write("galley.yaml", "name: birds\n")
@@ -125,6 +128,7 @@ def test_a_promotion_of_code_alone_is_taken_back(tmp_path: Path) -> None:
     assert "galley rollback production --to" in again
 
 
+@pytest.mark.long
 def test_a_table_that_is_taken_back_alone_is_named(tmp_path: Path) -> None:
     ana = shop(tmp_path)
     ana.galley("run")

@@ -2,11 +2,7 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.cli_cast import Shell, shop
-
-pytestmark = pytest.mark.long
 
 YAML = """\
 triggers:

@@ -79,11 +79,11 @@ def test_the_bad_day_is_the_good_one_in_seconds_and_partly_twice() -> None:
         assert row["dep_delay"] == (minutes if minutes == "NA" else str(int(minutes) * 60))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "flights",
-    ["folder", pytest.param("store", marks=[pytest.mark.s3, pytest.mark.long])],
+    ["folder", pytest.param("store", marks=pytest.mark.s3)],
     indirect=True,
 )
 def test_the_story(flights: Project) -> None:

@@ -11,8 +11,6 @@ from galley.db.contention import repeated
 from galley.db.engine import Database, open_database
 from galley.errors import ContendedError, UnavailableError
 
-pytestmark = pytest.mark.long
-
 ADD = text("UPDATE tally SET n = n + 1 WHERE id = :id")
 SUMS = text("SELECT n FROM tally ORDER BY id")
 

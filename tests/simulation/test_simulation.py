@@ -36,8 +36,7 @@ def played(first: int, seeds: int, source: Path = ROOT / "src") -> dict[str, Any
     return found
 
 
-@pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(400)
 def test_nothing_is_lost_doubled_or_mixed() -> None:
     record = played(0, SEEDS)
     assert record["violations"] == {}
@@ -70,6 +69,7 @@ def test_processes_die_and_all_comes_to_an_end() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("guard", ["epoch"])
 def test_seeds_notice_that_a_guard_is_gone(guard: str, tmp_path: Path) -> None:
     assert played(0, 40, without(guard, tmp_path))["violations"]

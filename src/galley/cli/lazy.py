@@ -52,6 +52,8 @@ COMMANDS: dict[str, Entry] = {
     "alerts": Entry("alerts", LOOK, "What is late, missing or failed, and who was told"),
     "audit": Entry("audit", LOOK, "Who did what, and by which rule"),
     "kitchen": Entry("kitchen", ENVIRONMENTS, "Open, list and close kitchens"),
+    "deploy": Entry("deploy", ENVIRONMENTS, "Give a kitchen this version of the project"),
+    "versions": Entry("versions", ENVIRONMENTS, "List versions of the project; look into one"),
     "tag": Entry("tag", ENVIRONMENTS, "Give a state of the data a lasting name"),
     "backfill": Entry("backfill", ENVIRONMENTS, "Make many windows, in batches"),
     "release": Entry("release", ENVIRONMENTS, "Let a pipeline publish again after a rollback"),

@@ -156,6 +156,7 @@ def carry_out(home: Home, wanted: Survey) -> Outcome:
     swept = _remove(home, wanted, doomed)
     commits = _forget(home, wanted)
     leftovers.remove_leftovers(home, writers)
+    leftovers.remove_code(home)
     with home.database.write() as connection:
         forgotten = sweeping.forget_writers(connection, wanted.writers)
         stale = expiry.remove_stale(

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from galley.environments.checkout import read_checkout
 from galley.environments.home import Checkout, Home
-from galley.environments.launch import activated, kept_code
+from galley.environments.launch import activated, at_hand, kept_code
 from galley.errors import NotFoundError
 from galley.lake import commits
 from galley.lake.model import PRODUCTION, Ref, RefKind
@@ -29,8 +29,10 @@ class Origin(StrEnum):
     """A promotion made them an environment's."""
     WORKING_TREE = "working_tree"
     """The folder, as it is now."""
+    DEPLOYED = "deployed"
+    """A deploy gave them to the kitchen: this server has no folder of the project."""
     LAST_RUN = "last_run"
-    """What ran last: this server has no folder of the project."""
+    """What ran last: this server has no folder, and nothing was deployed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ def shown_in(
     """The definitions that a ref works with; a kitchen may not be open yet.
 
     An environment has those that were promoted to it. Elsewhere it is the project's folder, and
-    where this server has none what ran last, in the ref if anything did.
+    where this server has none what was deployed to the kitchen, or else what ran last, in the ref
+    if anything did.
 
     Raises:
         DefinitionErrors: the folder's files are wrong.
@@ -83,18 +86,26 @@ def shown_in(
     """
     is_environment = ref is not None and ref.kind is RefKind.ENVIRONMENT
     if ref and is_environment and commits.get_commit(connection, ref.head).code_version is not None:
-        return Shown(*activated(connection, ref), Origin.ACTIVATED)
+        return Shown(*at_hand(connection, home, *activated(connection, ref)), Origin.ACTIVATED)
     if folder is not None:
         manifest = compile_project(folder, cache=home.path / "cache")
         return Shown(manifest, Checkout(folder), Origin.WORKING_TREE)
+    if ref is not None and ref.code_version is not None:
+        return kept_here(connection, home, ref.code_version, Origin.DEPLOYED)
     found = listing.last_definition(connection, project, ref.name) if ref else None
     found = found or listing.last_definition(connection, project)
+    found = found or listing.last_registered(connection, project)
     if found is None:
         raise NotFoundError(
             f"nothing of {project} ran here yet, so its pipelines are not known",
-            hint="start the server in the project's folder, or run a pipeline",
+            hint="galley deploy, or start the server in the project's folder",
         )
-    return Shown(*kept_code(connection, found), Origin.LAST_RUN)
+    return kept_here(connection, home, found, Origin.LAST_RUN)
+
+
+def kept_here(connection: Connection, home: Home, version: str, origin: Origin) -> Shown:
+    """The definitions of a kept version. Raises NotFoundError."""
+    return Shown(*at_hand(connection, home, *kept_code(connection, version)), origin)
 
 
 def runnable_in(shown: Shown) -> Checkout:

@@ -137,12 +137,14 @@ def _rows(
 
 
 def _unused(project: str, before: int) -> ColumnElement[bool]:
-    """The project versions that no run, no state of a ref and no trigger refers to any more."""
+    """The project versions that no run, no kitchen, no state and no trigger refers to any more."""
     d, c, g = runs.definition.c, lake.commit.c, schedule_tables.trigger.c
+    r = lake.ref.c
     used = (
         select(runs.run.c.id).where(runs.run.c.definition == d.id),
         select(c.id).where(c.project == project, c.code_version == d.id),
         select(g.id).where(g.project == project, g.definition == d.id),
+        select(r.name).where(r.project == project, r.code_version == d.id),
     )
     unused = and_(*(~one.exists() for one in used))
     return (d.project == project) & (d.created < before) & unused

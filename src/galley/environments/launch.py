@@ -10,7 +10,13 @@ from sqlalchemy import Connection
 
 from galley.environments import kitchens
 from galley.environments.home import Checkout, Home
-from galley.errors import NotFoundError, RefNotFoundError, UsageError, WindowError
+from galley.errors import (
+    NotFoundError,
+    ProtectedRefError,
+    RefNotFoundError,
+    UsageError,
+    WindowError,
+)
 from galley.governance.audit import record
 from galley.governance.decide import demand
 from galley.governance.model import Action, Resource
@@ -73,7 +79,7 @@ def prepare(
     refs.ensure_project(connection, manifest.project, actor=home.actor.name, now=now)
     ref = kitchens.open_ref(connection, manifest.project, wish.ref, home.actor, now)
     if ref.kind is RefKind.ENVIRONMENT:
-        manifest, checkout = activated(connection, ref)
+        manifest, checkout = at_hand(connection, home, *activated(connection, ref))
     request = RunRequest(
         pipelines=wish.pipelines,
         ref=ref.name,
@@ -179,9 +185,13 @@ def keep_definition(
     connection: Connection, home: Home, manifest: Manifest, checkout: Checkout, now: int
 ) -> None:
     """Keep the manifest and, content-addressed, the files that workers will import."""
-    kept = home.path / "code" / manifest.hash[:32]
+    kept = code_folder(home, manifest.hash)
+    packed = None if kept.exists() else records.find_archive(connection, manifest.hash)
+    if packed is not None:
+        # It was deployed, or used in another home: the folder it came from is of no matter.
+        snapshot.unpack(packed, kept)
     snapshot.save(manifest, checkout.folder, kept)
-    records.save_definition(
+    new = records.save_definition(
         connection,
         id=manifest.hash,
         project=manifest.project,
@@ -191,7 +201,16 @@ def keep_definition(
         actor=home.actor.name,
         now=now,
         archive=lambda: snapshot.pack(kept),
+        dirty=checkout.dirty,
     )
+    if not new and checkout.folder != kept:
+        # A deployed version has no folder with data of its own; here is one.
+        records.move_definition(connection, manifest.hash, str(kept), str(checkout.folder))
+
+
+def code_folder(home: Home, version: str) -> Path:
+    """Where a home keeps the files of a project version."""
+    return home.path / "code" / version[:32]
 
 
 def activated_in(connection: Connection, project: str, name: str) -> Manifest | None:
@@ -219,6 +238,16 @@ def activated(connection: Connection, ref: Ref) -> tuple[Manifest, Checkout]:
     return kept_code(connection, version)
 
 
+def refuse_environment(connection: Connection, project: str, name: str, version: str) -> None:
+    """A version is run in kitchens. Raises ProtectedRefError for an environment."""
+    ref = refs.find_ref(connection, project, name)
+    if ref is not None and ref.kind is RefKind.ENVIRONMENT:
+        raise ProtectedRefError(
+            f"{name} runs what was promoted to it: only a promotion activates a version there",
+            hint=f"galley promote --version {version}",
+        )
+
+
 def kept_code(connection: Connection, definition: str) -> tuple[Manifest, Checkout]:
     """A project version that the home keeps.
 
@@ -226,7 +255,21 @@ def kept_code(connection: Connection, definition: str) -> tuple[Manifest, Checko
         NotFoundError: no such definition.
     """
     row = records.definition_row(connection, definition)
-    return manifest_from_json(row["body"]), Checkout(Path(row["folder"]), row["git_commit"])
+    dirty = tuple(row["dirty"] or ())
+    return manifest_from_json(row["body"]), Checkout(Path(row["folder"]), row["git_commit"], dirty)
+
+
+def at_hand(
+    connection: Connection, home: Home, manifest: Manifest, checkout: Checkout
+) -> tuple[Manifest, Checkout]:
+    """A kept version with a folder that is here: its own, or else its kept files, laid out."""
+    if checkout.folder.is_dir():
+        return manifest, checkout
+    kept = code_folder(home, manifest.hash)
+    packed = None if kept.exists() else records.find_archive(connection, manifest.hash)
+    if packed is not None:
+        snapshot.unpack(packed, kept)
+    return manifest, replace(checkout, folder=kept)
 
 
 def _windows(manifest: Manifest, request: RunRequest, text: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
+from galley.environments import versions
 from galley.environments.home import Checkout, Home
 from galley.environments.launch import Launch, Wish, queue_run, with_variables
 from galley.errors import ConflictError, RefusedError, UsageError, WindowError
@@ -101,19 +102,19 @@ def plan_promotion(
         source=found,
         target=ref,
         present=present,
-        code=_code_changes(before, manifest),
+        code=code_changes(before, manifest),
         left_over=_left_over(before, manifest),
     )
 
 
 def promote(connection: Connection, home: Home, promotion: Promotion) -> Run:
-    """Queue the run that carries a promotion out.
+    """Queue the run that carries a promotion out; what it brings is a version from now on.
 
     Raises:
         RefusedError: the actor may not promote there.
     """
     wanted = promotion.launch
-    return queue_run(
+    run = queue_run(
         connection,
         home,
         wanted,
@@ -127,6 +128,8 @@ def promote(connection: Connection, home: Home, promotion: Promotion) -> Run:
             "forward_only": wanted.request.forward_only,
         },
     )
+    versions.register(connection, home, wanted.manifest, wanted.checkout)
+    return run
 
 
 def _check_windows(manifest: Manifest, since: str | None, *, forward_only: bool) -> None:
@@ -157,7 +160,8 @@ def _present(connection: Connection, version: str | None) -> Manifest | None:
     return manifest_from_json(records.definition_row(connection, version)["body"])
 
 
-def _code_changes(before: Manifest | None, after: Manifest) -> tuple[CodeChange, ...]:
+def code_changes(before: Manifest | None, after: Manifest) -> tuple[CodeChange, ...]:
+    """The steps whose code differs between two versions, or that only one of them has."""
     old = before.steps if before else {}
     changes = []
     for name, step in after.steps.items():

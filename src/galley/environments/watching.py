@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from galley.environments.home import Home
-from galley.environments.launch import kept_code
+from galley.environments.launch import at_hand, kept_code
 from galley.environments.scheduler import Scheduler
 from galley.errors import GalleyError, NotFoundError
 from galley.notify.children import Children, Said
@@ -61,7 +61,8 @@ class Watcher:
         hidden: tuple[str, ...] = ()
         try:
             with self.home.database.read() as connection:
-                manifest, checkout = kept_code(connection, armed.definition)
+                kept = kept_code(connection, armed.definition)
+                manifest, checkout = at_hand(connection, self.home, *kept)
             folder = checkout.folder
             on = armed.trigger.on
             if isinstance(on, ValueChanged) and on.connection is None:

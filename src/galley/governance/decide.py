@@ -28,6 +28,13 @@ def decide(
             reason=f"{resource.name} is protected: only a promotion changes what runs there",
             who_can_help="promote your kitchen with `galley promote`",
         )
+    if resource.protected and action is Action.DEPLOY:
+        return Decision(
+            allowed=False,
+            rule="protected-ref",
+            reason=f"{resource.name} is protected: only a promotion activates a version",
+            who_can_help="deploy to a kitchen, then `galley promote --version VERSION`",
+        )
     if not actor.name:
         return Decision(False, "named-actor", "an action needs a named actor", "set GALLEY_USER")
     if actor.role is Role.OWNER:

@@ -13,6 +13,7 @@ class Action(StrEnum):
     CANCEL = "cancel"
     READ = "read"
     OPEN_KITCHEN = "open_kitchen"
+    DEPLOY = "deploy"
     PROMOTE = "promote"
     ROLLBACK = "rollback"
     RELEASE = "release"

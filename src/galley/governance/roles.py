@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from galley.governance.model import Action, Role
 
 _LOOKS = frozenset({Action.ENTER, Action.READ, Action.ACCOUNT})
-_BUILDS = _LOOKS | {Action.RUN, Action.CANCEL, Action.OPEN_KITCHEN, Action.TAG, Action.PROMOTE}
+_BUILDS = _LOOKS | {
+    Action.RUN,
+    Action.CANCEL,
+    Action.OPEN_KITCHEN,
+    Action.DEPLOY,
+    Action.TAG,
+    Action.PROMOTE,
+}
 _OPERATES = _BUILDS | {
     Action.ROLLBACK,
     Action.RELEASE,

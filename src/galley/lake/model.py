@@ -156,7 +156,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A name for a commit. ``generation`` rises with every move (no ABA)."""
+    """A name for a commit. ``generation`` rises with every move (no ABA).
+
+    ``code_version`` is the project version that was deployed to a kitchen.
+    """
 
     project: str
     name: str
@@ -169,6 +172,7 @@ class Ref:
     expires_at: int | None
     protected: bool
     created: int
+    code_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

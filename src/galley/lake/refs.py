@@ -234,6 +234,24 @@ def set_expiry(conn: Connection, ref: Ref, expires_at: int | None) -> Ref:
     return replace(ref, expires_at=expires_at)
 
 
+def set_code(conn: Connection, ref: Ref, version: str) -> Ref:
+    """Have a kitchen work with a project version; not a move of its data.
+
+    Raises StaleRefError if it is gone.
+    """
+    here = (t.ref.c.project == ref.project) & (t.ref.c.name == ref.name)
+    if conn.execute(update(t.ref).where(here).values(code_version=version)).rowcount == 0:
+        raise stale_ref(conn, ref)
+    return replace(ref, code_version=version)
+
+
+def code_versions(conn: Connection, project: str) -> list[tuple[str, str]]:
+    """The kitchens to which a project version was deployed, each with it, by name."""
+    r = t.ref.c
+    query = select(r.name, r.code_version).where(r.project == project, r.code_version.is_not(None))
+    return [(row.name, row.code_version) for row in conn.execute(query.order_by(r.name))]
+
+
 def tag(conn: Connection, project: str, name: str, commit_id: str, *, owner: str, now: int) -> Ref:
     """Give a commit a lasting name ``tag/<name>``. Raises as ``create_ref`` does."""
     full = name if name.startswith("tag/") else f"tag/{name}"

@@ -92,8 +92,10 @@ ref = Table(
     Column("expires_at", Instant),
     Column("protected", Boolean, nullable=False, default=False),
     Column("created", Instant, nullable=False),
+    Column("code_version", String(64)),
     Index(None, "kind", "expires_at"),
 )
+"""``code_version`` is the project version that a kitchen was given to work with."""
 
 ref_log = Table(
     "lake_ref_log",

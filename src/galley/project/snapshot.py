@@ -9,6 +9,7 @@ import io
 import os
 import shutil
 import tarfile
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -26,7 +27,9 @@ def save(manifest: Manifest, folder: Path, target: Path) -> None:
     ``target`` appears whole or not at all; one that is there already is left as it is, so its name
     should hold the manifest's hash. Raises ConflictError when a file changed since compilation.
     """
-    if target.exists():
+    with contextlib.suppress(FileNotFoundError):
+        # Whoever removes what nobody uses sees that it is about to be.
+        os.utime(target)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{new_id(8)}")
@@ -41,7 +44,7 @@ def save(manifest: Manifest, folder: Path, target: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _copy(source: Path, destination: Path, expected: str) -> None:
+def _content(source: Path, expected: str) -> bytes:
     try:
         content = source.read_bytes()
     except OSError:
@@ -50,6 +53,11 @@ def _copy(source: Path, destination: Path, expected: str) -> None:
         raise ConflictError(
             f"{source} changed since the project was checked", hint="run the command again"
         )
+    return content
+
+
+def _copy(source: Path, destination: Path, expected: str) -> None:
+    content = _content(source, expected)
     destination.parent.mkdir(parents=True, exist_ok=True)
     with destination.open("wb") as file:
         file.write(content)
@@ -68,14 +76,39 @@ def _move(source: Path, target: Path) -> None:
 
 def pack(folder: Path) -> bytes:
     """A saved project as one archive; the same files give the same bytes."""
+    paths = sorted(found for found in folder.rglob("*") if found.is_file())
+    return _packed((path.relative_to(folder).as_posix(), path.read_bytes()) for path in paths)
+
+
+def pack_files(manifest: Manifest, folder: Path) -> bytes:
+    """The files of ``manifest`` from the project's folder as one archive, to be sent.
+
+    Raises ConflictError when a file changed since compilation.
+    """
+    return _packed(
+        (path, _content(folder / path, expected))
+        for path, expected in sorted(manifest.files.items())
+    )
+
+
+def pack_version(manifest: Manifest, folder: Path) -> bytes:
+    """What ``pack`` makes of a saved project, from the folder that the manifest is of.
+
+    Raises ConflictError when a file changed since compilation.
+    """
+    files = {path: _content(folder / path, known) for path, known in manifest.files.items()}
+    files[MANIFEST_FILE] = manifest_to_json(manifest).encode()
+    return _packed(sorted(files.items()))
+
+
+def _packed(files: Iterable[tuple[str, bytes]]) -> bytes:
     buffer = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0, compresslevel=6) as squeezed,
         tarfile.open(fileobj=squeezed, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
-        for path in sorted(found for found in folder.rglob("*") if found.is_file()):
-            content = path.read_bytes()
-            member = tarfile.TarInfo(path.relative_to(folder).as_posix())
+        for name, content in files:
+            member = tarfile.TarInfo(name)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
     return buffer.getvalue()

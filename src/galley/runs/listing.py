@@ -22,7 +22,7 @@ from sqlalchemy import (
 from galley.runs.model import ACTIVE, Run, RunCause, RunState, StepRun, StepType
 from galley.runs.queue import read_step
 from galley.runs.records import read_run
-from galley.runs.tables import run, step_run
+from galley.runs.tables import definition, run, step_run
 
 Place = tuple[int, str]
 """Where a page begins: when the last run before it was made, and its id."""
@@ -130,6 +130,14 @@ def last_definition(connection: Connection, project: str, ref: str | None = None
     """The definition of the newest run of a project (in a ref)."""
     found = page(connection, Wanted(project, ref=ref), limit=1)
     return found[0].definition if found else None
+
+
+def last_registered(connection: Connection, project: str) -> str | None:
+    """The newest version of a project that was deployed or promoted."""
+    d = definition.c
+    query = select(d.id).where(d.project == project, d.registered.is_not(None))
+    found: str | None = connection.scalar(query.order_by(d.registered.desc(), d.id).limit(1))
+    return found
 
 
 def pipelines(connection: Connection, project: str) -> list[str]:

@@ -150,7 +150,11 @@ def load_live(connection: Connection, site: Site, run: Run) -> LiveRun:
         # It was asked for in another home.
         packed = records.archive_of(connection, run.definition)
         snapshot.unpack(packed, site.code(run.definition))
-    return LiveRun(run, manifest, graph, Path(row["folder"]), setting)
+    folder = Path(row["folder"])
+    if not folder.is_dir():
+        # It is on another machine, or was never on one: what the version brings is all there is.
+        folder = site.code(run.definition)
+    return LiveRun(run, manifest, graph, folder, setting)
 
 
 @lru_cache(maxsize=8)

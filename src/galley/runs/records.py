@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, insert, literal, select, tuple_, update
 
 from galley.errors import NotFoundError
-from galley.lake.rows import BATCH, insert_many
+from galley.lake.rows import BATCH, NAMES, batches, insert_first, insert_many
 from galley.runs import queue
 from galley.runs.model import (
     Intention,
@@ -60,29 +60,88 @@ def save_definition(
     actor: str,
     now: int,
     archive: Callable[[], bytes] | None = None,
-) -> None:
+    dirty: Collection[str] = (),
+) -> bool:
     """Keep a manifest and the archive of its files; of one that is there it is noted when.
 
-    The note keeps a collection from removing it while it is put to use again.
+    The note keeps a collection from removing it while it is put to use again. ``dirty`` are the
+    files that differ from the commit. Whether it is new.
     """
     noted = update(definition).where(definition.c.id == id).values(created=now)
-    if not connection.execute(noted).rowcount:
-        connection.execute(
-            insert(definition).values(
-                id=id,
-                project=project,
-                body=body,
-                folder=folder,
-                git_commit=git_commit,
-                archive=archive() if archive is not None else None,
-                actor=actor,
-                created=now,
-            )
-        )
+    if connection.execute(noted).rowcount:
+        return False
+    row = {
+        "id": id,
+        "project": project,
+        "body": body,
+        "folder": folder,
+        "git_commit": git_commit,
+        "archive": archive() if archive is not None else None,
+        "actor": actor,
+        "created": now,
+        "dirty": sorted(dirty) or None,
+    }
+    # Somebody else may just be keeping the same.
+    return insert_first(connection, definition, row)
+
+
+def move_definition(connection: Connection, id: str, before: str, folder: str) -> None:
+    """Have a definition's folder be another one, if it is ``before``."""
+    d = definition.c
+    here = update(definition).where(d.id == id, d.folder == before)
+    connection.execute(here.values(folder=folder))
+
+
+def register_definition(
+    connection: Connection,
+    id: str,
+    *,
+    files: int,
+    steps: int,
+    actor: str,
+    now: int,
+    git_commit: str | None,
+    dirty: Collection[str] = (),
+    message: str | None = None,
+) -> bool:
+    """List a kept definition as a version of its project; whether it was none yet.
+
+    The first registration stands. A commit that has all the files comes in place of one that has
+    not, and a message in place of none.
+    """
+    d = definition.c
+    here = update(definition).where(d.id == id)
+    new = here.where(d.registered.is_(None)).values(
+        registered=now, registered_by=actor, files=files, steps=steps
+    )
+    first = connection.execute(new).rowcount > 0
+    if message is not None:
+        connection.execute(here.where(d.message.is_(None)).values(message=message))
+    if git_commit is not None and not dirty:
+        unclear = d.git_commit.is_(None) | d.dirty.is_not(None)
+        connection.execute(here.where(unclear).values(git_commit=git_commit, dirty=None))
+    return first
+
+
+def known_definitions(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Those of some ids that definitions have."""
+    found: set[str] = set()
+    for some in batches(ids, NAMES):
+        found.update(connection.scalars(select(definition.c.id).where(definition.c.id.in_(some))))
+    return found
+
+
+def find_definitions(
+    connection: Connection, project: str, prefix: str, *, limit: int = 6
+) -> list[str]:
+    """The ids of a project's definitions that begin so."""
+    d = definition.c
+    query = select(d.id).where(d.project == project, d.id.startswith(prefix, autoescape=True))
+    return list(connection.scalars(query.order_by(d.id).limit(limit)))
 
 
 def definition_row(connection: Connection, id: str) -> dict[str, Any]:
-    """A kept manifest: ``body``, ``folder``, ``git_commit``, ``actor``, ``created``.
+    """A kept manifest: ``body``, ``folder``, ``git_commit`` and what else is known of it.
 
     Raises:
         NotFoundError: no such definition.
@@ -100,11 +159,17 @@ def archive_of(connection: Connection, id: str) -> bytes:
     Raises:
         NotFoundError: no such definition, or it was kept without its files.
     """
-    query = select(definition.c.archive).where(definition.c.id == id)
-    found = connection.execute(query).scalar()
+    found = find_archive(connection, id)
     if found is None:
         raise NotFoundError(f"the files of project version {id[:12]} are not kept")
-    return bytes(found)
+    return found
+
+
+def find_archive(connection: Connection, id: str) -> bytes | None:
+    """The files of a definition, packed, if they are kept."""
+    query = select(definition.c.archive).where(definition.c.id == id)
+    found = connection.execute(query).scalar()
+    return bytes(found) if found is not None else None
 
 
 def insert_run(connection: Connection, new: Run) -> None:

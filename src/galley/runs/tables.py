@@ -29,10 +29,18 @@ definition = Table(
     Column("archive", LargeBinary),
     Column("actor", String(128), nullable=False),
     Column("created", Instant, nullable=False),
+    Column("dirty", JsonText),
+    Column("registered", Instant),
+    Column("registered_by", String(128)),
+    Column("message", Text),
+    Column("files", Integer),
+    Column("steps", Integer),
+    Index(None, "project", "registered", "id"),
 )
 """Immutable manifests, each with its files as an archive; a run is pinned to one.
 
-``created`` is when it was last put to use.
+``created`` is when it was last put to use; ``dirty`` are the files that its commit does not have.
+A deploy or a promotion has it ``registered``: from then on it is listed as a version.
 """
 
 run = Table(

@@ -6,8 +6,11 @@ import pytest
 from sqlalchemy import Connection, insert, select
 
 from galley.db.engine import Database
-from galley.environments import expiry
+from galley.environments import expiry, versions
 from galley.environments.collection import policy_of
+from galley.environments.kitchens import open_ref
+from galley.errors import NotFoundError, UsageError
+from galley.governance.model import Actor
 from galley.lake import commits, refs
 from galley.lake.model import CommitKind
 from galley.project.model import Retention
@@ -18,6 +21,7 @@ from tests.queue_cast import a_run
 
 NOW = 100 * 24 * 3600 * 1_000_000
 KEPT = Retention()
+ANA = Actor("ana")
 
 
 def keep(conn: Connection, *ids: str, project: str = "shop", now: int = 1) -> None:
@@ -49,8 +53,12 @@ def test_those_that_something_refers_to_stay(conn: Connection) -> None:
     keep(conn, "d", "activated", "scheduled", "old")
     keep(conn, "foreign", project="other")
     keep(conn, "recent", now=NOW - 1)
+    keep(conn, "deployed", "undeployed")
     a_run(conn)
     head = refs.get_ref(conn, "shop", "production")
+    for version in ("undeployed", "deployed"):
+        kitchen = open_ref(conn, "shop", "kitchen/ana", ANA, NOW)
+        refs.set_code(conn, kitchen, version)
     commits.write_commit(
         conn,
         project="shop",
@@ -63,8 +71,39 @@ def test_those_that_something_refers_to_stay(conn: Connection) -> None:
         code_version="activated",
     )
     conn.execute(insert(trigger).values(a_trigger("scheduled")))
+    assert collect(conn) == 2
+    assert left(conn) == ["activated", "d", "deployed", "foreign", "recent", "scheduled"]
+    refs.delete_ref(conn, open_ref(conn, "shop", "kitchen/ana", ANA, NOW), who="", why="", now=NOW)
     assert collect(conn) == 1
-    assert left(conn) == ["activated", "d", "foreign", "recent", "scheduled"]
+    assert open_ref(conn, "shop", "kitchen/ana", ANA, NOW).code_version is None
+
+
+def test_versions_are_listed_from_the_newest_on(conn: Connection) -> None:
+    """The first registration stands; a clean commit and a message may still come."""
+    keep(conn, *(f"{n}{'0' * 31}" for n in range(4)))
+    for at, n in ((5, 1), (7, 0), (7, 2), (9, 1)):
+        records.register_definition(
+            conn,
+            f"{n}{'0' * 31}",
+            files=n,
+            steps=n,
+            actor="ana",
+            now=at,
+            git_commit="abc" if at == 9 else None,
+            message="said" if at == 9 else None,
+        )
+    found = versions.page(conn, "shop", limit=2)
+    assert [(row["id"][0], row["registered"]) for row in found] == [("2", 7), ("0", 7)]
+    (last,) = versions.page(conn, "shop", after=(7, found[-1]["id"]), limit=2)
+    assert (last["id"][0], last["registered"], last["git_commit"]) == ("1", 5, "abc")
+    assert last["message"] == "said"
+    assert versions.find_version(conn, "shop", "3")[0] == "3"
+    assert versions.find_version(conn, "shop", "last")[0] == "2"
+    keep(conn, "3f")
+    with pytest.raises(UsageError, match="begins several"):
+        versions.find_version(conn, "shop", "3")
+    with pytest.raises(NotFoundError, match="no version %"):
+        versions.find_version(conn, "shop", "%")
 
 
 def a_trigger(definition_id: str) -> dict[str, object]:

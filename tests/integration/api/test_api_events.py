@@ -19,8 +19,6 @@ from galley.server.api import news, streams
 from tests.integration.api.conftest import Served
 from tests.integration.server.kit import until
 
-pytestmark = pytest.mark.long
-
 
 class Ear:
     """Somebody who listens in a thread of their own."""

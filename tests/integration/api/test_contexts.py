@@ -11,7 +11,8 @@ import pytest
 
 from tests.acceptance.inside import Inside
 from tests.cli_cast import Ran, validate
-from tests.integration.api.conftest import Served, prepared, works_in
+from tests.integration.api.conftest import Served, prepared, serve, works_in
+from tests.integration.engine.kit import WarmPool
 from tests.integration.server.kit import until
 
 
@@ -81,6 +82,8 @@ READS = (
     "alerts",
     "pools",
     "audit --limit 3",
+    "versions",
+    "versions show last --against production",
     "users",
     "teams",
     "tokens",
@@ -184,3 +187,30 @@ def test_kitchens_come_and_go_and_a_rollback_is_made(ana: Both) -> None:
     assert done.json["held"] == ["p"]
     assert ana.there("release", "q", "--in", "production").status == 2
     assert "✓ p may publish to production again" in ana.there("release", "p").out
+
+
+def test_what_runs_on_a_server_without_the_folder_is_sent_before(tmp_path: Path) -> None:
+    works = works_in(tmp_path)
+    for served in serve(works, folder=False):
+        far = Both(served, tmp_path / "contexts.json")
+        far.there("context", "add", "shop", served.url)
+        first = far.there("run", "--json")
+        assert first.status == 0, first.err
+        assert first.json["ref"] == "kitchen/ana"
+        assert "kitchen/ana works with version" in first.err
+        works.sql("orders", "SELECT order_id, amount * 3 AS amount FROM raw")
+        second = far.there("run")
+        assert second.status == 0, second.err
+        told = far.there("sql", "SELECT sum(amount) AS n FROM orders", "--json")
+        assert told.json["rows"] == [{"n": 180}]
+        again = far.there("deploy", "--json")
+        validate(again.json, "deploy")
+        assert (again.json["new"], again.json["before"]) == (False, again.json["version"])
+        assert "✓ published to production" in far.there("promote", "--yes").out
+        works.sql("broken", "SELEC 1")
+        wrong = far.there("run")
+        assert (wrong.status, "broken.sql" in wrong.err) == (2, True)
+    pool = works.pool
+    assert isinstance(pool, WarmPool)
+    pool.end()
+    works.home.database.close()

@@ -15,8 +15,6 @@ import pytest
 from tests.cli_cast import Shell, shop
 from tests.integration.server.kit import until
 
-pytestmark = pytest.mark.long
-
 
 class Up:
     """A server in a project."""

@@ -89,7 +89,14 @@ def grown(works: Works, seed: int) -> tuple[Plant, Run]:
     return plant, works.launch()
 
 
-@pytest.mark.parametrize("mode", ["immediate", "fast", "kill"])
+@pytest.mark.parametrize(
+    "mode",
+    [
+        pytest.param("immediate", marks=pytest.mark.long),
+        pytest.param("fast", marks=pytest.mark.long),
+        "kill",
+    ],
+)
 def test_a_restart_under_load_loses_and_doubles_nothing(
     works: Works, server: Server, mode: str
 ) -> None:

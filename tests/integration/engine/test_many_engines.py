@@ -62,7 +62,10 @@ def test_engines_share_the_work_of_a_run(wide: Works) -> None:
 
 
 @pytest.mark.kill
-@pytest.mark.parametrize("after", [0.3, 0.9, 1.5])
+@pytest.mark.parametrize(
+    "after",
+    [pytest.param(0.3, marks=pytest.mark.long), 0.9, pytest.param(1.5, marks=pytest.mark.long)],
+)
 def test_another_engine_goes_on_when_one_is_killed(wide: Works, after: float) -> None:
     run = wide.launch()
     first, second = Command(wide, run), Command(wide, run)
@@ -93,10 +96,10 @@ def test_an_engine_that_slept_past_its_lease_does_no_harm(wide: Works) -> None:
     "point",
     [
         "attempt.before_submit:kill:2",
-        "finish.before_commit:kill:3",
+        pytest.param("finish.before_commit:kill:3", marks=pytest.mark.long),
         "tests.before_conclude:kill:1",
-        "publish.before:kill:1",
-        "publish.before_commit:kill:1",
+        pytest.param("publish.before:kill:1", marks=pytest.mark.long),
+        pytest.param("publish.before_commit:kill:1", marks=pytest.mark.long),
         "publish.after_commit:kill:1",
     ],
 )

@@ -27,8 +27,6 @@ from tests.backup_cast import bring_back, save
 from tests.collect_cast import FRUGAL, Store, forget_caches
 from tests.lake_cast import day
 
-pytestmark = pytest.mark.long
-
 HOUR = 3600 * 1_000_000
 IMPATIENT = replace(FRUGAL, quarantine=1.0)
 

@@ -14,8 +14,6 @@ from galley.runs.model import RunState
 from tests.api_cast import answering, home_at
 from tests.schedule_cast import HOURLY, Works, trigger
 
-pytestmark = pytest.mark.long
-
 FORM = (Parameter("day", ParameterType.DATE, required=True),)
 BASE = "/projects/shop/triggers"
 

@@ -16,8 +16,6 @@ from galley.runs.schedule_tables import alert
 from tests.integration.schedule.conftest import Sink
 from tests.schedule_cast import HOUR, HOURLY, Works, rule, trigger
 
-pytestmark = pytest.mark.long
-
 
 def fail(works: Works) -> None:
     """A run of the pipeline fails, and a tick hears of it."""

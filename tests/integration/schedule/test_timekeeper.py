@@ -2,8 +2,6 @@
 
 import time
 
-import pytest
-
 from galley import clock
 from galley.project.schedule import Every
 from galley.runs.model import RunState
@@ -11,8 +9,6 @@ from galley.runs.schedule_tables import fire
 from galley.server.timekeeper import Timekeeper
 from tests.integration.schedule.conftest import Sink
 from tests.schedule_cast import Works, rule, trigger
-
-pytestmark = pytest.mark.long
 
 
 def test_time_alone_fires_and_tells(works: Works, web: Sink) -> None:

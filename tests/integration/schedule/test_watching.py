@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from sqlalchemy import create_engine, text
 
 from galley import bootstrap
@@ -15,8 +14,6 @@ from galley.runs.runner import sensor
 from galley.runs.schedule_tables import trigger as trigger_table
 from tests.s3_cast import KEY, SECRET, Store
 from tests.schedule_cast import Works, trigger
-
-pytestmark = pytest.mark.long
 
 
 def look(works: Works, times: int = 1) -> None:

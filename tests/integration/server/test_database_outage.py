@@ -25,8 +25,6 @@ from tests.integration.engine.plant import Plant
 from tests.integration.server.kit import Hand, Site, said, until, url_of
 from tests.pg_cast import Server, serving
 
-pytestmark = pytest.mark.long
-
 
 @pytest.fixture
 def database() -> Iterator[Server]:

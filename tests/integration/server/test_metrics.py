@@ -17,8 +17,6 @@ from galley.server.api import metrics
 from galley.server.api.metrics import OTHERS, TABLES, Metrics
 from tests.api_cast import answering, home_at
 
-pytestmark = pytest.mark.long
-
 RUN = {
     "id": "r1",
     "project": "shop",

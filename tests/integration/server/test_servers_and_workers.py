@@ -12,6 +12,11 @@ from tests.integration.engine.kit import Works
 from tests.integration.engine.plant import Plant
 from tests.integration.server.kit import LEASE, Site, kill, said, until, url_of
 
+on_both = pytest.mark.parametrize(
+    "site", [pytest.param("sqlite", marks=pytest.mark.long), "postgres"], indirect=True
+)
+"""What hardly depends on the database is played on the other one in long rounds only."""
+
 
 def slow(works: Works, name: str, seconds: float) -> None:
     """A step that says when it has begun, and how often it was begun."""
@@ -54,6 +59,7 @@ def test_two_workers_share_a_run(site: Site) -> None:
     assert log.read_text() == "at work\n"
 
 
+@on_both
 def test_a_server_with_workers_of_its_own_beside_others(site: Site) -> None:
     works = site.works
     server = site.server(slots=1)
@@ -147,6 +153,7 @@ def test_a_worker_goes_to_the_next_server(site: Site) -> None:
     assert [a["id"] for a in works.attempts(run)] == [attempt["id"]]
 
 
+@on_both
 @pytest.mark.kill
 def test_a_worker_without_a_server_gives_up_its_work(site: Site) -> None:
     """Its lease is over before it could come back: it ends what it runs, and starts anew."""
@@ -165,6 +172,7 @@ def test_a_worker_without_a_server_gives_up_its_work(site: Site) -> None:
     assert begun(works, "one") == 2
 
 
+@on_both
 @pytest.mark.kill
 def test_a_worker_that_slept_past_its_lease(site: Site) -> None:
     works = site.works
@@ -181,6 +189,7 @@ def test_a_worker_that_slept_past_its_lease(site: Site) -> None:
     assert works.rows("one") == [(1,)]
 
 
+@on_both
 def test_a_worker_drains(site: Site) -> None:
     """It finishes what it has, and takes nothing new."""
     works = site.works
@@ -199,6 +208,7 @@ def test_a_worker_drains(site: Site) -> None:
     assert one["owner"] == attempt["owner"] != two["owner"]
 
 
+@on_both
 def test_a_worker_gives_back_what_it_cannot_finish(site: Site) -> None:
     """Nobody's loss, and no try either."""
     works = site.works
@@ -216,6 +226,7 @@ def test_a_worker_gives_back_what_it_cannot_finish(site: Site) -> None:
     assert (step.attempts, step.losses) == (1, 0)
 
 
+@on_both
 def test_a_run_is_cancelled_at_a_worker(site: Site) -> None:
     works = site.works
     server = site.server()

@@ -12,9 +12,9 @@ ENGINES = "tests/integration/engine/test_many_engines.py"
 RUNS = (("bench/soak.py", ENGINES), ("tests/integration/engine/test_kill_points.py", ENGINES))
 UPKEEP = tuple(
     f"{ENVIRONMENTS}/test_{name}.py"
-    for name in ("collection_kills", "compaction", "backup", "retention")
+    for name in ("collection_kills", "compaction", "backup", "retention", "deploy_kills")
 )
-OF_UPKEEP = ("collect.", "compact.", "backup.", "restore.", "retention.")
+OF_UPKEEP = ("collect.", "compact.", "backup.", "restore.", "retention.", "deploy.")
 """The beginnings of the points that no run comes to."""
 
 

@@ -13,13 +13,17 @@ from galley.cli.commands.plan import print_steps, runs_among
 from galley.cli.lazy import app_of
 from galley.cli.session import Session, open_session
 from galley.cli.warming import warm_pool
+from galley.environments.home import Checkout
 from galley.environments.inspect import Facts, diff_facts
+from galley.environments.launch import at_hand, kept_code
 from galley.environments.plan import plan_launch, promotion_facts
 from galley.environments.promotion import Promotion, plan_promotion
 from galley.environments.promotion import promote as queue_promotion
+from galley.environments.versions import find_version
 from galley.errors import UsageError
 from galley.lake import refs
 from galley.lake.model import PRODUCTION
+from galley.project.model import Manifest
 
 
 def promote(
@@ -56,6 +60,14 @@ def promote(
             help="Of windowed steps that changed make no window anew, only missing ones.",
         ),
     ] = False,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            "--version",
+            metavar="VERSION",
+            help="Bring this version (the beginning of its id, or `last`), not the folder's files.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would happen.")
     ] = False,
@@ -69,10 +81,10 @@ def promote(
     Tests hold the gate, and code and tables change together. Where a windowed step changed, all
     its windows are made anew; with --since or --forward-only earlier ones stay as they are.
     """
-    keep = _Keep(since, forward_only)
+    wanted = _Wanted(since, forward_only, version)
     if dry_run:
         session = open_session(project)
-        _, facts = _planned(session, source, target, keep, as_json)
+        _, facts = _planned(session, source, target, wanted, as_json)
         if as_json:
             screen.print_json(facts)
         return
@@ -80,7 +92,7 @@ def promote(
         from galley.cli.driving import drive
 
         session = open_session(project)
-        promotion, _ = _planned(session, source, target, keep, as_json)
+        promotion, _ = _planned(session, source, target, wanted, as_json)
         confirm(target, yes=yes)
         with session.home.database.write() as connection:
             run = queue_promotion(connection, session.home, promotion)
@@ -89,17 +101,27 @@ def promote(
 
 
 @dataclass(frozen=True, slots=True)
-class _Keep:
-    """Which windows that other code made stay as they are."""
+class _Wanted:
+    """Which windows that other code made stay as they are; which version, if not the folder's."""
 
     since: str | None
     forward_only: bool
+    version: str | None
+
+
+def _code(session: Session, version: str | None) -> tuple[Manifest, Checkout]:
+    """What is promoted: a version, or the folder's files."""
+    if version is None:
+        return session.manifest, session.checkout
+    with session.home.database.read() as connection:
+        found = find_version(connection, session.project, version)
+        return at_hand(connection, session.home, *kept_code(connection, found))
 
 
 def _planned(
-    session: Session, source: str | None, target: str, keep: _Keep, as_json: bool
+    session: Session, source: str | None, target: str, wanted: _Wanted, as_json: bool
 ) -> tuple[Promotion, Facts]:
-    manifest, checkout = session.manifest, session.checkout
+    manifest, checkout = _code(session, wanted.version)
     kitchen = session.ref_name(source)
     if source is not None:
         with session.home.database.read() as connection:
@@ -113,8 +135,8 @@ def _planned(
             checkout,
             source=kitchen,
             target=target,
-            since=keep.since,
-            forward_only=keep.forward_only,
+            since=wanted.since,
+            forward_only=wanted.forward_only,
         )
         plan = plan_launch(connection, session.home, promotion.launch, session.site.probe)
         differs = (

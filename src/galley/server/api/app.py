@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Scope
 
 from galley.server.api import (
     access,
@@ -39,6 +41,7 @@ from galley.server.api import (
     trail,
     triggers,
     users,
+    versions,
     workers,
 )
 from galley.server.api.call import Place
@@ -56,6 +59,9 @@ LARGEST = 1 << 20
 
 THREADS = 12
 """Requests that are worked on at once; as many connections to the database are at hand."""
+
+INTAKES = 2
+"""Projects from outside that are compiled at once."""
 
 ROUTES: Sequence[Routes] = (
     me.routes,
@@ -75,6 +81,7 @@ ROUTES: Sequence[Routes] = (
     refs.routes,
     kitchens.routes,
     promotions.routes,
+    versions.routes,
     tests.routes,
     sql.routes,
     triggers.routes,
@@ -111,18 +118,26 @@ def api_app(place: Place, door: Door | None = None, *, names: Sequence[str] = ()
     app.state.door = door or Door(place.home)
     app.state.names = frozenset(names)
     app.state.news = News(place.home)
+    app.state.intakes = asyncio.Semaphore(INTAKES)
     app.state.methods = _methods
     router = APIRouter(prefix=PREFIX)
     for routes in ROUTES:
         routes.attach(router)
     app.include_router(router)
     _measure(app, place)
-    app.add_middleware(Requests, largest=LARGEST)
+    app.add_middleware(Requests, largest=_largest)
     handle_problems(app)
     health.add(app)
     app.add_api_route("/openapi.json", _openapi, include_in_schema=False)
     add_web(app)
     return app
+
+
+def _largest(scope: Scope) -> int:
+    """How many bytes of a call's body are taken."""
+    own = str(scope["path"]).removeprefix(PREFIX)
+    takes = [size for routes in ROUTES if (size := routes.largest(scope["method"], own))]
+    return takes[0] if takes else LARGEST
 
 
 def _methods(path: str) -> list[str]:

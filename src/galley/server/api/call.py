@@ -12,9 +12,10 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 
 from galley.environments import definitions, reading
-from galley.environments.definitions import Shown
+from galley.environments.definitions import Origin, Shown
 from galley.environments.home import Home
 from galley.environments.kitchens import personal
+from galley.environments.versions import find_version
 from galley.lake import refs
 from galley.lake.model import Target
 from galley.runs.live import Site
@@ -71,11 +72,19 @@ class Call:
             self.check_project(connection, project)
         return reading.find_target(self.home, project, self.ref_name(ref))
 
-    def code(self, connection: Connection, project: str, ref: str) -> Shown:
-        """The definitions that a ref works with. Raises DefinitionErrors, NotFoundError."""
+    def code(
+        self, connection: Connection, project: str, ref: str, version: str | None = None
+    ) -> Shown:
+        """The definitions that a ref works with, or those of a version.
+
+        Raises DefinitionErrors, NotFoundError, UsageError.
+        """
+        if version is not None:
+            found = find_version(connection, project, version)
+            return definitions.kept_here(connection, self.home, found, Origin.DEPLOYED)
         folder = self.place.folders.get(project)
-        found = refs.find_ref(connection, project, ref)
-        return definitions.shown_in(connection, self.home, project, found, folder)
+        here = refs.find_ref(connection, project, ref)
+        return definitions.shown_in(connection, self.home, project, here, folder)
 
 
 def call_of(request: Request) -> Call:

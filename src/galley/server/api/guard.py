@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -36,6 +36,15 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """A body that is no JSON: its media type, what it is, and how many bytes of it are taken."""
+
+    media: str
+    said: str
+    largest: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Spec:
     method: str
     path: str
@@ -44,7 +53,7 @@ class _Spec:
     answers: shapes.Shape
     status: int
     errors: tuple[int, ...]
-    extra: dict[str, Any] = field(default_factory=dict)
+    upload: Upload | None = None
 
 
 class _Events(Response):
@@ -87,9 +96,10 @@ class Routes:
         kind: str = "project",
         status: int = 200,
         errors: tuple[int, ...] = (),
+        upload: Upload | None = None,
     ) -> Callable[[Handler], Handler]:
         """Register what changes something."""
-        return self._noted("POST", path, answers, Rule(action, kind), status, errors)
+        return self._noted("POST", path, answers, Rule(action, kind), status, errors, upload)
 
     def put(
         self,
@@ -123,9 +133,11 @@ class Routes:
         rule: Rule,
         status: int,
         errors: tuple[int, ...],
+        upload: Upload | None = None,
     ) -> Callable[[Handler], Handler]:
         def note(handler: Handler) -> Handler:
-            self._specs.append(_Spec(method, path, handler, rule, answers, status, errors))
+            spec = _Spec(method, path, handler, rule, answers, status, errors, upload)
+            self._specs.append(spec)
             return handler
 
         return note
@@ -133,6 +145,14 @@ class Routes:
     def methods(self, path: str) -> set[str]:
         """The methods that are registered for a path."""
         return {one.method for one in self._specs if compile_path(one.path)[0].fullmatch(path)}
+
+    def largest(self, method: str, path: str) -> int | None:
+        """How many bytes an upload there may have; ``None`` where none is taken."""
+        for one in self._specs:
+            named = one.method == method and one.upload is not None
+            if named and compile_path(one.path)[0].fullmatch(path):
+                return one.upload.largest if one.upload else None
+        return None
 
     def attach(self, router: APIRouter) -> None:
         """Add the routes to a router."""
@@ -150,9 +170,22 @@ class Routes:
                 response_model=None,
                 response_class=_MEDIA.get(one.answers.media, JSONResponse),
                 responses=shapes.responses(one.answers, one.status, one.errors),
-                openapi_extra={"x-galley-action": one.rule.action.value},
+                openapi_extra=_described(one),
                 route_class_override=GuardedRoute,
             )
+
+
+def _described(spec: _Spec) -> dict[str, Any]:
+    """What the document says of a route besides what its handler's parameters tell."""
+    found: dict[str, Any] = {"x-galley-action": spec.rule.action.value}
+    if (upload := spec.upload) is not None:
+        schema = {"type": "string", "contentMediaType": upload.media}
+        found["requestBody"] = {
+            "required": True,
+            "description": f"{upload.said} At most {upload.largest >> 20} MiB.",
+            "content": {upload.media: {"schema": schema}},
+        }
+    return found
 
 
 class GuardedRoute(APIRoute):

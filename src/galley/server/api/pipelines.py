@@ -45,7 +45,7 @@ CODE = s.named(
     s.record(
         "Which definitions are shown.",
         version=s.TEXT,
-        origin=s.one_of("activated", "working_tree", "last_run"),
+        origin=s.one_of("activated", "working_tree", "deployed", "last_run"),
         git_commit=s.maybe(s.TEXT),
     ),
 )

@@ -25,7 +25,7 @@ from galley.server.api.once import Key, once
 from galley.server.api.paging import Page
 from galley.server.api.projects import RUN_ROW
 from galley.server.api.refs import Match, check_match, etag
-from galley.server.api.runs import Body, Name
+from galley.server.api.runs import Body, Name, Version
 
 routes = Routes("promotions")
 
@@ -53,6 +53,7 @@ class Promote(Body):
     )
     forward_only: bool = Field(False, description="Of those make only windows that are missing.")
     dry_run: bool = Field(False, description="Only say what would happen.")
+    version: Version | None = None
 
 
 @routes.get(_BASE, s.page("Promotions", RUN_ROW))
@@ -87,7 +88,7 @@ def promote(
         call.check_project(connection, project)
         if body.source is not None:
             refs.get_ref(connection, project, source)
-        shown = call.code(connection, project, source)
+        shown = call.code(connection, project, source, body.version)
     checkout = runnable_in(shown)
 
     def act(connection: Connection) -> Answer:

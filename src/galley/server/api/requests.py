@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -21,10 +22,10 @@ VERSION_HEADER = "x-galley-version"
 class Requests:
     """Takes the caller's id where it is a sane one, gives one otherwise, and says it back.
 
-    Of a body no more than ``largest`` bytes are read.
+    Of a body no more bytes are read than ``largest`` says for the call.
     """
 
-    def __init__(self, app: ASGIApp, largest: int) -> None:
+    def __init__(self, app: ASGIApp, largest: Callable[[Scope], int]) -> None:
         self._app = app
         self._largest = largest
 
@@ -47,7 +48,7 @@ class Requests:
                 headers["x-content-type-options"] = "nosniff"
             await send(message)
 
-        await self._app(scope, _bounded(scope, receive, self._largest), stamped)
+        await self._app(scope, _bounded(scope, receive, self._largest(scope)), stamped)
 
 
 def _bounded(scope: Scope, receive: Receive, largest: int) -> Receive:

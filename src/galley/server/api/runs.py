@@ -33,6 +33,15 @@ routes = Routes("runs")
 ROW = s.Shape(RUN_ROW)
 DETAILS = s.shape("Run", s.extended(s.cli("show"), edges=s.many(EDGE)))
 Name = Annotated[str, Field(min_length=1, max_length=256)]
+Version = Annotated[
+    str,
+    Field(
+        min_length=4,
+        max_length=64,
+        description="A version of the project, how its id begins, or `last`. Default: what the "
+        "kitchen works with.",
+    ),
+]
 
 
 class Body(BaseModel):
@@ -60,6 +69,7 @@ class StartRun(Body):
         None, ge=1, le=100_000, description="Make all windows, in runs of so many: a backfill."
     )
     atomic: bool = Field(False, description="Publish all windows of a backfill at once, or none.")
+    version: Version | None = None
 
 
 class Rerun(Body):
@@ -104,7 +114,7 @@ def start_run(call: Calling, project: str, body: StartRun, key: Key = None) -> A
     """Start a run.
 
     It is queued when this answers, and an engine takes it up at once. In a kitchen the project's
-    folder runs, in an environment what was promoted to it.
+    folder runs, without one what was deployed to it, in an environment what was promoted to it.
     """
     shown, wish = wished(call, project, body)
     checkout = runnable_in(shown)
@@ -211,13 +221,16 @@ def wished(call: Call, project: str, body: StartRun) -> tuple[Shown, launch.Wish
     """What is to run, and the definitions that it runs with.
 
     Raises:
-        NotFoundError: no such project or pipeline.
+        NotFoundError: no such project, version or pipeline.
+        RefusedError: a version, and an environment.
         UsageError: there are several pipelines.
     """
     ref = call.ref_name(body.ref)
     with call.home.database.read() as connection:
         call.check_project(connection, project)
-        shown = call.code(connection, project, ref)
+        if body.version is not None:
+            launch.refuse_environment(connection, project, ref, body.version)
+        shown = call.code(connection, project, ref, body.version)
     pipeline = body.pipeline or only_pipeline(shown.manifest)
     find_pipeline(shown.manifest, pipeline)
     return shown, launch.Wish(

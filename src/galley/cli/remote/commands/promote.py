@@ -22,6 +22,7 @@ def promote(
     target: str,
     since: str | None,
     forward_only: bool,
+    version: str | None,
     dry_run: bool,
     yes: bool,
     project: Path | None,
@@ -29,8 +30,9 @@ def promote(
 ) -> None:
     """Ask what would happen, then for it; refused where the target has moved in between."""
     remote = open_remote(project, quiet=as_json)
-    settle(remote, remote.ref_name(source))
-    body = {"to": target, "since": since, "forward_only": forward_only}
+    if version is None and source is None:
+        settle(remote, remote.ref_name(source))
+    body = {"to": target, "since": since, "forward_only": forward_only, "version": version}
     named = source or os.environ.get("GALLEY_REF")
     if named:
         body["from"] = named

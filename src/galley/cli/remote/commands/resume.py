@@ -21,7 +21,7 @@ def resume(run: str | None, same_code: bool, project: Path | None, as_json: bool
     """Ask a run to go on, and follow it."""
     remote = open_remote(project)
     found = remote.find_run(run or "resumable")
-    if not same_code:
+    if not same_code and found["ref"] == remote.ref_name(None):
         settle(remote, found["ref"])
     path = path_of("runs", found["run"], "resume")
     queued = remote.client.start(path, {"same_code": same_code}).body["run"]

@@ -222,6 +222,7 @@ def _create_lake_ref() -> None:
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
         sa.Column("protected", sa.Boolean(), nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("code_version", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("project", "name", name=op.f("pk_lake_ref")),
     )
     op.create_index(

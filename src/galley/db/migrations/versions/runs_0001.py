@@ -180,7 +180,19 @@ def _create_run_definition() -> None:
         sa.Column("archive", sa.LargeBinary(), nullable=True),
         sa.Column("actor", sa.String(length=128), nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("dirty", sa.Text(), nullable=True),
+        sa.Column("registered", sa.BigInteger(), nullable=True),
+        sa.Column("registered_by", sa.String(length=128), nullable=True),
+        sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("files", sa.Integer(), nullable=True),
+        sa.Column("steps", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run_definition")),
+    )
+    op.create_index(
+        op.f("ix_run_definition_project_registered_id"),
+        "run_definition",
+        ["project", "registered", "id"],
+        unique=False,
     )
 
 
