@@ -31,6 +31,9 @@ ASK = 10.0
 """Seconds after which a run of which nothing is heard is asked after."""
 
 
+PAUSE = 2.0
+"""Seconds after which the steps are asked for though nothing has happened."""
+
 BATCHES = 2.0
 """Seconds between two looks at how far a backfill is."""
 
@@ -44,7 +47,10 @@ class StreamFeed:
         self._arrived: queue.Queue[Mapping[str, Any]] = queue.Queue()
         self._failed: Exception | None = None
         self._over = False
-        self._heard = time.monotonic()
+        self._heard = self._looked = time.monotonic()
+        self._stale = True
+        self._steps: list[StepLine] = []
+        self._state = RunState.QUEUED
         self._stream = Stream(remote.client, "/events", {"run": run_id}, last="0")
         self._thread = threading.Thread(target=self._listen, name="events", daemon=True)
         self._thread.start()
@@ -54,16 +60,26 @@ class StreamFeed:
         found = []
         while not self._arrived.empty():
             found.append(self._arrived.get())
+        self._stale = self._stale or bool(found)
         return found
 
     def steps(self) -> list[StepLine]:
-        """The run's steps as they are now."""
-        found = self._remote.client.items(path_of("runs", self.run, "steps"))
-        return [_line(position, one) for position, one in enumerate(found)]
+        """The run's steps as of the last event."""
+        self._look()
+        return self._steps
 
     def state(self) -> RunState:
-        """The run's state now."""
-        return RunState(self._remote.find_run(self.run)["state"])
+        """The run's state as of the last event."""
+        self._look()
+        return self._state
+
+    def _look(self) -> None:
+        """Ask the server, unless nothing has happened since it was asked."""
+        if self._stale or time.monotonic() - self._looked > PAUSE:
+            self._stale, self._looked = False, time.monotonic()
+            found = self._remote.client.items(path_of("runs", self.run, "steps"))
+            self._steps = [_line(position, one) for position, one in enumerate(found)]
+            self._state = RunState(self._remote.find_run(self.run)["state"])
 
     def progress(self) -> Progress:
         """How far a backfill is."""
@@ -92,7 +108,7 @@ class StreamFeed:
             raise self._failed
         if not self._over and time.monotonic() - self._heard > ASK:
             self._heard = time.monotonic()
-            self._over = self.state().terminal
+            self._over = RunState(self._remote.find_run(self.run)["state"]).terminal
         return self._over
 
     def close(self) -> None:
