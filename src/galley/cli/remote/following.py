@@ -6,7 +6,7 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -126,21 +126,25 @@ class StreamFeed:
             self._failed = error
 
 
-def follow(remote: Remote, run_id: str, *, as_json: bool) -> int:
-    """Follow a run to its end and report it; returns the exit status.
+def follow(remote: Remote, start: Callable[[], str], *, as_json: bool) -> int:
+    """Start a run, follow it to its end and report it; returns the exit status.
 
-    Ctrl-C asks it to stop; twice leaves at once.
+    Ctrl-C asks it to stop, also one that came while it was started; twice leaves at once.
     """
+    run_id = ""
     asked = False
 
     def stop() -> None:
         nonlocal asked
         asked = True
+        if not run_id:
+            raise UnavailableError("the server has not said yet which run it is")
         ask_to_stop(remote, run_id)
 
-    feed = StreamFeed(remote, run_id)
-    watch = _watch(remote, feed, live=on_terminal(as_json))
     with interrupts(stop) as interrupted:
+        run_id = start()
+        feed = StreamFeed(remote, run_id)
+        watch = _watch(remote, feed, live=on_terminal(as_json))
         try:
             while not feed.over():
                 if interrupted() and not asked:

@@ -34,8 +34,12 @@ def backfill(
     name = remote.ref_name(ref)
     settle(remote, name)
     asked = Asked(pipeline, name, select, window, var, rebuild, priority, batch, atomic)
-    started = remote.client.start(remote.path("runs"), asked.body()).body
-    raise typer.Exit(follow(remote, started["run"], as_json=as_json))
+    body = asked.body()
+
+    def start() -> str:
+        return str(remote.client.start(remote.path("runs"), body).body["run"])
+
+    raise typer.Exit(follow(remote, start, as_json=as_json))
 
 
 app = app_of(backfill)

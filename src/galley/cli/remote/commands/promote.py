@@ -47,8 +47,11 @@ def promote(
             screen.print_json(plan)
         return
     local.confirm(target, yes=yes)
-    queued = remote.client.start(path, body, match=planned.etag).body["run"]
-    raise typer.Exit(follow(remote, queued["run"], as_json=as_json))
+
+    def start() -> str:
+        return str(remote.client.start(path, body, match=planned.etag).body["run"]["run"])
+
+    raise typer.Exit(follow(remote, start, as_json=as_json))
 
 
 app = app_of(promote)

@@ -24,10 +24,14 @@ def resume(run: str | None, same_code: bool, project: Path | None, as_json: bool
     if not same_code and found["ref"] == remote.ref_name(None):
         settle(remote, found["ref"])
     path = path_of("runs", found["run"], "resume")
-    queued = remote.client.start(path, {"same_code": same_code}).body["run"]
-    stopped = words.short(found["run"])
-    screen.note(f"run {words.short(queued)} goes on where {stopped} stopped")
-    raise typer.Exit(follow(remote, queued, as_json=as_json))
+
+    def start() -> str:
+        queued = str(remote.client.start(path, {"same_code": same_code}).body["run"])
+        stopped = words.short(found["run"])
+        screen.note(f"run {words.short(queued)} goes on where {stopped} stopped")
+        return queued
+
+    raise typer.Exit(follow(remote, start, as_json=as_json))
 
 
 app = app_of(resume)

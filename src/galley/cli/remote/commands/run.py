@@ -32,8 +32,12 @@ def run(
     name = remote.ref_name(ref)
     settle(remote, name)
     asked = Asked(pipeline, name, select, window, var, rebuild, priority)
-    started = remote.client.start(remote.path("runs"), asked.body()).body
-    raise typer.Exit(follow(remote, started["run"], as_json=as_json))
+    body = asked.body()
+
+    def start() -> str:
+        return str(remote.client.start(remote.path("runs"), body).body["run"])
+
+    raise typer.Exit(follow(remote, start, as_json=as_json))
 
 
 app = app_of(run)

@@ -72,9 +72,13 @@ def fire(
     remote = open_remote(project)
     body = {"parameters": parse_variables(var or ())}
     path = remote.path("triggers", name, "fire")
-    fired = remote.client.start(path, body, query={"in": environment}).body
-    screen.note(f"{fired['trigger']} fired in {fired['run']['ref']}")
-    raise typer.Exit(follow(remote, fired["run"]["run"], as_json=as_json))
+
+    def start() -> str:
+        fired = remote.client.start(path, body, query={"in": environment}).body
+        screen.note(f"{fired['trigger']} fired in {fired['run']['ref']}")
+        return str(fired["run"]["run"])
+
+    raise typer.Exit(follow(remote, start, as_json=as_json))
 
 
 @app.command("pause")
