@@ -69,6 +69,7 @@ class _Stage:
         chance = world.random
         self.collected = 0
         self.people = 0
+        self.over = False
         self.alone = chance.random() < 0.25
         self.afar = chance.random() < 0.6
         self.kept = Retention(
@@ -164,7 +165,9 @@ class _Stage:
                     process.run()
                 finally:
                     process.host.dead = True
-                    self.world.spawn(live, Host(mortal=False), self.world.random.randrange(SECOND))
+                    if not self.over:
+                        after = self.world.random.randrange(SECOND)
+                        self.world.spawn(live, Host(mortal=False), after)
 
             self.world.spawn(life, process.host)
 
@@ -225,6 +228,8 @@ class _Stage:
             if not server.host.dead:
                 yield from server.leaks()
         world = self.world
+        self.over = True
+        world.halt()
         for _ in range(3):
             world.now += 8 * DAY
             world.spawn(self.collect, Host(mortal=False))
@@ -267,7 +272,7 @@ class _Collector:
         """Until killed."""
         world = self.stage.world
         while True:
-            world.sleep(world.random.randrange(2 * SECOND))
+            world.sleep(world.random.randrange(8 * SECOND))
             try:
                 self.stage.collect()
             except GalleyError:
