@@ -96,3 +96,12 @@ LogFormat = Annotated[
         help="What is said on stderr: lines, or JSON objects. Default: GALLEY_LOG_FORMAT, or text.",
     ),
 ]
+ContextName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="NAME",
+        autocompletion=complete.contexts,
+        help="A context. Default: the one in use.",
+        show_default=False,
+    ),
+]

@@ -91,15 +91,7 @@ def use(name: Name, as_json: options.Json = False) -> None:
 
 @app.command()
 def show(
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="NAME",
-            autocompletion=complete.contexts,
-            help="A context. Default: the one in use.",
-            show_default=False,
-        ),
-    ] = None,
+    name: options.ContextName = None,
     as_json: options.Json = False,
 ) -> None:
     """Ask a server who it is, and as whom it knows you."""

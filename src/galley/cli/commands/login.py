@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer._click.globals import get_current_context
 
-from galley.cli import complete, contexts, options, screen
+from galley.cli import contexts, options, screen
 from galley.cli.contexts import Context, Contexts
 from galley.cli.lazy import app_of
 from galley.errors import StorageError, UsageError
@@ -25,15 +25,7 @@ DAYS = 30
 
 
 def login(
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="NAME",
-            autocompletion=complete.contexts,
-            help="A context. Default: the one in use.",
-            show_default=False,
-        ),
-    ] = None,
+    name: options.ContextName = None,
     user: Annotated[str | None, typer.Option("--user", help="Your name there.")] = None,
     token_file: Annotated[
         str | None,

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
 
-import typer
-
-from galley.cli import complete, contexts, options, screen
+from galley.cli import contexts, options, screen
 from galley.cli.commands.login import chosen_context
 from galley.cli.contexts import Contexts
 from galley.cli.lazy import app_of
 
 
 def logout(
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="NAME",
-            autocompletion=complete.contexts,
-            help="A context. Default: the one in use.",
-            show_default=False,
-        ),
-    ] = None,
+    name: options.ContextName = None,
     as_json: options.Json = False,
 ) -> None:
     """Forget what is shown to a server, and end the token that a log-in made there."""
