@@ -120,10 +120,7 @@ def api_app(place: Place, door: Door | None = None, *, names: Sequence[str] = ()
     app.state.news = News(place.home)
     app.state.intakes = asyncio.Semaphore(INTAKES)
     app.state.methods = _methods
-    router = APIRouter(prefix=PREFIX)
-    for routes in ROUTES:
-        routes.attach(router)
-    app.include_router(router)
+    app.include_router(router_of())
     _measure(app, place)
     app.add_middleware(Requests, largest=_largest)
     handle_problems(app)
@@ -138,6 +135,14 @@ def _largest(scope: Scope) -> int:
     own = str(scope["path"]).removeprefix(PREFIX)
     takes = [size for routes in ROUTES if (size := routes.largest(scope["method"], own))]
     return takes[0] if takes else LARGEST
+
+
+def router_of() -> APIRouter:
+    """All routes of the API."""
+    router = APIRouter(prefix=PREFIX)
+    for routes in ROUTES:
+        routes.attach(router)
+    return router
 
 
 def _methods(path: str) -> list[str]:
