@@ -16,8 +16,9 @@ from galley.server.api.app import PREFIX, ROUTES, described, router_of
 HEAD = """\
 # Calls of the REST API
 
-All paths are below `/api/v1`; [REST API](api.md) says what holds for all of them, and `/openapi.json` of a server has every parameter and answer with examples.
-*Action* is what is decided about before a call begins.
+All paths are below `/api/v1`; [REST API](api.md) says what holds for all of them, and
+`/openapi.json` of a server has every parameter and answer with examples. *Action* is what is
+decided about before a call begins.
 """
 
 
