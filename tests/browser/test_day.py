@@ -178,6 +178,21 @@ def wrong(page: Page, rules: str) -> list[tuple[str, str]]:
     return [(one["id"], one["nodes"][0]["html"][:200]) for one in found["violations"]]
 
 
+def test_a_viewer_is_told_why_not(browser: Browser, kitchen: Kitchen, admin: Any) -> None:
+    told = kitchen.galley("users", "add", "cleo", "--role", "viewer", "--json")
+    with opened(browser, kitchen.url) as (page, _):
+        page.goto(f"/welcome#{json.loads(told)['link']}")
+        page.get_by_label("Choose a password").fill(PASSWORD[::-1])
+        page.get_by_label("Once more").fill(PASSWORD[::-1])
+        page.get_by_role("button", name="Go in").click()
+        expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+        page.goto("/p/flights/environments")
+        page.get_by_role("button", name="Promote", exact=True).click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_role("alert")).to_contain_text("cleo")
+        expect(dialog.get_by_role("button", name="Promote to production")).to_be_disabled()
+
+
 def test_an_address_that_is_wrong_names_the_nearest(
     browser: Browser, kitchen: Kitchen, admin: Any
 ) -> None:
