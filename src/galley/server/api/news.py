@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 
 from galley.environments.home import Home
 from galley.errors import UnavailableError
@@ -86,6 +86,8 @@ class News:
         self._looking: asyncio.Task[None] | None = None
         self._begun = asyncio.Event()
         self.looks = 0
+        # A place of its own: it does not stand in line behind those who ask.
+        self._place = CapacityLimiter(1)
 
     @property
     def listeners(self) -> int:
@@ -122,12 +124,12 @@ class News:
         while self._listeners:
             try:
                 if not begun:
-                    self._floor = await run_in_threadpool(self._last)
+                    self._floor = await to_thread.run_sync(self._last, limiter=self._place)
                     self._seen.clear()
                     self._kept.clear()
                     begun = True
                     self._begun.set()
-                for packed in await run_in_threadpool(self._look):
+                for packed in await to_thread.run_sync(self._look, limiter=self._place):
                     self._kept.append(packed)
                     for listener in self._listeners:
                         if listener.wants(packed.event):
