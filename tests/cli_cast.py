@@ -46,7 +46,7 @@ class Shell:
         done = subprocess.run(
             [sys.executable, "-m", "galley", *arguments],
             cwd=self.folder,
-            env=kept | {"GALLEY_USER": self.user} | environ,
+            env=kept | {"GALLEY_USER": self.user, "GALLEY_CONTEXT": "local"} | environ,
             capture_output=True,
             text=True,
             timeout=90,

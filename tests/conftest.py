@@ -34,6 +34,7 @@ def pytest_configure() -> None:
     """Nothing set for a developer's own Galley reaches a test."""
     for name in [name for name in os.environ if name.startswith(("GALLEY_", "AWS_"))]:
         del os.environ[name]
+    os.environ["GALLEY_CONTEXT"] = "local"
 
 
 @pytest.fixture

@@ -30,3 +30,8 @@ def from_datetime(moment: datetime) -> int:
 def iso(moment: int | None) -> str | None:
     """An instant as ISO 8601 in UTC, for output."""
     return to_datetime(moment).isoformat().replace("+00:00", "Z") if moment is not None else None
+
+
+def from_iso(text: str) -> int:
+    """An instant that ``iso`` has written, in microseconds."""
+    return from_datetime(datetime.fromisoformat(text.replace("Z", "+00:00")))

@@ -83,6 +83,7 @@ class Page:
         self.environment |= {
             "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
             "GALLEY_USER": "ana",
+            "GALLEY_CONTEXTS": str(self.folder / ".config" / "contexts.json"),
             "COLUMNS": "100",
             "NO_COLOR": "1",
             "PYTHONWARNINGS": "error",

@@ -36,6 +36,8 @@ def ana(tmp_path_factory: pytest.TempPathFactory) -> Shell:
         ("galley tables --at ki", ["kitchen/ana"]),
         ("galley tables history raw", ["raw_orders"]),
         ("galley show la", ["last"]),
+        ("galley --context lo", ["local"]),
+        ("galley conte", ["context"]),
     ],
 )
 def test_names_are_completed(ana: Shell, line: str, names: list[str]) -> None:

@@ -15,7 +15,7 @@ from galley.lake import refs
 from galley.lake.model import PRODUCTION
 from galley.project.model import Retention
 from galley.runs import records
-from galley.runs.model import Intention
+from galley.runs.model import Intention, RunState
 from tests.simulation import plan, verdicts
 from tests.simulation.afar import Worker
 from tests.simulation.database import SimulatedDatabase
@@ -69,6 +69,7 @@ class _Stage:
         chance = world.random
         self.collected = 0
         self.people = 0
+        self.over = False
         self.alone = chance.random() < 0.25
         self.afar = chance.random() < 0.6
         self.kept = Retention(
@@ -164,7 +165,9 @@ class _Stage:
                     process.run()
                 finally:
                     process.host.dead = True
-                    self.world.spawn(live, Host(mortal=False), self.world.random.randrange(SECOND))
+                    if not self.over:
+                        after = self.world.random.randrange(SECOND)
+                        self.world.spawn(live, Host(mortal=False), after)
 
             self.world.spawn(life, process.host)
 
@@ -199,13 +202,20 @@ class _Stage:
             for name in verdicts.shown(connection, path):
                 self.world.defects.append(f"{path} was collected, and {name} shows it")
 
-    def _needed(self, reader: str) -> bool:
-        """Whether an attempt, or the run whose tests are evaluated, has not ended."""
+    def _needed(self, reader: str, path: str) -> bool:
+        """Whether an attempt, or the run whose tests are evaluated, needs a file.
+
+        What is tested before a publish, and its target has left behind, is tested anew.
+        """
         query = (
-            'SELECT 1 FROM run_attempt WHERE id = :id AND "end" IS NULL '
-            "UNION SELECT 1 FROM run WHERE id = :id AND finished IS NULL"
+            "SELECT 'running' FROM run_attempt WHERE id = :id AND \"end\" IS NULL "
+            "UNION SELECT state FROM run WHERE id = :id AND finished IS NULL"
         )
-        return self.database.raw.execute(query, {"id": reader}).fetchone() is not None
+        row = self.database.raw.execute(query, {"id": reader}).fetchone()
+        if row is None or row[0] != RunState.PUBLISHING.value:
+            return row is not None
+        with self.database.look() as connection:
+            return any(verdicts.shown(connection, path))
 
     def stuck(self) -> str:
         """What did not come to an end."""
@@ -225,6 +235,8 @@ class _Stage:
             if not server.host.dead:
                 yield from server.leaks()
         world = self.world
+        self.over = True
+        world.halt()
         for _ in range(3):
             world.now += 8 * DAY
             world.spawn(self.collect, Host(mortal=False))
@@ -267,7 +279,7 @@ class _Collector:
         """Until killed."""
         world = self.stage.world
         while True:
-            world.sleep(world.random.randrange(2 * SECOND))
+            world.sleep(world.random.randrange(8 * SECOND))
             try:
                 self.stage.collect()
             except GalleyError:

@@ -30,13 +30,13 @@ class SimulatedWarehouse(Warehouse):
         object.__setattr__(self, "held", {})
         object.__setattr__(self, "lost", [])
         object.__setattr__(self, "removing", _nobody)
-        object.__setattr__(self, "needed", bool)
+        object.__setattr__(self, "needed", lambda _reader, _path: True)
 
     present: set[str]
     held: dict[str, str]
     lost: list[str]
     removing: Callable[[str], None]
-    needed: Callable[[str], bool]
+    needed: Callable[[str, str], bool]
 
     @property
     def files(self) -> Any:
@@ -56,7 +56,7 @@ class SimulatedWarehouse(Warehouse):
 
     def read(self, path: str, reader: str) -> str:
         """What a file holds; a reader whom somebody waits for says so if it is gone."""
-        if path not in self.present and self.needed(reader):
+        if path not in self.present and self.needed(reader, path):
             self.lost.append(path)
         return self.held[path]
 

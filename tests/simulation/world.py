@@ -165,6 +165,11 @@ class World:
         """Whether something goes wrong now."""
         return likelihood > 0 and self.random.random() < likelihood
 
+    def halt(self) -> None:
+        """All processes die."""
+        for host in self._hosts.values():
+            host.dead = True
+
     def end(self) -> None:
         """Nothing goes on."""
         self._ended = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from galley.cli import words
 from galley.runs import progress, records
@@ -12,7 +12,7 @@ from galley.runs.model import Part, Run, RunState
 from galley.runs.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
     from rich.live import Live
@@ -52,17 +52,62 @@ class Pace:
         return (after - before) / (last - first) if after > before and last > first else None
 
 
+class BatchFeed(Protocol):
+    """Where it is learned how far a backfill is. ``run`` is its id."""
+
+    run: str
+
+    def fresh(self) -> Sequence[Mapping[str, Any]]:
+        """The events since the last call, oldest first."""
+
+    def progress(self) -> Progress:
+        """How far it is now."""
+
+    def ended(self, after: int, *, few: bool) -> Sequence[Run]:
+        """The runs that ended after an instant; where there are not ``few``, those that failed."""
+
+
+class DatabaseBatchFeed:
+    """A backfill of a home at hand."""
+
+    def __init__(self, database: Database, run_id: str) -> None:
+        self._database = database
+        self.run = run_id
+        self._seen = -1
+
+    def fresh(self) -> Sequence[Mapping[str, Any]]:
+        """The events since the last call, oldest first."""
+        with self._database.read() as connection:
+            events = records.events_since(connection, self.run, self._seen)
+        self._seen = events[-1]["id"] if events else self._seen
+        return events
+
+    def progress(self) -> Progress:
+        """How far it is now."""
+        with self._database.read() as connection:
+            return progress.progress_of(connection, self.run)
+
+    def ended(self, after: int, *, few: bool) -> Sequence[Run]:
+        """The runs that ended after an instant; where there are not ``few``, those that failed."""
+        with self._database.read() as connection:
+            if few:
+                return progress.ended_after(connection, self.run, after, PAGE)
+            return progress.failures(connection, self.run, PAGE, after)
+
+
 class Batches:
     """One line that changes in place on a terminal, else a line now and then."""
 
-    def __init__(self, database: Database, run: Run, console: Console, *, live: bool) -> None:
-        self._database = database
-        self._run = run
+    def __init__(
+        self, feed: BatchFeed, console: Console, *, live: bool, look: float = LOOK
+    ) -> None:
+        self._feed = feed
+        self._look_every = look
         self._console = console
         self._on_terminal = live
         self._live: Live | None = None
         self._pace = Pace()
-        self._seen = self._events = -1
+        self._seen = -1
         self._told: set[str] = set()
         self._failures = 0
         self._looked = 0.0
@@ -70,7 +115,7 @@ class Batches:
 
     def __call__(self) -> None:
         """Show what is new since the last look."""
-        if time.monotonic() - self._looked >= LOOK:
+        if time.monotonic() - self._looked >= self._look_every:
             self._look()
 
     def close(self) -> None:
@@ -82,25 +127,16 @@ class Batches:
 
     def _look(self) -> None:
         self._looked = now = time.monotonic()
-        with self._database.read() as connection:
-            events = records.events_since(connection, self._run.id, self._events)
-            found = progress.progress_of(connection, self._run.id)
-            few = sum(found.runs.values()) <= FEW
-            after, page = self._seen - 1, PAGE
-            ended = (
-                progress.ended_after(connection, self._run.id, after, page)
-                if few
-                else progress.failures(connection, self._run.id, page, after)
-            )
+        events, found = self._feed.fresh(), self._feed.progress()
+        few = sum(found.runs.values()) <= FEW
         self._say_events(events)
-        self._say_ended(ended, few=few)
+        self._say_ended(self._feed.ended(self._seen - 1, few=few), few=few)
         self._pace.note(now, found.made)
         if found.windows and not few:
             self._show(found, now)
 
-    def _say_events(self, events: Sequence[dict[str, Any]]) -> None:
+    def _say_events(self, events: Sequence[Mapping[str, Any]]) -> None:
         for event in events:
-            self._events = event["id"]
             subject, _, said = event["kind"].partition(".")
             body = event["body"] or {}
             if subject == "backfill":
@@ -119,7 +155,7 @@ class Batches:
             if few or self._failures <= MOST_FAILURES:
                 self._say(child_line(child))
             elif self._failures == MOST_FAILURES + 1:
-                self._say(f"  … and others: galley show {words.short(self._run.id)}")
+                self._say(f"  … and others: galley show {words.short(self._feed.run)}")
 
     def _show(self, found: Progress, now: float) -> None:
         line = progress_line(found, self._pace.rate)

@@ -61,6 +61,14 @@ def runs(incomplete: str) -> list[str]:
     return ["last", *_query("SELECT id FROM run ORDER BY created DESC LIMIT 30")]
 
 
+@_quiet
+def contexts(incomplete: str) -> list[str]:
+    """The servers that are known, and working here."""
+    from galley.cli.contexts import LOCAL, read
+
+    return sorted({LOCAL, *read().known})
+
+
 def _home() -> Path:
     from galley.cli.session import find_home
 

@@ -103,9 +103,7 @@ def interrupts(ask: Callable[[], None] = _nothing) -> Iterator[Interrupts]:
 
 def drive(session: Session, pool: Pool, run: Run, *, as_json: bool) -> int:
     """Follow a queued run to its end and report it; returns the exit status."""
-    console = screen.err()
-    live = not as_json and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    watch = watcher(session.home.database, run, console, live=live)
+    watch = watcher(session.home.database, run, screen.err(), live=on_terminal(as_json))
     with interrupts(lambda: ask_to_stop(session.site, run.id)) as interrupted:
         try:
             ended = follow(
@@ -122,6 +120,11 @@ def drive(session: Session, pool: Pool, run: Run, *, as_json: bool) -> int:
     report(session, ended, as_json=as_json)
     tidy(session)
     return INTERRUPTED if interrupted() and not _published(ended) else exit_status(ended)
+
+
+def on_terminal(as_json: bool) -> bool:
+    """Whether progress may change in place."""
+    return not as_json and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def report(session: Session, run: Run, *, as_json: bool) -> None:
@@ -153,9 +156,14 @@ def tidy(session: Session) -> None:
 
 def exit_status(run: Run) -> int:
     """0 if the run was published; 4 if somebody else was first; else 1."""
-    if _published(run):
+    return status_of(run.state, run.reason)
+
+
+def status_of(state: RunState, reason: Reason | None) -> int:
+    """The exit status that stands for the end of a run."""
+    if state is RunState.SUCCEEDED:
         return 0
-    return 4 if run.state is RunState.SUPERSEDED or run.reason in CONFLICTS else 1
+    return 4 if state is RunState.SUPERSEDED or reason in CONFLICTS else 1
 
 
 def _published(run: Run) -> bool:

@@ -17,6 +17,7 @@ LOOK = "Look"
 ENVIRONMENTS = "Environments"
 UPKEEP = "Upkeep"
 PANELS = (DAILY, LOOK, ENVIRONMENTS, UPKEEP)
+_HELP = "galley.help"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,17 @@ COMMANDS: dict[str, Entry] = {
     "users": Entry("users", UPKEEP, "Who may log in to this home's servers"),
     "teams": Entry("teams", UPKEEP, "Teams and who is in them"),
     "tokens": Entry("tokens", UPKEEP, "What machines show instead of a password"),
+    "context": Entry("context", UPKEEP, "The servers that commands work with"),
+    "login": Entry("login", UPKEEP, "Show a server who you are"),
+    "logout": Entry("logout", UPKEEP, "Forget what is shown to a server"),
     "gc": Entry("gc", UPKEEP, "Remove what has expired; report what is unreferenced"),
     "backup": Entry("backup", UPKEEP, "Write the home, as of one moment, to a folder or file"),
     "restore": Entry("restore", UPKEEP, "Make a home from a backup"),
     "doctor": Entry("doctor", UPKEEP, "Check the installation and the home"),
 }
+
+HERE = frozenset({"demo", "init", "add", "check", "context", "login", "logout"})
+"""Commands that work on this machine though a context is in effect: they need no home."""
 
 
 class LazyGroup(TyperGroup):
@@ -79,8 +86,24 @@ class LazyGroup(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command of that name."""
-        return load(cmd_name) if cmd_name in COMMANDS else None
+        """The command of that name; while a context is in effect, the one that asks the server.
+
+        Raises:
+            UsageError: the context's server has no such command.
+        """
+        if cmd_name not in COMMANDS:
+            return None
+        if ctx.resilient_parsing or cmd_name in HERE or ctx.meta.get(_HELP):
+            return load(cmd_name)
+        from galley.cli.contexts import chosen
+
+        ctx.obj = chosen(ctx.params.get("context"))
+        if ctx.obj is None:
+            return load(cmd_name)
+        from galley.cli.remote.loading import check
+
+        check(cmd_name, ctx.obj)
+        return load(cmd_name, "remote.commands")
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """As usual; a wrong name suggests the nearest."""
@@ -89,6 +112,7 @@ class LazyGroup(TyperGroup):
             close = get_close_matches(name, COMMANDS, n=1, cutoff=0.5)
             meant = f" Did you mean '{close[0]}'?" if close else " See `galley --help`."
             ctx.fail(f"There is no command '{name}'.{meant}")
+        ctx.meta[_HELP] = "--help" in args[1:] or "-h" in args[1:]
         return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -117,10 +141,10 @@ class LazyGroup(TyperGroup):
         return found or super(TyperGroup, self).shell_complete(ctx, incomplete)
 
 
-def load(name: str) -> Any:
+def load(name: str, package: str = "commands") -> Any:
     """Import a command's module and make its command."""
     entry = COMMANDS[name]
-    module: Any = importlib.import_module(f"galley.cli.commands.{entry.module}")
+    module: Any = importlib.import_module(f"galley.cli.{package}.{entry.module}")
     command: Any = typer.main.get_command(module.app)
     command.name = name
     if not command.help:

@@ -23,11 +23,26 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _contexts(incomplete: str) -> list[str]:
+    from galley.cli.complete import contexts
+
+    return contexts(incomplete)
+
+
 @app.callback()
 def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    context: Annotated[
+        str | None,
+        typer.Option(
+            "--context",
+            metavar="NAME",
+            autocompletion=_contexts,
+            help="Work with a server, or `local`. Default: GALLEY_CONTEXT, or the one in use.",
+        ),
+    ] = None,
 ) -> None:
     """Every pipeline run is a tested transaction on versioned data."""
 

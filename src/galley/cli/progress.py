@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from galley.cli import words
-from galley.cli.batches import Batches
+from galley.cli.batches import Batches, DatabaseBatchFeed
 from galley.runs import queue, records
-from galley.runs.model import Run, RunState, StepRun, StepType
+from galley.runs.model import Run, RunState, StepState, StepType
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -34,14 +35,76 @@ class Watch(Protocol):
         """Show the last of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class StepLine:
+    """A step as the live view shows it. ``counts``: it is one of the user's."""
+
+    name: str
+    state: StepState
+    position: int
+    rows: int | None
+    seconds: float | None
+    started: int | None
+    counts: bool
+
+
+class Feed(Protocol):
+    """Where what happens in a run is learned."""
+
+    def fresh(self) -> Sequence[Mapping[str, Any]]:
+        """The events since the last call, oldest first."""
+
+    def steps(self) -> list[StepLine]:
+        """The run's steps as they are now."""
+
+    def state(self) -> RunState:
+        """The run's state now."""
+
+
+class DatabaseFeed:
+    """A run of a home at hand."""
+
+    def __init__(self, database: Database, run_id: str) -> None:
+        self._database = database
+        self._run = run_id
+        self._seen = 0
+
+    def fresh(self) -> Sequence[Mapping[str, Any]]:
+        """The events since the last call, oldest first."""
+        with self._database.read() as connection:
+            events = records.events_since(connection, self._run, self._seen)
+        self._seen = events[-1]["id"] if events else self._seen
+        return events
+
+    def steps(self) -> list[StepLine]:
+        """The run's steps as they are now."""
+        with self._database.read() as connection:
+            found = queue.steps_of(connection, self._run)
+        return [
+            StepLine(
+                step.name,
+                step.state,
+                step.position,
+                step.rows,
+                step.seconds,
+                step.started,
+                step.type is StepType.STEP,
+            )
+            for step in found
+        ]
+
+    def state(self) -> RunState:
+        """The run's state now."""
+        with self._database.read() as connection:
+            return records.get_run(connection, self._run).state
+
+
 class Lines:
     """One line for each event, oldest first; for logs and pipes."""
 
-    def __init__(self, database: Database, run_id: str, console: Console) -> None:
-        self._database = database
-        self._run = run_id
+    def __init__(self, feed: Feed, console: Console) -> None:
+        self._feed = feed
         self._console = console
-        self._seen = 0
         self._looked = 0.0
 
     def __call__(self) -> None:
@@ -55,10 +118,7 @@ class Lines:
 
     def _look(self) -> None:
         self._looked = time.monotonic()
-        with self._database.read() as connection:
-            events = records.events_since(connection, self._run, self._seen)
-        for event in events:
-            self._seen = event["id"]
+        for event in self._feed.fresh():
             line = event_line(event)
             if line:
                 self._console.print(line, markup=False, soft_wrap=True)
@@ -67,14 +127,12 @@ class Lines:
 class LiveView:
     """A table of the run's steps that changes in place."""
 
-    def __init__(self, database: Database, run_id: str, console: Console) -> None:
-        self._database = database
-        self._run = run_id
+    def __init__(self, feed: Feed, console: Console) -> None:
+        self._feed = feed
         self._console = console
-        self._seen = 0
         self._looked = 0.0
         self._began = time.monotonic()
-        self._steps: list[StepRun] = []
+        self._steps: list[StepLine] = []
         self._state = RunState.QUEUED
         self._tests: dict[str, dict[str, int]] = {}
         self._live: Live | None = None
@@ -101,13 +159,10 @@ class LiveView:
 
     def _look(self) -> None:
         self._looked = time.monotonic()
-        with self._database.read() as connection:
-            events = records.events_since(connection, self._run, self._seen)
-            if events or not self._steps:
-                self._steps = queue.steps_of(connection, self._run)
-                self._state = records.get_run(connection, self._run).state
+        events = self._feed.fresh()
+        if events or not self._steps:
+            self._steps, self._state = self._feed.steps(), self._feed.state()
         for event in events:
-            self._seen = event["id"]
             if event["kind"] == "tests" and event["step"]:
                 self._tests[event["step"]] = event["body"] or {}
 
@@ -190,22 +245,22 @@ def watcher(
 ) -> Lines | LiveView | Batches:
     """The view that fits the run, and where the output goes."""
     if run.is_backfill:
-        return Batches(database, run, console, live=live)
-    return (LiveView if live else Lines)(database, run.id, console)
+        return Batches(DatabaseBatchFeed(database, run.id), console, live=live)
+    return (LiveView if live else Lines)(DatabaseFeed(database, run.id), console)
 
 
-def _fitting(steps: list[StepRun], room: int) -> list[StepRun]:
+def _fitting(steps: list[StepLine], room: int) -> list[StepLine]:
     """Those steps that matter most, in order, where not all fit on the screen."""
     if len(steps) <= room:
         return steps
-    rank = {step.id: (step.state.good, step.state.live is False, step.position) for step in steps}
-    chosen = {step.id for step in sorted(steps, key=lambda step: rank[step.id])[: max(room, 1)]}
-    return [step for step in steps if step.id in chosen]
+    rank = {step.name: (step.state.good, step.state.live is False, step.position) for step in steps}
+    chosen = {step.name for step in sorted(steps, key=lambda step: rank[step.name])[: max(room, 1)]}
+    return [step for step in steps if step.name in chosen]
 
 
-def _elapsed(step: StepRun, now: float) -> str:
+def _elapsed(step: StepLine, now: float) -> str:
     if step.seconds is not None:
         return words.seconds(step.seconds)
-    if step.state.live and step.started is not None and step.type is StepType.STEP:
+    if step.state.live and step.started is not None and step.counts:
         return words.seconds(max(0.0, now - step.started / 1_000_000))
     return ""

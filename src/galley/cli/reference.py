@@ -19,6 +19,9 @@ project, and prints the ref it used and the age of its base. Answers go to stdou
 about them to stderr. With `--json` the answer is one JSON document that follows the schema of the
 same name in `galley/cli/schemas/`; an error is `{"error": {…}}`.
 
+Through a [server](../howto/contexts.md) the same commands print the same; it is named before the
+command: `galley --context NAME COMMAND`.
+
 | exit status | means |
 | --- | --- |
 | 0 | done |

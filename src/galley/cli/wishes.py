@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 
 from galley.cli.session import Session
+from galley.environments.inspect_projects import only_pipeline
 from galley.environments.launch import Wish
 from galley.errors import NotFoundError, UsageError
 from galley.project.model import Manifest
@@ -36,20 +37,9 @@ def wish_for(
 
 def chosen_pipeline(manifest: Manifest, name: str | None) -> str:
     """The pipeline that was named, or the only one. Raises UsageError, NotFoundError."""
-    known = list(manifest.pipelines)
-    if name is not None:
-        return known_name(name, known, "pipeline")
-    if len(known) == 1:
-        return known[0]
-    if not known:
-        raise UsageError(
-            f"the project {manifest.project} has no pipeline",
-            hint="put a .sql or .py file into pipelines/NAME/, or: galley add FILE",
-        )
-    raise UsageError(
-        f"the project has {len(known)} pipelines; say which one",
-        hint=f"one of: {', '.join(sorted(known))}",
-    )
+    if name is None:
+        return only_pipeline(manifest)
+    return known_name(name, list(manifest.pipelines), "pipeline")
 
 
 def known_name(name: str, known: Collection[str], what: str) -> str:

@@ -55,9 +55,14 @@ def go_on(connection: Connection, home: Home, run: Run) -> Run:
     return _ask(connection, home, run, Intention.GO)
 
 
+def check_open(run_id: str, state: RunState) -> None:
+    """Raise UsageError for a run that has ended: there is nothing to ask of it."""
+    if state.terminal:
+        raise UsageError(f"run {run_id} has ended already: {state}", hint="galley runs")
+
+
 def _ask(connection: Connection, home: Home, run: Run, wish: Intention) -> Run:
-    if run.state.terminal:
-        raise UsageError(f"run {run.id} has ended already: {run.state}", hint="galley runs")
+    check_open(run.id, run.state)
     now = home.clock()
     resource = Resource("run", run.id, run.project)
     action = Action.RUN if wish is Intention.GO else Action.CANCEL

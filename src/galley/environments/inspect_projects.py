@@ -13,7 +13,7 @@ from galley.environments.inspect import Facts
 from galley.environments.inspect_runs import list_facts
 from galley.environments.inspect_triggers import Rhythm, rhythms
 from galley.environments.launch import kept_code
-from galley.errors import NotFoundError
+from galley.errors import NotFoundError, UsageError
 from galley.lake import refs, trees, withdrawals
 from galley.lake.model import Ref, RefKind, Target, Version
 from galley.lake.names import listed, nearest
@@ -66,6 +66,22 @@ def find_pipeline(manifest: Manifest, name: str) -> Pipeline:
         f"the project {manifest.project} has no pipeline {name}",
         hint=f"did you mean {meant}?" if meant else f"there are: {listed(manifest.pipelines)}",
         details={"nearest": meant},
+    )
+
+
+def only_pipeline(manifest: Manifest) -> str:
+    """The pipeline that is meant where none is named. Raises UsageError unless there is but one."""
+    known = list(manifest.pipelines)
+    if len(known) == 1:
+        return known[0]
+    if not known:
+        raise UsageError(
+            f"the project {manifest.project} has no pipeline",
+            hint="put a .sql or .py file into pipelines/NAME/, or: galley add FILE",
+        )
+    raise UsageError(
+        f"the project has {len(known)} pipelines; say which one",
+        hint=f"one of: {', '.join(sorted(known))}",
     )
 
 

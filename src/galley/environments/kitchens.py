@@ -6,6 +6,7 @@ import re
 
 from sqlalchemy import Connection
 
+from galley.errors import ConflictError
 from galley.governance.audit import record
 from galley.governance.decide import demand
 from galley.governance.model import Action, Actor, Resource
@@ -36,6 +37,28 @@ def open_ref(connection: Connection, project: str, name: str, actor: Actor, now:
     if ref.kind is RefKind.KITCHEN:
         return refs.set_expiry(connection, ref, now + IDLE)
     return ref
+
+
+def full_name(name: str) -> str:
+    """A kitchen's whole name."""
+    return name if name.startswith(PREFIX) else f"{PREFIX}{name}"
+
+
+def open_own(
+    connection: Connection, project: str, name: str, actor: Actor, now: int
+) -> tuple[Ref, bool]:
+    """A kitchen of one's own, by its name, and whether it is new.
+
+    Raises:
+        ConflictError: it is somebody else's.
+    """
+    full = full_name(name)
+    taken = refs.find_ref(connection, project, full)
+    if taken is not None and taken.owner != actor.name:
+        raise ConflictError(
+            f"{full} is taken by {taken.owner}", hint="choose another name, or ask its owner"
+        )
+    return open_ref(connection, project, full, actor, now), taken is None
 
 
 def _create(connection: Connection, project: str, name: str, actor: Actor, now: int) -> Ref:

@@ -199,6 +199,7 @@ def plan_facts(found: Plan) -> dict[str, Any]:
             for pipeline, bound in request.variables.items()
             for name, value in bound.items()
         ],
+        "too_many": [step.name for step in found.too_many],
     }
 
 
@@ -223,6 +224,7 @@ def promotion_facts(promotion: Promotion, plan: Plan, differs: list[dict[str, An
                 "why": step.why,
                 "windows": [str(span) for span in step.spans],
                 "remade": step.remade,
+                "problem": step.problem.to_dict() if step.problem else None,
             }
             for step in plan.steps
         ],

@@ -28,6 +28,10 @@ class Stream(StrEnum):
     ENGINE = "engine"
 
 
+_ENDINGS = {Stream.STDOUT: "out", Stream.STDERR: "err"}
+_STREAMS = {ending: stream for stream, ending in _ENDINGS.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One stream of one attempt, or what the engine says of a step or the whole run."""
@@ -36,6 +40,24 @@ class Source:
     stream: Stream
     step: str | None = None
     attempt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A file of what an attempt, or the tests of its results, printed to one stream."""
+
+    name: str
+    step: str
+    attempt: str
+    stream: Stream
+    tests: bool
+    bytes: int
+
+    @property
+    def label(self) -> str:
+        """What it is, for people."""
+        ending = _ENDINGS[self.stream]
+        return f"{self.step} #{self.attempt} {ending}{' (tests)' if self.tests else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +109,10 @@ def read(home: Home, source: Source, offset: int, limit: int) -> Part:
     if source.stream is Stream.ENGINE:
         whole = _engine(home, source)
         return _part(whole, _begin(offset, len(whole)), limit, len(whole))
-    path = _path(home, source)
+    return _part_of(_path(home, source), offset, limit)
+
+
+def _part_of(path: Path | None, offset: int, limit: int) -> Part:
     try:
         with path.open("rb") if path else _Nothing() as file:
             size = file.seek(0, 2)
@@ -98,6 +123,28 @@ def read(home: Home, source: Source, offset: int, limit: int) -> Part:
         return Part(b"", 0, 0, 0)
     whole_part = _part(data, 0, limit, size - begin)
     return Part(whole_part.data, begin + whole_part.offset, begin + whole_part.next, size)
+
+
+def files(home: Home, run_id: str) -> list[Printed]:
+    """All files of what the steps of a run printed, the oldest first."""
+    folder = home.path / "logs" / run_id
+    found = []
+    for path in folder.iterdir() if folder.is_dir() else ():
+        name, _, ending = path.name.rpartition(".")
+        step, _, attempt = name.removesuffix(".tests").rpartition(".")
+        if ending in _STREAMS and step:
+            seen = path.stat()
+            tests, stream = name.endswith(".tests"), _STREAMS[ending]
+            one = Printed(path.name, step, attempt, stream, tests, seen.st_size)
+            found.append((seen.st_mtime, path.name, one))
+    return [one for _, _, one in sorted(found, key=lambda entry: entry[:2])]
+
+
+def read_file(home: Home, run_id: str, name: str, offset: int, limit: int) -> Part:
+    """Some of one of these files. Raises NotFoundError for any other name."""
+    if name not in {one.name for one in files(home, run_id)}:
+        raise NotFoundError(f"nothing of run {run_id} was printed to {name}")
+    return _part_of(home.path / "logs" / run_id / name, offset, limit)
 
 
 def ended(home: Home, source: Source) -> bool:

@@ -12,8 +12,10 @@ from galley.errors import NotFoundError, UsageError
 from galley.governance.audit import record
 from galley.governance.decide import demand
 from galley.governance.model import Action, Resource
-from galley.lake import rollback, withdrawals
+from galley.lake import refs, rollback, withdrawals
+from galley.lake.commits import PUBLISHES
 from galley.lake.model import Commit
+from galley.lake.names import nearest
 from galley.lake.rollback import RollbackPlan
 from galley.project.codec import manifest_from_json
 from galley.runs import records
@@ -94,6 +96,24 @@ def release(connection: Connection, home: Home, project: str, ref: str, pipeline
     return count
 
 
+def release_held(connection: Connection, home: Home, project: str, ref: str, pipeline: str) -> int:
+    """As ``release``, of a pipeline that must be held.
+
+    Raises:
+        NotFoundError: there is no such ref, or the pipeline is not held there; names the nearest.
+        RefusedError: the actor may not do that.
+    """
+    refs.get_ref(connection, project, ref)
+    held = [hold.pipeline for hold in withdrawals.holds(connection, project, ref)]
+    if pipeline not in held:
+        meant = nearest(pipeline, held)
+        raise NotFoundError(
+            f"{pipeline} is not held from publishing to {ref}",
+            hint=f"did you mean {meant}?" if meant else None,
+        )
+    return release(connection, home, project, ref, pipeline)
+
+
 def pipelines_concerned(connection: Connection, plan: RollbackPlan) -> set[tuple[str, str | None]]:
     """The pipelines whose publishes or code are taken back, each with the code that published.
 
@@ -151,6 +171,8 @@ def rollback_facts(
                 "message": one.message,
                 "created": iso(one.created),
                 "run": one.run_id,
+                "shown": one.id in plan.in_effect,
+                "publish": one.kind in PUBLISHES,
             }
             for one in plan.taken_back
         ],
@@ -158,4 +180,8 @@ def rollback_facts(
         "held": holds,
         "released": released,
         "code_version": plan.code_version,
+        "only": list(plan.tables),
+        "to_created": iso(plan.to.created),
+        "code_before": plan.code_before,
+        "code_returns": plan.code_returns,
     }

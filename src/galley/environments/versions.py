@@ -23,6 +23,8 @@ from galley.lake import commits, refs
 from galley.lake.model import PRODUCTION, Ref, RefKind
 from galley.project.codec import manifest_to_json
 from galley.project.model import Manifest
+from galley.project.seeds import with_seeds
+from galley.project.snapshot import pack_version
 from galley.runs import records
 from galley.runs.tables import definition
 from galley.version import VERSION
@@ -43,6 +45,18 @@ class Parcel:
     checkout: Checkout
     message: str | None = None
     archive: bytes | None = None
+
+
+def parcel(home: Home, manifest: Manifest, checkout: Checkout, message: str | None) -> Parcel:
+    """A version of a folder at hand.
+
+    Whoever shares the home's database may not have the folder: what load steps read there comes
+    along. Raises ConflictError when a file changed since compilation.
+    """
+    if home.database.is_sqlite:
+        return Parcel(manifest, checkout, message)
+    whole = with_seeds(manifest, checkout.folder)
+    return Parcel(whole, checkout, message, pack_version(whole, checkout.folder))
 
 
 @dataclass(frozen=True, slots=True)

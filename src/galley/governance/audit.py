@@ -74,9 +74,12 @@ def record_many(
         connection.execute(insert(audit), rows)
 
 
-def entries(connection: Connection, project: str, *, limit: int = 100) -> list[dict[str, Any]]:
-    """The newest audit entries of a project, newest first."""
-    rows = connection.execute(
-        select(audit).where(audit.c.project == project).order_by(audit.c.id.desc()).limit(limit)
-    )
+def entries(
+    connection: Connection, project: str, *, before: int | None = None, limit: int = 100
+) -> list[dict[str, Any]]:
+    """The newest audit entries of a project (older than the entry ``before``), newest first."""
+    query = select(audit).where(audit.c.project == project)
+    if before is not None:
+        query = query.where(audit.c.id < before)
+    rows = connection.execute(query.order_by(audit.c.id.desc()).limit(limit))
     return [dict(row._mapping) for row in rows]

@@ -41,7 +41,7 @@ class Link:
         self._at = 0
         self._lock = threading.Lock()
         self._client = httpx.Client(
-            verify=_trusted(certificates),
+            verify=trusted(certificates),
             timeout=httpx.Timeout(ANSWER, connect=CONNECT),
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=16),
             trust_env=False,
@@ -133,7 +133,7 @@ class Link:
         return UnavailableError(f"the server {self._urls[at % len(self._urls)]} {said}")
 
 
-def _trusted(certificates: str | bool) -> ssl.SSLContext | bool:
+def trusted(certificates: str | bool) -> ssl.SSLContext | bool:
     """Whom to trust: those in a file or folder. Raises UsageError."""
     if isinstance(certificates, bool):
         return certificates

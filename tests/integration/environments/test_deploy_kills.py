@@ -10,18 +10,22 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from galley.environments import collection, intake, leftovers
-from galley.environments.home import Home
+from galley.environments import collection, intake, leftovers, versions
+from galley.environments.home import Checkout, Home
+from galley.environments.launch import at_hand, kept_code
 from galley.errors import StorageError, TooLargeError
 from galley.governance.tables import audit
 from galley.lake.tables import ref
+from galley.project.compile import compile_project
 from galley.runs.tables import definition
 from tests.api_cast import answering, home_at
+from tests.pg_cast import Server
 
 SERVER = """
 import sys
 from pathlib import Path
 from tests.api_cast import answering, home_at
+from tests.pg_cast import Server
 
 with answering(home_at(Path(sys.argv[1]))) as client:
     data = Path(sys.argv[2]).read_bytes()
@@ -74,6 +78,27 @@ def test_a_killed_deploy_registers_nothing_and_can_be_done_again(
     os.utime(code, (0, 0))
     assert leftovers.remove_code(home) == 0, "it is kept now"
     home.database.close()
+
+
+@pytest.mark.postgres
+def test_what_others_share_brings_its_data_along(tmp_path: Path, pg_server: Server) -> None:
+    load = "kind: load\npath: data/*.csv\n"
+    files = {"galley.yaml": "name: shop\n", "pipelines/p/raw.yaml": load, "data/a.csv": "n\n1\n"}
+    folder = tmp_path / "shop"
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    found = []
+    with pg_server.database() as name:
+        for home in (home_at(tmp_path / "own"), home_at(tmp_path / "ours", pg_server.url(name))):
+            manifest = compile_project(folder)
+            wanted = versions.parcel(home, manifest, Checkout(folder), None)
+            with home.database.write() as connection:
+                done = versions.deploy(connection, home, wanted, "kitchen/ana")
+                kept, checkout = at_hand(connection, home, *kept_code(connection, done.version))
+            found.append((sorted(kept.files), (checkout.folder / "data" / "a.csv").read_text()))
+            home.database.close()
+    assert found == [(sorted({*files} - {"data/a.csv"}), "n\n1\n"), (sorted(files), "n\n1\n")]
 
 
 def test_what_cannot_be_read_or_written_is_told(tmp_path: Path) -> None:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from galley.runs.model import Run
 from tests.integration.engine.kit import Works
@@ -38,6 +45,43 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@dataclass(frozen=True)
+class Papers:
+    """A certificate of this machine's address, which vouches for itself, and its key."""
+
+    certificate: Path
+    key: Path
+
+    def context(self) -> ssl.SSLContext:
+        """Who trusts it."""
+        return ssl.create_default_context(cafile=str(self.certificate))
+
+
+def papers_in(folder: Path) -> Papers:
+    """New ones."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "galley")])
+    now = datetime.now(UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    found = Papers(folder / "certificate.pem", folder / "key.pem")
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    found.certificate.write_bytes(made.public_bytes(pem))
+    found.key.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
+    return found
+
+
 @dataclass
 class Site:
     """One project with its home, and the processes that were started for it."""
@@ -46,21 +90,31 @@ class Site:
     lease: float = LEASE
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
-    def server(self, port: int | None = None, *, slots: int = 0) -> subprocess.Popen[str]:
+    def server(
+        self, port: int | None = None, *, slots: int = 0, papers: Papers | None = None
+    ) -> subprocess.Popen[str]:
         """A server; ``url_of`` says where."""
         port = port or free_port()
         more = ["--port", str(port), "--lease", str(self.lease), "--slots", str(slots)]
+        if papers is not None:
+            more += ["--tls-cert", str(papers.certificate), "--tls-key", str(papers.key)]
         process = self._start("server", "--no-api", *more)
-        process.url = f"http://127.0.0.1:{port}"  # type: ignore[attr-defined]
-        until(lambda: self._ready(url_of(process)), "a server that is ready")
+        scheme = "http" if papers is None else "https"
+        process.url = f"{scheme}://127.0.0.1:{port}"  # type: ignore[attr-defined]
+        trusted = papers.context() if papers is not None else True
+        until(lambda: self._ready(url_of(process), trusted), "a server that is ready")
         return process
 
-    def worker(self, *urls: str, slots: int = 1, drain: float = 30) -> subprocess.Popen[str]:
+    def worker(
+        self, *urls: str, slots: int = 1, drain: float = 30, authority: Path | None = None
+    ) -> subprocess.Popen[str]:
         """A worker for these servers."""
         number = len(self.processes)
         servers = [part for url in urls for part in ("--server", url)]
         folder = str(self.works.root / f"worker{number}")
         more = ["--slots", str(slots), "--drain-timeout", str(drain), "--folder", folder]
+        if authority is not None:
+            more += ["--tls-ca", str(authority)]
         return self._start("worker", *servers, *more)
 
     def wait(self, run: Run, seconds: float = PATIENCE) -> Run:
@@ -102,9 +156,9 @@ class Site:
         return process
 
     @staticmethod
-    def _ready(url: str) -> bool:
+    def _ready(url: str, trusted: ssl.SSLContext | bool) -> bool:
         try:
-            return httpx.get(f"{url}/ready").status_code == 200
+            return httpx.get(f"{url}/ready", verify=trusted).status_code == 200
         except httpx.TransportError:
             return False
 

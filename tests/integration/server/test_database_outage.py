@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -12,13 +13,14 @@ import pytest
 from galley import worker_entry
 from galley.lake import field_ids
 from galley.quality import handler as tests
-from galley.runs import messages, sessions
+from galley.runs import messages, queue, sessions
 from galley.runs.engine import Engine
 from galley.runs.hub import Hub
 from galley.runs.model import RunState
 from galley.runs.pool import Pool, PoolEvent, PoolSettings, Submission
 from galley.runs.protocol import FieldsReply, FieldsRequest
 from galley.runs.sessions import SessionKind
+from tests.integration.api.conftest import serve
 from tests.integration.engine.invariants import violations
 from tests.integration.engine.kit import Works
 from tests.integration.engine.plant import Plant
@@ -151,3 +153,28 @@ def test_an_engine_that_begins_anew_leaves_remote_attempts_alone(works: Works) -
     assert works.get(run).state is RunState.SUCCEEDED
     assert [attempt["end"] for attempt in works.attempts(run)] == ["staged"]
     engine.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.kill
+def test_the_api_says_when_to_ask_again(site: Site, database: Server) -> None:
+    """What was asked for meanwhile was not done, and is done once when it is asked for again."""
+    works = site.works
+    works.sql("one", "SELECT 1 AS a")
+    key = {"idempotency-key": "once"}
+    with contextmanager(serve)(works, engine=False) as served:
+        client, runs = served.client, "/projects/works/runs"
+        assert served.get(runs)["items"] == []
+        database.stop()
+        for answer in (client.get(runs), client.post(runs, json={"pipeline": "p"}, headers=key)):
+            assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+            assert int(answer.headers["retry-after"]) > 0
+        assert client.get(f"{served.url}/health").status_code == 200
+        database.start()
+        until(lambda: client.get(runs).status_code == 200, "the API to go on by itself")
+        first, again = (client.post(runs, json={"pipeline": "p"}, headers=key) for _ in range(2))
+        assert (first.status_code, first.json()) == (again.status_code, again.json())
+        (row,) = served.get(runs)["items"]
+    with works.home.database.write() as connection:
+        # No engine is there to end it.
+        queue.move_run(connection, row["run"], RunState.CANCELLED, works.home.clock())

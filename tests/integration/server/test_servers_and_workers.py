@@ -10,7 +10,7 @@ import pytest
 from galley.runs.model import Intention, RunState
 from tests.integration.engine.kit import Works
 from tests.integration.engine.plant import Plant
-from tests.integration.server.kit import LEASE, Site, kill, said, until, url_of
+from tests.integration.server.kit import LEASE, Site, kill, papers_in, said, until, url_of
 
 on_both = pytest.mark.parametrize(
     "site", [pytest.param("sqlite", marks=pytest.mark.long), "postgres"], indirect=True
@@ -252,3 +252,17 @@ def test_a_server_that_stops_in_peace(site: Site, tmp_path: Path) -> None:
     site.server(port)
     assert site.wait(run).state is RunState.SUCCEEDED, said(works)
     assert begun(works, "one") == 1
+
+
+@pytest.mark.parametrize("site", ["sqlite"], indirect=True)
+def test_a_worker_asks_a_server_for_its_certificate(site: Site, tmp_path: Path) -> None:
+    works, papers = site.works, papers_in(tmp_path)
+    works.sql("one", "SELECT 1 AS a", tests=[{"unique": "a"}])
+    server = site.server(papers=papers)
+    stranger = site.worker(url_of(server))
+    run = works.launch()
+    until(lambda: "certificate" in said(works), "a worker that trusts nobody to say so")
+    assert works.attempts(run) == []
+    kill(stranger)
+    site.worker(url_of(server), authority=papers.certificate)
+    assert site.wait(run).state is RunState.SUCCEEDED, said(works)

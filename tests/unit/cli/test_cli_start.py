@@ -9,7 +9,9 @@ from tests.cli_cast import Shell
 
 NEEDLESS = {
     "duckdb",
+    "galley.cli.remote",
     "galley.project.shapes",
+    "httpx",
     "pyarrow",
     "pyiceberg",
     "sqlglot",

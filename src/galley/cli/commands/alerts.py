@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -24,9 +25,15 @@ def alerts(
         found, following = list_alerts(
             connection, session.project, only_open=only_open, limit=limit
         )
+    show({"project": session.project, "alerts": found, "next": following}, as_json=as_json)
+
+
+def show(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    """The alerts as JSON, or as a table."""
     if as_json:
-        screen.print_json({"project": session.project, "alerts": found, "next": following})
+        screen.print_json(facts)
         return
+    found = facts["alerts"]
     if not found:
         screen.out().print("no alerts")
         return

@@ -9,7 +9,8 @@ import typer
 from galley.cli import options, screen, words
 from galley.cli.lazy import app_of
 from galley.cli.session import open_session
-from galley.clock import iso
+from galley.environments.inspect import Facts
+from galley.environments.inspect_audit import entry_facts
 from galley.governance.audit import entries
 
 
@@ -22,24 +23,13 @@ def audit(
     session = open_session(project)
     with session.home.database.read() as connection:
         rows = entries(connection, session.project, limit=limit)
-    facts = [
-        {
-            "at": iso(row["at"]),
-            "actor": row["actor"],
-            "on_behalf_of": row["on_behalf_of"],
-            "action": row["action"],
-            "object_kind": row["object_kind"],
-            "object": row["object"],
-            "rule": row["rule"],
-            "reason": row["reason"],
-            "before": row["before"],
-            "after": row["after"],
-            "detail": row["detail"] or {},
-        }
-        for row in rows
-    ]
+    show(session.project, [entry_facts(row) for row in rows], as_json=as_json)
+
+
+def show(project: str, facts: list[Facts], *, as_json: bool) -> None:
+    """The entries as JSON, or as a table."""
     if as_json:
-        screen.print_json({"project": session.project, "entries": facts})
+        screen.print_json({"project": project, "entries": facts})
         return
     shown = [
         (

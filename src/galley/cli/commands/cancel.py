@@ -17,10 +17,15 @@ def cancel(
     with session.home.database.write() as connection:
         found = find_run(connection, session.project, run)
         asked = asking.cancel(connection, session.home, found)
+    tell(found.id, asked.state.value, as_json=as_json)
+
+
+def tell(run: str, state: str, *, as_json: bool) -> None:
+    """What was asked of a run, and the state that it is in."""
     if as_json:
-        screen.print_json({"run": found.id, "asked": "cancel", "state": asked.state.value})
+        screen.print_json({"run": run, "asked": "cancel", "state": state})
         return
-    screen.out().print(f"run {words.short(found.id)} is asked to stop; nothing of it is published")
+    screen.out().print(f"run {words.short(run)} is asked to stop; nothing of it is published")
 
 
 app = app_of(cancel)

@@ -11,7 +11,7 @@ from galley.cli.lazy import app_of
 from galley.cli.session import open_session
 from galley.environments.inspect import Facts
 from galley.environments.inspect_versions import deploy_facts
-from galley.environments.versions import SHORT, Parcel
+from galley.environments.versions import SHORT, parcel
 from galley.environments.versions import deploy as register
 
 LONGEST_MESSAGE = 2000
@@ -40,9 +40,10 @@ def deploy(
     of the project work with it in that kitchen. Only a promotion activates it elsewhere.
     """
     session = open_session(project)
-    parcel = Parcel(session.manifest, session.checkout, (message or "")[:LONGEST_MESSAGE] or None)
+    said = (message or "")[:LONGEST_MESSAGE] or None
+    wanted = parcel(session.home, session.manifest, session.checkout, said)
     with session.home.database.write() as connection:
-        done = register(connection, session.home, parcel, session.ref_name(ref))
+        done = register(connection, session.home, wanted, session.ref_name(ref))
         facts = deploy_facts(connection, session.home, session.project, done)
     if as_json:
         screen.print_json(facts)

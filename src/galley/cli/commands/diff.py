@@ -42,19 +42,18 @@ def diff(
     second = session.target(after, quiet=as_json)
     with session.home.database.read() as connection:
         facts = diff_facts(connection, first.commit, second.commit)
+    both = [{"ref": one.ref, "commit": one.commit} for one in (first, second)]
+    tell({"before": both[0], "after": both[1], "tables": facts}, as_json=as_json)
+
+
+def tell(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    """What differs, as JSON or as a table."""
     if as_json:
-        screen.print_json(
-            {
-                "before": {"ref": first.ref, "commit": first.commit},
-                "after": {"ref": second.ref, "commit": second.commit},
-                "tables": facts,
-            }
-        )
-        return
-    if not facts:
+        screen.print_json(facts)
+    elif not facts["tables"]:
         screen.out().print("the tables are the same")
-        return
-    print_diff(facts)
+    else:
+        print_diff(facts["tables"])
 
 
 def print_diff(facts: Sequence[Mapping[str, Any]]) -> None:

@@ -9,7 +9,7 @@ import typer
 from galley.cli import complete, options, screen, words
 from galley.cli.lazy import app_of
 from galley.cli.session import open_session
-from galley.environments.inspect import history_facts
+from galley.environments.inspect import Facts, history_facts
 from galley.lake import commits
 
 MOST_NAMES = 4
@@ -35,8 +35,13 @@ def history(
     with session.home.database.read() as connection:
         found = commits.history(connection, session.project, target.commit, limit)
         facts = history_facts(connection, found)
+    tell(target.ref, facts, as_json=as_json)
+
+
+def tell(ref: str, facts: list[Facts], *, as_json: bool) -> None:
+    """Commits as JSON, or as a table."""
     if as_json:
-        screen.print_json({"ref": target.ref, "commits": facts})
+        screen.print_json({"ref": ref, "commits": facts})
         return
     rows = [
         (

@@ -9,12 +9,12 @@ import typer
 from galley.cli import complete, options, screen, words
 from galley.cli.lazy import new_app
 from galley.cli.session import open_session
-from galley.environments.inspect import ref_facts
-from galley.environments.kitchens import PREFIX, open_ref
+from galley.environments.inspect import Facts, ref_facts
 from galley.environments.kitchens import close as delete
-from galley.errors import ConflictError, UsageError
+from galley.environments.kitchens import full_name, open_own
+from galley.errors import UsageError
 from galley.lake import refs
-from galley.lake.model import RefKind
+from galley.lake.model import PRODUCTION, RefKind
 
 app = new_app(invoke_without_command=True)
 
@@ -36,8 +36,13 @@ def kitchen(
     with session.home.database.read() as connection:
         found = refs.list_refs(connection, session.project, kinds)
         facts = [ref_facts(connection, ref) for ref in found]
+    tell(session.project, facts, as_json=as_json)
+
+
+def tell(project: str, facts: list[Facts], *, as_json: bool) -> None:
+    """Refs as JSON, or as a table."""
     if as_json:
-        screen.print_json({"project": session.project, "refs": facts})
+        screen.print_json({"project": project, "refs": facts})
         return
     rows = [
         (
@@ -58,19 +63,20 @@ def open_(name: Name, project: options.Project = None, as_json: options.Json = F
     """Open a kitchen: a branch of production's data, at once, whatever its size."""
     session = open_session(project)
     session.ensure()
-    full = _full(name)
     with session.home.database.write() as connection:
-        taken = refs.find_ref(connection, session.project, full)
-        if taken is not None and taken.owner != session.home.actor.name:
-            raise ConflictError(
-                f"{full} is taken by {taken.owner}", hint="choose another name, or ask its owner"
-            )
-        ref = open_ref(connection, session.project, full, session.home.actor, session.now())
-        facts = ref_facts(connection, ref)
+        actor, now = session.home.actor, session.now()
+        ref, created = open_own(connection, session.project, name, actor, now)
+        facts = {**ref_facts(connection, ref), "created": created}
+    tell_opened(facts, as_json=as_json)
+
+
+def tell_opened(facts: Facts, *, as_json: bool) -> None:
+    """A kitchen that is open."""
     if as_json:
-        screen.print_json({**facts, "created": taken is None})
+        screen.print_json(facts)
         return
-    said = "was open already" if taken else f"is open, from {facts['base'] and ref.fork_ref}"
+    full, made = facts["ref"], facts["created"]
+    said = f"is open, from {facts['base'] and PRODUCTION}" if made else "was open already"
     console = screen.out()
     console.print(f"✓ {full} {said}", style="green", markup=False)
     console.print(f"  work in it: export GALLEY_REF={full}", style="cyan", markup=False)
@@ -85,22 +91,27 @@ def close(
 ) -> None:
     """Close a kitchen; what was promoted from it stays."""
     session = open_session(project)
-    full = _full(name)
+    full = full_name(name)
     with session.home.database.read() as connection:
         ref = refs.get_ref(connection, session.project, full)
-    question = f"Close {full} of {ref.owner}?"
-    if not screen.confirmed(question, yes=yes or as_json, refusal=_unasked):
-        raise typer.Exit(1)
+    confirm(full, ref.owner, yes=yes or as_json)
     with session.home.database.write() as connection:
         delete(connection, ref, session.home.actor, session.now())
+    tell_closed(full, as_json=as_json)
+
+
+def confirm(full: str, owner: str, *, yes: bool) -> None:
+    """Ask whether a kitchen is to be closed. Raises UsageError where nobody can be asked."""
+    if not screen.confirmed(f"Close {full} of {owner}?", yes=yes, refusal=_unasked):
+        raise typer.Exit(1)
+
+
+def tell_closed(full: str, *, as_json: bool) -> None:
+    """A kitchen that is closed."""
     if as_json:
         screen.print_json({"ref": full, "closed": True})
         return
     screen.out().print(f"✓ {full} is closed", style="green", markup=False)
-
-
-def _full(name: str) -> str:
-    return name if name.startswith(PREFIX) else f"{PREFIX}{name}"
 
 
 def _unasked() -> UsageError:

@@ -15,10 +15,15 @@ def pause(run: options.Run, project: options.Project = None, as_json: options.Js
     with session.home.database.write() as connection:
         found = find_run(connection, session.project, run)
         asked = asking.pause(connection, session.home, found)
+    tell(found.id, asked.state.value, as_json=as_json)
+
+
+def tell(run: str, state: str, *, as_json: bool) -> None:
+    """What was asked of a run, and the state that it is in."""
     if as_json:
-        screen.print_json({"run": found.id, "asked": "pause", "state": asked.state.value})
+        screen.print_json({"run": run, "asked": "pause", "state": state})
         return
-    short = words.short(found.id)
+    short = words.short(run)
     screen.out().print(f"run {short} starts no further steps; go on with: galley resume {short}")
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from galley.cli import options, screen, words
 from galley.cli.lazy import app_of
 from galley.cli.session import open_session
 from galley.cli.wishes import wish_for
-from galley.environments.plan import Plan, plan_facts, plan_wish
-from galley.lake.model import Span
+from galley.environments.plan import plan_facts, plan_wish
 from galley.runs.planning import MOST_WINDOWS, Move
 
 
@@ -29,64 +31,60 @@ def plan(
         found = plan_wish(
             connection, session.home, manifest, session.checkout, wish, session.site.probe
         )
-    if as_json:
-        screen.print_json(plan_facts(found))
-        return
-    _print(found)
+    tell(plan_facts(found), as_json=as_json)
 
 
-def print_steps(found: Plan) -> None:
+def print_steps(steps: Sequence[Mapping[str, Any]]) -> None:
     """The steps as a table."""
     rows = [
         (
-            f"{'▸' if step.move is Move.RUN else '='} {step.name}",
-            "problem" if step.problem else step.move.value,
-            windows_text(step.spans),
-            step.why,
+            f"{'▸' if step['action'] == Move.RUN else '='} {step['name']}",
+            "problem" if step["problem"] else step["action"],
+            windows_text(step["windows"]),
+            step["why"],
         )
-        for step in found.steps
+        for step in steps
     ]
     screen.table(("step", "action", "windows", "why"), rows)
 
 
-def windows_text(spans: tuple[Span, ...]) -> str:
+def windows_text(spans: Sequence[str]) -> str:
     """How many windows, and which."""
     if not spans:
         return ""
-    if len(spans) == 1:
-        return spans[0].start
-    return f"{len(spans)}: {spans[0].start}..{spans[-1].end}"
+    first = spans[0].partition("..")[0]
+    return first if len(spans) == 1 else f"{len(spans)}: {first}..{spans[-1].rpartition('..')[2]}"
 
 
-def _print(found: Plan) -> None:
+def runs_among(steps: Sequence[Mapping[str, Any]]) -> int:
+    """How many of the steps would run."""
+    return sum(step["action"] == Move.RUN for step in steps)
+
+
+def tell(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    """A plan as JSON, or in words."""
+    if as_json:
+        screen.print_json(facts)
+        return
     console = screen.out()
-    request = found.launch.request
-    screen.note(f"{found.ref.name} at {words.short(found.ref.head)}")
-    print_steps(found)
-    bound = {
-        name: (pipeline, value)
-        for pipeline, one in request.variables.items()
-        for name, value in one.items()
-    }
-    if bound:
+    screen.note(f"{facts['ref']} at {words.short(facts['base'])}")
+    print_steps(facts["steps"])
+    if facts["variables"]:
         console.print()
-        screen.table(
-            ("variable", "value", "set by"),
-            [
-                (name, words.value(value), request.origins[pipeline][name])
-                for name, (pipeline, value) in bound.items()
-            ],
-        )
-    runs = sum(step.move is Move.RUN for step in found.steps)
+        bound = {one["name"]: one for one in facts["variables"]}
+        rows = [(name, words.value(one["value"]), one["origin"]) for name, one in bound.items()]
+        screen.table(("variable", "value", "set by"), rows)
+    runs = runs_among(facts["steps"])
     console.print()
-    console.print(f"{words.plural(runs, 'step')} to run, {len(found.steps) - runs} reused")
-    for step in found.too_many:
-        console.print(
-            f"! {step.name}: {len(step.spans)} windows are more than {MOST_WINDOWS} to make "
-            f"unasked: galley backfill {' '.join(request.pipelines)}",
-            style="yellow",
-            markup=False,
-        )
+    console.print(f"{words.plural(runs, 'step')} to run, {len(facts['steps']) - runs} reused")
+    for step in facts["steps"]:
+        if step["name"] in facts["too_many"]:
+            console.print(
+                f"! {step['name']}: {len(step['windows'])} windows are more than {MOST_WINDOWS} to "
+                f"make unasked: galley backfill {facts['pipeline']}",
+                style="yellow",
+                markup=False,
+            )
 
 
 app = app_of(plan)

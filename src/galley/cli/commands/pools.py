@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from galley.cli import options, screen, words
 from galley.cli.lazy import app_of
 from galley.cli.session import open_session
@@ -13,6 +16,11 @@ def pools(project: options.Project = None, as_json: options.Json = False) -> Non
     session = open_session(project)
     with session.home.database.read() as connection:
         facts = pool_facts(connection, session.project, session.now())
+    show(facts, as_json=as_json)
+
+
+def show(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    """The limits and workers as JSON, or as tables."""
     if as_json:
         screen.print_json(facts)
         return

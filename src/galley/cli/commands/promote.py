@@ -9,14 +9,14 @@ import typer
 
 from galley.cli import complete, options, screen, words
 from galley.cli.commands.diff import print_diff
-from galley.cli.commands.plan import print_steps
+from galley.cli.commands.plan import print_steps, runs_among
 from galley.cli.lazy import app_of
 from galley.cli.session import Session, open_session
 from galley.cli.warming import warm_pool
 from galley.environments.home import Checkout
 from galley.environments.inspect import Facts, diff_facts
 from galley.environments.launch import at_hand, kept_code
-from galley.environments.plan import Plan, plan_launch, promotion_facts
+from galley.environments.plan import plan_launch, promotion_facts
 from galley.environments.promotion import Promotion, plan_promotion
 from galley.environments.promotion import promote as queue_promotion
 from galley.environments.versions import find_version
@@ -24,7 +24,6 @@ from galley.errors import UsageError
 from galley.lake import refs
 from galley.lake.model import PRODUCTION
 from galley.project.model import Manifest
-from galley.runs.planning import Move
 
 
 def promote(
@@ -94,9 +93,7 @@ def promote(
 
         session = open_session(project)
         promotion, _ = _planned(session, source, target, wanted, as_json)
-        if not screen.confirmed(f"Promote to {target}?", yes=yes, refusal=_unasked):
-            screen.note(f"nothing was changed; {target} is untouched")
-            raise typer.Exit(1)
+        confirm(target, yes=yes)
         with session.home.database.write() as connection:
             run = queue_promotion(connection, session.home, promotion)
         status = drive(session, pool, run, as_json=as_json)
@@ -150,52 +147,58 @@ def _planned(
     facts = promotion_facts(promotion, plan, differs)
     if not as_json:
         session.tell(promotion.target)
-        _print(promotion, plan, differs)
+        tell(facts)
     return promotion, facts
 
 
-def _print(promotion: Promotion, plan: Plan, differs: list[Facts]) -> None:
-    console = screen.out()
-    source = promotion.source.name if promotion.source else "the work tree"
-    commit = promotion.launch.checkout.git_commit
-    git = f" (git {commit[:12]})" if commit else ""
-    _say(f"{source}{git} → {promotion.target.name}", "bold")
-    console.print()
-    if promotion.code:
+def tell(facts: Facts) -> None:
+    """A promotion that is planned, in words."""
+    source, target, steps = facts["from"] or "the work tree", facts["to"], facts["steps"]
+    git = f" (git {facts['git_commit'][:12]})" if facts["git_commit"] else ""
+    _say(f"{source}{git} → {target}", "bold")
+    screen.out().print()
+    if facts["code"]:
         signs = {"added": "+", "removed": "-", "changed": "~"}
-        _say("code: " + ", ".join(f"{signs[one.change]}{one.step}" for one in promotion.code))
-    elif promotion.present in (None, promotion.launch.manifest.hash):
+        _say("code: " + ", ".join(f"{signs[one['change']]}{one['step']}" for one in facts["code"]))
+    elif facts["present_code"] in (None, facts["code_version"]):
         _say("code: unchanged")
     else:
         _say("code: no step's own code changed; tests, options or settings did")
-    if promotion.left_over:
-        _say(f"! no step makes these any more; they are kept: {', '.join(promotion.left_over)}")
-    console.print()
-    print_steps(plan)
-    runs = sum(step.move is Move.RUN for step in plan.steps)
-    _say(f"{words.plural(runs, 'step')} to run, {len(plan.steps) - runs} adopted or unchanged")
-    _say_remade(promotion, plan)
-    if differs:
-        console.print()
-        _say(f"{promotion.target.name} compared with {source}:", "bold")
-        print_diff(differs)
-    console.print()
+    if facts["left_over"]:
+        _say(f"! no step makes these any more; they are kept: {', '.join(facts['left_over'])}")
+    screen.out().print()
+    print_steps(steps)
+    runs = runs_among(steps)
+    _say(f"{words.plural(runs, 'step')} to run, {len(steps) - runs} adopted or unchanged")
+    _say_remade(facts)
+    if facts["tables"]:
+        screen.out().print()
+        _say(f"{target} compared with {source}:", "bold")
+        print_diff(facts["tables"])
+    screen.out().print()
 
 
-def _say_remade(promotion: Promotion, plan: Plan) -> None:
+def _say_remade(facts: Facts) -> None:
     """Which windows that are there are made anew, and how to keep them."""
-    request = promotion.launch.request
-    said = ", ".join(f"{step.name} ({step.remade})" for step in plan.steps if step.remade)
-    if request.since is not None:
-        _say(f"windows before {request.since} stay as earlier code made them (--since)")
-    elif request.forward_only:
+    remade = [(step["name"], step["remade"]) for step in facts["steps"] if step["remade"]]
+    said = ", ".join(f"{name} ({number})" for name, number in remade)
+    if facts["since"] is not None:
+        _say(f"windows before {facts['since']} stay as earlier code made them (--since)")
+    elif facts["forward_only"]:
         _say("windows that are there stay as earlier code made them (--forward-only)")
     elif said:
         _say(
-            f"! windows that {promotion.target.name} has are made anew: {said}; to keep them: "
+            f"! windows that {facts['to']} has are made anew: {said}; to keep them: "
             "--since DATE or --forward-only",
             "yellow",
         )
+
+
+def confirm(target: str, *, yes: bool) -> None:
+    """Ask whether to promote. Raises UsageError where nobody can be asked."""
+    if not screen.confirmed(f"Promote to {target}?", yes=yes, refusal=_unasked):
+        screen.note(f"nothing was changed; {target} is untouched")
+        raise typer.Exit(1)
 
 
 def _say(text: str, style: str = "") -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from galley.cli import complete, options, screen, words
 from galley.cli.lazy import app_of
 from galley.cli.session import open_session
-from galley.environments.rollback import release as lift
-from galley.errors import NotFoundError
-from galley.lake import refs, withdrawals
+from galley.environments.rollback import release_held
 from galley.lake.model import PRODUCTION
-from galley.lake.names import nearest
 
 
 def release(
@@ -33,19 +31,17 @@ def release(
     """Let a pipeline publish again that a rollback holds."""
     session = open_session(project)
     with session.home.database.write() as connection:
-        refs.get_ref(connection, session.project, ref)
-        held = [hold.pipeline for hold in withdrawals.holds(connection, session.project, ref)]
-        if pipeline not in held:
-            meant = nearest(pipeline, held)
-            raise NotFoundError(
-                f"{pipeline} is not held from publishing to {ref}",
-                hint=f"did you mean {meant}?" if meant else None,
-            )
-        count = lift(connection, session.home, session.project, ref, pipeline)
+        count = release_held(connection, session.home, session.project, ref, pipeline)
+    tell({"ref": ref, "pipeline": pipeline, "released": count}, as_json=as_json)
+
+
+def tell(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    """A pipeline that may publish again."""
     if as_json:
-        screen.print_json({"ref": ref, "pipeline": pipeline, "released": count})
+        screen.print_json(facts)
         return
-    text = f"✓ {pipeline} may publish to {ref} again ({words.plural(count, 'hold')} lifted)"
+    lifted = f"{words.plural(facts['released'], 'hold')} lifted"
+    text = f"✓ {facts['pipeline']} may publish to {facts['ref']} again ({lifted})"
     screen.out().print(text, style="green", markup=False)
 
 

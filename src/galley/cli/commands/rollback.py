@@ -9,13 +9,14 @@ import typer
 
 from galley.cli import complete, options, screen, words
 from galley.cli.lazy import app_of
-from galley.cli.session import Session, open_session
+from galley.cli.session import open_session
+from galley.clock import from_iso
 from galley.environments import rollback as rolling
 from galley.environments.inspect import Facts, return_facts
 from galley.environments.returning import lifted
 from galley.errors import UsageError
 from galley.lake.model import CommitKind
-from galley.lake.rollback import RollbackPlan, plan_rollback
+from galley.lake.rollback import plan_rollback
 
 
 def rollback(
@@ -63,76 +64,95 @@ def rollback(
         returns = return_facts(connection, plan)
         holds = sorted({name for name, _ in rolling.pipelines_concerned(connection, plan)})
         released = sorted({hold.pipeline for hold in lifted(connection, plan)})
+    facts = rolling.rollback_facts(plan, returns, holds, released, None)
     if not as_json:
         session.tell(plan.ref)
-        _print(session, plan, returns, _notes(plan, holds, released))
+        tell(facts, session.now())
     if dry_run:
         if as_json:
-            screen.print_json(rolling.rollback_facts(plan, returns, holds, released, None))
+            screen.print_json(facts)
         return
+    why = confirm(reason, yes=yes, as_json=as_json)
+    with session.home.database.write() as connection:
+        commit = rolling.apply(connection, session.home, plan, reason=why)
+    done(rolling.rollback_facts(plan, returns, holds, released, commit), as_json=as_json)
+
+
+def confirm(reason: str | None, *, yes: bool, as_json: bool) -> str:
+    """Why, and whether at all. Raises UsageError where nobody can be asked."""
     why = reason or _asked(as_json)
     if not screen.confirmed("Roll back?", yes=yes or reason is not None, refusal=_unasked):
         screen.note("nothing was changed")
         raise typer.Exit(1)
-    with session.home.database.write() as connection:
-        commit = rolling.apply(connection, session.home, plan, reason=why)
+    return why
+
+
+def done(facts: Facts, *, as_json: bool) -> None:
+    """A rollback that has happened."""
     if as_json:
-        screen.print_json(rolling.rollback_facts(plan, returns, holds, released, commit))
+        screen.print_json(facts)
         return
-    text = f"✓ {ref} shows {_shown(plan)} again, as commit {words.short(commit.id)}"
+    text = f"✓ {facts['ref']} shows {_shown(facts)} again, as commit {words.short(facts['commit'])}"
     screen.out().print(text, style="bold green", markup=False, soft_wrap=True)
 
 
-def _shown(plan: RollbackPlan) -> str:
+def _shown(facts: Facts) -> str:
     """What is seen again: a commit, or some tables as they were there."""
-    commit = f"commit {words.short(plan.to.id)}"
-    return f"{', '.join(plan.tables)} of {commit}" if plan.tables else commit
+    commit = f"commit {words.short(facts['to'])}"
+    return f"{', '.join(facts['only'])} of {commit}" if facts["only"] else commit
 
 
-def _print(session: Session, plan: RollbackPlan, returns: list[Facts], notes: list[str]) -> None:
+def tell(facts: Facts, now: int) -> None:
+    """A rollback that is planned, in words."""
     console = screen.out()
-    made = words.ago(plan.to.created, session.now())
-    console.print(
-        f"{plan.ref.name} will show {_shown(plan)} ({made}) again:", markup=False, soft_wrap=True
-    )
+    returns = facts["tables"]
+    made = _ago(facts["to_created"], now)
+    text = f"{facts['ref']} will show {_shown(facts)} ({made}) again:"
+    console.print(text, markup=False, soft_wrap=True)
     if returns:
         heads = ("table", "rows now", "rows after")
         screen.table(heads, map(_return, returns), right=heads[1:])
         console.print()
-    if plan.code_returns:
+    if facts["code_returns"]:
         before, after = (
-            words.short(one) or "none" for one in (plan.code_before, plan.code_version)
+            words.short(facts[name]) or "none" for name in ("code_before", "code_version")
         )
         stay = "" if returns else "; the tables stay as they are"
         console.print(f"code version: {before} → {after}{stay}", markup=False, soft_wrap=True)
         console.print()
     console.print("taken back:", style="bold")
-    publishes = [one for one in plan.going if one.kind is not CommitKind.ROLLBACK]
-    for one in publishes or plan.going:
-        when = words.ago(one.created, session.now())
-        text = f"  {words.short(one.id)} {one.kind.value} by {one.author}, {when}: {one.message}"
-        console.print(text, markup=False, soft_wrap=True)
-    if plan.others:
-        who = ", ".join(sorted({one.author for one in plan.others}))
+    going = [one for one in facts["taken_back"] if one["shown"]]
+    publishes = [one for one in going if one["kind"] != CommitKind.ROLLBACK]
+    for one in publishes or going:
+        said = f"{one['kind']} by {one['author']}, {_ago(one['created'], now)}: {one['message']}"
+        console.print(f"  {words.short(one['commit'])} {said}", markup=False, soft_wrap=True)
+    others = [one for one in going if one["publish"]][:-1]
+    if others:
+        who = ", ".join(sorted({one["author"] for one in others}))
         console.print(
-            f"! this takes back {words.plural(len(plan.others), 'later publish')} too, by {who}; "
+            f"! this takes back {words.plural(len(others), 'later publish')} too, by {who}; "
             "--table restricts it",
             style="yellow",
             markup=False,
             soft_wrap=True,
         )
-    for text in notes:
+    for text in _notes(facts):
         console.print(text, style="yellow", markup=False, soft_wrap=True)
 
 
-def _notes(plan: RollbackPlan, holds: list[str], released: list[str]) -> list[str]:
+def _ago(moment: str, now: int) -> str:
+    return words.ago(from_iso(moment), now)
+
+
+def _notes(facts: Facts) -> list[str]:
     said = []
-    if plan.downstream:
-        said.append(f"! made from what goes, and staying: {', '.join(plan.downstream)}")
-    if holds:
-        said.append(f"  held from publishing until changed or released: {', '.join(holds)}")
-    if released:
-        said.append(f"  no longer held, since it comes back: {', '.join(released)}")
+    if facts["downstream"]:
+        said.append(f"! made from what goes, and staying: {', '.join(facts['downstream'])}")
+    if facts["held"]:
+        held = ", ".join(facts["held"])
+        said.append(f"  held from publishing until changed or released: {held}")
+    if facts["released"]:
+        said.append(f"  no longer held, since it comes back: {', '.join(facts['released'])}")
     said.append("  deliveries outside are not undone")
     return said
 

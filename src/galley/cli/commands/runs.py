@@ -62,14 +62,17 @@ def runs(
         facts = inspect_runs.list_facts(connection, found, session.now())
     if not facts:
         _check_filters(session, ref, pipeline)
+    tell(session.project, facts, asked=bool(ref or pipeline or state), as_json=as_json)
+
+
+def tell(project: str, facts: list[Facts], *, asked: bool, as_json: bool) -> None:
+    """Runs as JSON, or as a table; ``asked``: only some of them."""
     if as_json:
-        screen.print_json({"project": session.project, "runs": facts})
-        return
-    if not facts:
-        asked = ref or pipeline or state
+        screen.print_json({"project": project, "runs": facts})
+    elif not facts:
         screen.out().print("no such runs" if asked else "no runs yet: galley run")
-        return
-    _print(facts)
+    else:
+        _print(facts)
 
 
 @app.command()

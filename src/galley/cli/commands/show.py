@@ -34,13 +34,14 @@ def show(
     with session.home.database.read() as connection:
         found = find_run(connection, session.project, run)
         facts = run_details(connection, session.home, found)
+    tell(facts, as_json=as_json)
+
+
+def tell(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    """Everything about a run, as JSON or in words."""
     if as_json:
         screen.print_json(facts)
         return
-    _print(facts)
-
-
-def _print(facts: Mapping[str, Any]) -> None:
     console = screen.out()
     state = facts["state"]
     head = f"{words.glyph(state)} run {facts['run']} of {facts['pipeline']}: {words.word(state)}"

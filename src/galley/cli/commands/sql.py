@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -62,13 +63,13 @@ def sql(
     question = parse_question(sys.stdin.read() if query == "-" else query)
     session = open_session(project)
     target = session.target(at, quiet=as_json)
-    form = _format(form, output)
+    form = format_of(form, output)
     folder = Path(tempfile.mkdtemp(prefix="galley-sql-"))
     try:
         with Reader(
             session.home, session.site, session.project, target, also_write=(folder,)
         ) as reader:
-            table = reader.ask(question, _values(parameter))
+            table = reader.ask(question, values_of(parameter))
             if as_json:
                 screen.print_json(rows_facts(reader, table, None))
             elif form is Format.TABLE:
@@ -79,7 +80,7 @@ def sql(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _format(form: Format, output: Path | None) -> Format:
+def format_of(form: Format, output: Path | None) -> Format:
     """The format that a file's name says where none was given."""
     if output is None or form is not Format.TABLE:
         if form is Format.PARQUET and output is None and sys.stdout.isatty():
@@ -91,7 +92,7 @@ def _format(form: Format, output: Path | None) -> Format:
     raise UsageError(f"nothing says how to write {output}", hint="--format csv, json or parquet")
 
 
-def _values(texts: list[str] | None) -> dict[str, object]:
+def values_of(texts: list[str] | None) -> dict[str, object]:
     """Parameters as typed: numbers become numbers, everything else stays text."""
     found: dict[str, object] = {}
     for name, text in parse_variables(texts or (), "--param").items():
@@ -110,8 +111,14 @@ def _number(text: str) -> object:
 
 def _print_table(reader: Reader, table: Table, limit: int) -> None:
     found = reader.fetch(table, limit)
-    names = [name for name, _ in found.columns]
-    rows = [[words.value(cell) for cell in row] for row in found.rows]
+    print_rows([name for name, _ in found.columns], found.rows, more=found.more, limit=limit)
+
+
+def print_rows(
+    names: Sequence[str], found: Iterable[Iterable[object]], *, more: bool, limit: int
+) -> None:
+    """Rows as a table, or as lines of columns where there is no terminal."""
+    rows = [[words.value(cell) for cell in row] for row in found]
     if not sys.stdout.isatty():
         writer = csv.writer(sys.stdout, delimiter="\t", lineterminator="\n")
         writer.writerow(names)
@@ -119,7 +126,7 @@ def _print_table(reader: Reader, table: Table, limit: int) -> None:
     else:
         console = screen.out()
         console.print(fitting_table(names, rows, console.width))
-    if found.more:
+    if more:
         screen.note(f"the first {limit:,} rows; --limit N shows more, --format csv writes all")
     elif not rows:
         screen.note("no rows")
@@ -129,6 +136,11 @@ def _write(reader: Reader, table: Table, form: Format, folder: Path, output: Pat
     """Write beside the target and move it there, so that nobody sees half a file."""
     made = folder / f"rows.{form.value}"
     count = reader.write(table, made, form.value)
+    deliver(made, count, output)
+
+
+def deliver(made: Path, count: int, output: Path | None) -> None:
+    """Print a file that was made, or move it to where it is wanted. Raises StorageError."""
     if output is None:
         with made.open("rb") as source:
             shutil.copyfileobj(source, sys.stdout.buffer)

@@ -40,9 +40,15 @@ def tables(
         found = inspect.tables_at(
             connection, session.home, session.project, target.ref, target.commit
         )
+    tell({"ref": target.ref, "commit": target.commit, "tables": found}, as_json=as_json)
+
+
+def tell(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    """Tables as JSON, or as a table."""
     if as_json:
-        screen.print_json({"ref": target.ref, "commit": target.commit, "tables": found})
+        screen.print_json(facts)
         return
+    found = facts["tables"]
     if not found:
         screen.out().print("no tables yet: galley run")
         return
@@ -76,9 +82,14 @@ def history(
     with session.home.database.read() as connection:
         ref = refs.get_ref(connection, session.project, target.ref)
         found = inspect.table_history(connection, session.home, ref, target.commit, name, limit)
+    answer = {"ref": target.ref, "commit": target.commit, "table": name, "versions": found}
+    tell_history(answer, as_json=as_json)
+
+
+def tell_history(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    """The versions of a table as JSON, or as a table."""
     if as_json:
-        answer = {"ref": target.ref, "commit": target.commit, "table": name, "versions": found}
-        screen.print_json(answer)
+        screen.print_json(facts)
         return
     rows = [
         (
@@ -90,7 +101,7 @@ def history(
             words.size(one["bytes"]),
             one["message"],
         )
-        for one in found
+        for one in facts["versions"]
     ]
     heads = ("commit", "when", "who", "kind", "rows", "size", "message")
     screen.table(heads, rows, right=("rows", "size"))
@@ -110,7 +121,11 @@ def metrics(
         stored = findings.metrics_of(connection, session.project, name, limit=limit)
         if not stored:
             inspect.check_table(connection, session.project, name, _made(session))
-    found = [metric_facts(row) for row in stored]
+    tell_metrics(name, [metric_facts(row) for row in stored], as_json=as_json)
+
+
+def tell_metrics(name: str, found: list[inspect.Facts], *, as_json: bool) -> None:
+    """What was measured of a table, as JSON or as a table."""
     if as_json:
         screen.print_json({"table": name, "metrics": found})
         return

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -23,10 +24,15 @@ def tag(
     target = session.target(at, quiet=as_json)
     with session.home.database.write() as connection:
         made = give(connection, session.home, session.project, name, target.commit)
+    tell({"tag": made.name, "ref": target.ref, "commit": made.head}, as_json=as_json)
+
+
+def tell(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    """A state that has a name now."""
     if as_json:
-        screen.print_json({"tag": made.name, "ref": target.ref, "commit": made.head})
+        screen.print_json(facts)
         return
-    text = f"✓ {made.name} is commit {words.short(made.head)}"
+    text = f"✓ {facts['tag']} is commit {words.short(facts['commit'])}"
     screen.out().print(text, style="green", markup=False)
 
 

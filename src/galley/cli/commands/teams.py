@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from galley.cli import options, screen
 from galley.cli.lazy import new_app
 from galley.cli.session import open_home_here
+from galley.environments.inspect import Facts
 from galley.governance import accounts
 
 app = new_app(invoke_without_command=True)
@@ -24,11 +26,16 @@ def teams(
     home = open_home_here(project)
     with home.database.read() as connection:
         found = accounts.teams(connection)
+    facts = [{"team": name, "members": list(members)} for name, members in found.items()]
+    show(facts, as_json=as_json)
+
+
+def show(facts: list[Facts], *, as_json: bool) -> None:
+    """The teams as JSON, or as a table."""
     if as_json:
-        facts = [{"team": name, "members": list(members)} for name, members in found.items()]
         screen.print_json({"teams": facts})
         return
-    screen.table(("team", "members"), [(name, ", ".join(of)) for name, of in found.items()])
+    screen.table(("team", "members"), [(one["team"], ", ".join(one["members"])) for one in facts])
 
 
 @app.command("set")
@@ -45,6 +52,11 @@ def set_(
     with home.database.write() as connection:
         now = home.clock()
         kept = accounts.set_team(connection, name, tuple(members or ()), by=home.actor, now=now)
+    tell(name, kept, as_json=as_json)
+
+
+def tell(name: str, kept: Collection[str], *, as_json: bool) -> None:
+    """A team as it is now."""
     if as_json:
         screen.print_json({"team": name, "members": list(kept)})
         return

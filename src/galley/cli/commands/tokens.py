@@ -9,6 +9,7 @@ import typer
 from galley.cli import options, screen, words
 from galley.cli.lazy import new_app
 from galley.cli.session import open_home_here
+from galley.environments.inspect import Facts
 from galley.environments.inspect_identity import token_facts
 from galley.governance import accounts, tokens
 from galley.governance.identity import checked_role
@@ -26,6 +27,11 @@ def list_tokens(
     home = open_home_here(project)
     with home.database.read() as connection:
         facts = [token_facts(one, home.clock()) for one in tokens.tokens(connection)]
+    show(facts, as_json=as_json)
+
+
+def show(facts: list[Facts], *, as_json: bool) -> None:
+    """The tokens as JSON, or as a table."""
     if as_json:
         screen.print_json({"tokens": facts})
         return
@@ -63,10 +69,15 @@ def new(
         made, secret = tokens.new_token(
             connection, owner, name, checked_role(role), days, by=home.actor, now=home.clock()
         )
+    tell_made({**token_facts(made, home.clock()), "secret": secret}, as_json=as_json)
+
+
+def tell_made(facts: Facts, *, as_json: bool) -> None:
+    """A new token: the one time that its secret is shown."""
     if as_json:
-        screen.print_json({**token_facts(made, home.clock()), "secret": secret})
+        screen.print_json(facts)
         return
-    typer.echo(secret)
+    typer.echo(facts["secret"])
 
 
 @app.command()
@@ -79,7 +90,12 @@ def revoke(
     home = open_home_here(project)
     with home.database.write() as connection:
         ended = tokens.revoke(connection, token, by=home.actor, now=home.clock())
+    tell_revoked(token_facts(ended, home.clock()), as_json=as_json)
+
+
+def tell_revoked(facts: Facts, *, as_json: bool) -> None:
+    """A token that has ended."""
     if as_json:
-        screen.print_json(token_facts(ended, home.clock()))
+        screen.print_json(facts)
         return
-    screen.out().print(f"✓ {ended.name} is revoked", style="green", markup=False)
+    screen.out().print(f"✓ {facts['name']} is revoked", style="green", markup=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +13,10 @@ from galley.cli.session import Session, open_session
 from galley.cli.warming import warm_pool
 from galley.cli.wishes import parse_variables
 from galley.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from galley.environments.inspect import Facts
+    from galley.project.model import Manifest
 
 app = new_app(invoke_without_command=True)
 
@@ -54,11 +59,18 @@ def triggers(
             if following is None:
                 break
     waiting = _not_active(session, {one["trigger"] for one in found})
+    tell(
+        {"project": session.project, "triggers": found, "not_active": sorted(waiting)},
+        as_json=as_json,
+    )
+
+
+def tell(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    """Triggers as JSON, or as a table."""
     if as_json:
-        screen.print_json(
-            {"project": session.project, "triggers": found, "not_active": sorted(waiting)}
-        )
+        screen.print_json(facts)
         return
+    found, waiting = facts["triggers"], facts["not_active"]
     if found:
         heads = ("trigger", "in", "fires", "next", "last", "state")
         screen.table(heads, [_line(one) for one in found])
@@ -91,8 +103,13 @@ def coming(
         else:
             armed = schedules.find(connection, session.project, name, environment)
             found = inspect_triggers.next_facts(armed, now, count)
+    tell_next(session.project, found, as_json=as_json)
+
+
+def tell_next(project: str, found: list[Facts], *, as_json: bool) -> None:
+    """What fires next, as JSON or as a table."""
     if as_json:
-        screen.print_json({"project": session.project, "next": found})
+        screen.print_json({"project": project, "next": found})
     elif not found:
         screen.out().print("nothing fires by the clock")
     else:
@@ -116,8 +133,14 @@ def fires(
 
     with session.home.database.read() as connection:
         found, following = list_fires(connection, session.project, name=name, limit=count)
+    tell_fires({"project": session.project, "fires": found, "next": following}, as_json=as_json)
+
+
+def tell_fires(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    """What has fired, as JSON or as a table."""
+    found = facts["fires"]
     if as_json:
-        screen.print_json({"project": session.project, "fires": found, "next": following})
+        screen.print_json(facts)
     elif not found:
         screen.out().print("nothing has fired yet")
     else:
@@ -205,12 +228,17 @@ def _switch(
         armed = schedules.find(connection, session.project, name, environment)
         switch(connection, session.home, armed, reason=reason)
         facts = trigger_facts(connection, armed)
+    tell_switched(session.project, facts, paused=paused, as_json=as_json)
+
+
+def tell_switched(project: str, facts: Facts, *, paused: bool, as_json: bool) -> None:
+    """A trigger that was paused or goes on."""
     if as_json:
-        screen.print_json({"project": session.project, "trigger": facts})
+        screen.print_json({"project": project, "trigger": facts})
         return
     following = f"; next: {words.when(facts['next'])}" if facts["next"] else ""
     said = "is paused" if paused else f"fires again{following}"
-    screen.out().print(f"{armed.name} in {armed.place[1]} {said}", markup=False)
+    screen.out().print(f"{facts['trigger']} in {facts['in']} {said}", markup=False)
 
 
 def _session(project: options.Project) -> Session:
@@ -226,11 +254,15 @@ def _session(project: options.Project) -> Session:
 def _not_active(session: Session, active: set[str]) -> set[str]:
     """Triggers of the working tree that no activated version has."""
     try:
-        pipelines = session.manifest.pipelines.values()
+        return defined_in(session.manifest) - active
     except DefinitionError:
         return set()
-    defined = {one.full_name for pipeline in pipelines for one in pipeline.schedule.triggers}
-    return defined - active
+
+
+def defined_in(manifest: Manifest) -> set[str]:
+    """The names of all triggers of a project version."""
+    pipelines = manifest.pipelines.values()
+    return {one.full_name for pipeline in pipelines for one in pipeline.schedule.triggers}
 
 
 def _line(one: dict[str, object]) -> tuple[str, ...]:

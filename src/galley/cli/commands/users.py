@@ -9,9 +9,10 @@ import typer
 from galley.cli import options, screen
 from galley.cli.lazy import new_app
 from galley.cli.session import open_home_here
+from galley.environments.inspect import Facts
 from galley.environments.inspect_identity import user_facts
 from galley.governance import accounts
-from galley.governance.identity import User, checked_role
+from galley.governance.identity import checked_role
 
 app = new_app(invoke_without_command=True)
 
@@ -31,6 +32,11 @@ def users(
     home = open_home_here(project)
     with home.database.read() as connection:
         facts = [user_facts(one) for one in accounts.users(connection)]
+    show(facts, as_json=as_json)
+
+
+def show(facts: list[Facts], *, as_json: bool) -> None:
+    """The users as JSON, or as a table."""
     if as_json:
         screen.print_json({"users": facts})
         return
@@ -52,7 +58,7 @@ def add(
         now = home.clock()
         made = accounts.add_user(connection, name, checked_role(role), by=home.actor, now=now)
         link = accounts.new_link(connection, name, by=home.actor, now=now)
-    _tell_link(made, link, as_json=as_json)
+    tell_link({**user_facts(made), "link": link}, as_json=as_json)
 
 
 @app.command()
@@ -62,7 +68,7 @@ def link(name: Name, project: options.Project = None, as_json: options.Json = Fa
     with home.database.write() as connection:
         made = accounts.new_link(connection, name, by=home.actor, now=home.clock())
         found = accounts.find_user(connection, name)
-    _tell_link(found, made, as_json=as_json)
+    tell_link({**user_facts(found), "link": made}, as_json=as_json)
 
 
 @app.command()
@@ -92,7 +98,11 @@ def _change(project: options.Project, name: str, *, as_json: bool, **how: Any) -
     home = open_home_here(project)
     with home.database.write() as connection:
         found = accounts.change_user(connection, name, by=home.actor, now=home.clock(), **how)
-    facts = user_facts(found)
+    tell_changed(user_facts(found), as_json=as_json)
+
+
+def tell_changed(facts: Facts, *, as_json: bool) -> None:
+    """A user as they are now."""
     if as_json:
         screen.print_json(facts)
         return
@@ -100,9 +110,11 @@ def _change(project: options.Project, name: str, *, as_json: bool, **how: Any) -
     screen.out().print(text, style="green", markup=False)
 
 
-def _tell_link(user: User, link: str, *, as_json: bool) -> None:
+def tell_link(facts: Facts, *, as_json: bool) -> None:
+    """A user and their one-time secret."""
     if as_json:
-        screen.print_json({**user_facts(user), "link": link})
+        screen.print_json(facts)
         return
-    screen.note(f"{user.name} opens SERVER/welcome#{link} and chooses a password; once, in 3 days")
+    user, link = facts["user"], facts["link"]
+    screen.note(f"{user} opens SERVER/welcome#{link} and chooses a password; once, in 3 days")
     typer.echo(link)

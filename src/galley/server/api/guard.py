@@ -60,7 +60,11 @@ class _Events(Response):
     media_type = "text/event-stream"
 
 
-_MEDIA = {"text/plain": PlainTextResponse, _Events.media_type: _Events}
+class _File(Response):
+    media_type = "application/octet-stream"
+
+
+_MEDIA = {"text/plain": PlainTextResponse, _Events.media_type: _Events, _File.media_type: _File}
 """What the document says of answers that are no JSON."""
 
 

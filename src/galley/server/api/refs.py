@@ -12,6 +12,7 @@ from galley.environments import rollback
 from galley.environments.inspect import Facts, history_facts, ref_facts, refs_facts, return_facts
 from galley.environments.returning import lifted
 from galley.environments.rollback import rollback_facts
+from galley.environments.tagging import tag
 from galley.errors import PreconditionError, PreconditionNeededError
 from galley.governance.model import Action
 from galley.lake import commits, refs
@@ -30,6 +31,8 @@ routes = Routes("refs")
 REF = s.named("Ref", s.cli("kitchens", "refs", "*"))
 COMMIT = s.named("Commit", s.cli("history", "commits", "*"))
 ROLLBACK = s.shape("Rollback", s.cli("rollback"))
+RELEASED = s.shape("Released", s.cli("release"))
+TAGGED = s.shape("Tagged", s.cli("tag"))
 _ONE = "/projects/{project}/refs/{ref:path}"
 Match = Annotated[
     str | None,
@@ -48,6 +51,19 @@ class Rollback(Body):
     tables: list[Name] = Field([], max_length=1000, description="Only these.")
     reason: str | None = Field(None, max_length=2000, description="What was wrong.")
     dry_run: bool = Field(False, description="Only say what would happen.")
+
+
+class Held(Body):
+    """Which pipeline."""
+
+    pipeline: Name
+
+
+class Tag(Body):
+    """What to call which state."""
+
+    name: Name
+    ref: Name | None = Field(None, description="Default: the caller's kitchen.")
 
 
 @routes.get("/projects/{project}/refs", s.page("Refs", REF))
@@ -113,6 +129,31 @@ def roll_back(
         return _rolled_back(connection, call, plan, body)
 
     return once(call, key, (f"rollback {project} {ref}", body), act)
+
+
+@routes.post(f"{_ONE}/release", RELEASED, action=Action.RELEASE, kind="ref", errors=(409, 413))
+def release_pipeline(call: Calling, project: str, ref: str, body: Held, key: Key = None) -> Answer:
+    """Let a pipeline publish again that a rollback holds."""
+    with call.home.database.read() as connection:
+        call.check_project(connection, project)
+
+    def act(connection: Connection) -> Answer:
+        count = rollback.release_held(connection, call.home, project, ref, body.pipeline)
+        return Answer({"ref": ref, "pipeline": body.pipeline, "released": count})
+
+    return once(call, key, (f"release {project} {ref}", body), act)
+
+
+@routes.post("/projects/{project}/tags", TAGGED, action=Action.TAG, status=201, errors=(409, 413))
+def tag_state(call: Calling, project: str, body: Tag, key: Key = None) -> Answer:
+    """Give a state of the data a lasting name: it is read as `tag/NAME` for ever."""
+    target = call.target(project, body.ref)
+
+    def act(connection: Connection) -> Answer:
+        made = tag(connection, call.home, project, body.name, target.commit)
+        return Answer({"tag": made.name, "ref": target.ref, "commit": made.head}, 201)
+
+    return once(call, key, (f"tag {project}", body), act)
 
 
 @routes.get(_ONE, s.Shape(REF))

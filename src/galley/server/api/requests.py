@@ -11,9 +11,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from galley.errors import TooLargeError
 from galley.ids import new_id
+from galley.version import VERSION
 
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 HEADER = "x-request-id"
+VERSION_HEADER = "x-galley-version"
+"""Whoever calls from a command learns that it is of another version."""
 
 
 class Requests:
@@ -40,6 +43,7 @@ class Requests:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers[HEADER] = own
+                headers[VERSION_HEADER] = VERSION
                 headers["cache-control"] = headers.get("cache-control", "no-store")
                 headers["x-content-type-options"] = "nosniff"
             await send(message)

@@ -11,15 +11,15 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from galley.environments import asking, launch, resume
-from galley.environments.definitions import runnable_in
+from galley.environments.definitions import Shown, runnable_in
 from galley.environments.inspect import Facts
-from galley.environments.inspect_projects import find_pipeline, run_edges
-from galley.environments.inspect_runs import get_run, list_facts, run_details
+from galley.environments.inspect_projects import find_pipeline, only_pipeline, run_edges
+from galley.environments.inspect_runs import find_run, get_run, list_facts, run_details
 from galley.errors import ConflictError
 from galley.governance.model import Action
 from galley.runs import listing
 from galley.runs.listing import Wanted
-from galley.runs.model import Run, RunState
+from galley.runs.model import Run, RunCause, RunState
 from galley.server.api import shapes as s
 from galley.server.api.answers import Answer, encoded
 from galley.server.api.call import Call, Calling
@@ -59,13 +59,17 @@ class StartRun(Body):
         json_schema_extra={"examples": [{"pipeline": "shop", "ref": "kitchen/ana"}]},
     )
 
-    pipeline: Name
+    pipeline: Name | None = Field(None, description="Not needed where there is only one.")
     ref: Name | None = Field(None, description="Default: the caller's kitchen.")
     select: list[Name] = Field([], max_length=1000, description="Only these steps.")
     window: Name | None = Field(None, description="A..B; B is exclusive.")
     variables: dict[str, Any] = Field({}, description="Values of declared variables.")
     rebuild: list[Name] = Field([], max_length=1000, description="Compute though unchanged.")
     priority: int = Field(0, ge=-1000, le=1000)
+    batch: int | None = Field(
+        None, ge=1, le=100_000, description="Make all windows, in runs of so many: a backfill."
+    )
+    atomic: bool = Field(False, description="Publish all windows of a backfill at once, or none.")
     version: Version | None = None
 
 
@@ -113,29 +117,26 @@ def start_run(call: Calling, project: str, body: StartRun, key: Key = None) -> A
     It is queued when this answers, and an engine takes it up at once. In a kitchen the project's
     folder runs, without one what was deployed to it, in an environment what was promoted to it.
     """
-    ref = call.ref_name(body.ref)
-    with call.home.database.read() as connection:
-        call.check_project(connection, project)
-        if body.version is not None:
-            launch.refuse_environment(connection, project, ref, body.version)
-        shown = call.code(connection, project, ref, body.version)
-    find_pipeline(shown.manifest, body.pipeline)
+    shown, wish = wished(call, project, body)
     checkout = runnable_in(shown)
-    wish = launch.Wish(
-        (body.pipeline,),
-        ref,
-        select=tuple(body.select),
-        window=body.window,
-        variables={name: _typed(value) for name, value in body.variables.items()},
-        rebuild=tuple(body.rebuild),
-        priority=body.priority,
-    )
 
     def act(connection: Connection) -> Answer:
         wanted = launch.prepare(connection, call.home, shown.manifest, checkout, wish)
         return _queued(connection, call, launch.launch(connection, call.home, wanted))
 
     return once(call, key, (f"start {project}", body), act)
+
+
+@routes.get("/projects/{project}/runs/{prefix}", ROW)
+def find_run_named(call: Calling, project: str, prefix: str) -> Facts:
+    """The run whose id begins so; `last` is the newest, `resumable` the newest that stopped."""
+    with call.home.database.read() as connection:
+        call.check_project(connection, project)
+        if prefix == "resumable":
+            found = resume.find_resumable(connection, project)
+        else:
+            found = find_run(connection, project, prefix)
+        return list_facts(connection, [found], call.now())[0]
 
 
 @routes.get("/runs/{run}", DETAILS, kind="run")
@@ -217,6 +218,36 @@ def rerun_run(call: Calling, run: str, body: Rerun | None = None, key: Key = Non
         return _queued(connection, call, again)
 
     return once(call, key, (f"rerun {run}", body), act)
+
+
+def wished(call: Call, project: str, body: StartRun) -> tuple[Shown, launch.Wish]:
+    """What is to run, and the definitions that it runs with.
+
+    Raises:
+        NotFoundError: no such project, version or pipeline.
+        RefusedError: a version, and an environment.
+        UsageError: there are several pipelines.
+    """
+    ref = call.ref_name(body.ref)
+    with call.home.database.read() as connection:
+        call.check_project(connection, project)
+        if body.version is not None:
+            launch.refuse_environment(connection, project, ref, body.version)
+        shown = call.code(connection, project, ref, body.version)
+    pipeline = body.pipeline or only_pipeline(shown.manifest)
+    find_pipeline(shown.manifest, pipeline)
+    return shown, launch.Wish(
+        (pipeline,),
+        ref,
+        select=tuple(body.select),
+        window=body.window,
+        variables={name: _typed(value) for name, value in body.variables.items()},
+        rebuild=tuple(body.rebuild),
+        priority=body.priority,
+        batch=body.batch,
+        atomic=body.atomic,
+        cause=RunCause.MANUAL if body.batch is None else RunCause.BACKFILL,
+    )
 
 
 def _open(connection: Connection, run_id: str) -> Run:

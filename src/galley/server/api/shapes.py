@@ -153,6 +153,8 @@ def _response(said: str, answer: Shape) -> dict[str, Any]:
     content: dict[str, Any] = {"schema": answer.schema}
     if answer.media == "application/json":
         content["example"] = examples.example(answer.schema, COMPONENTS)
+    elif answer.media == "application/octet-stream":
+        content["example"] = "order_id,amount\n1,20\n"
     header = {"description": "Names this request in the server's log.", "schema": TEXT}
     return {
         "description": said,

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, Response
 
 from galley.environments.inspect import Facts
 from galley.environments.reading import Reader, parse_question, rows_facts
 from galley.errors import StepError, UnavailableError
 from galley.governance.model import Action
+from galley.server.api import shapes as s
 from galley.server.api.call import Calling
 from galley.server.api.guard import Routes
 from galley.server.api.runs import Body, Name
@@ -20,6 +26,7 @@ from galley.server.api.tables import ROWS
 
 routes = Routes("sql")
 
+FILE = s.Shape({"type": "string", "format": "binary"}, "application/octet-stream")
 AT_ONCE = 2
 """Questions that are worked on at once; more have to come again."""
 
@@ -56,6 +63,32 @@ def ask_sql(call: Calling, project: str, body: Question) -> Facts:
     reading = Reader(call.home, call.small_site(), project, target)
     with _seat(), reading as reader, _in_time(reader):
         return rows_facts(reader, reader.ask(question, body.parameters), body.limit)
+
+
+class Export(Question):
+    """One SELECT whose rows are written as a file; `limit` does not count."""
+
+    format: Literal["csv", "json", "parquet"] = "csv"
+
+
+@routes.post("/projects/{project}/sql/file", FILE, action=Action.READ, errors=(410, 413))
+def export_sql(call: Calling, project: str, body: Export) -> Response:
+    """All rows of an answer as a file. The header `X-Rows` says how many there are."""
+    question = parse_question(body.query)
+    target = call.target(project, body.ref)
+    folder = Path(tempfile.mkdtemp(prefix="galley-sql-"))
+    try:
+        reading = Reader(call.home, call.small_site(), project, target, also_write=(folder,))
+        made = folder / f"rows.{body.format}"
+        with _seat(), reading as reader, _in_time(reader):
+            count = reader.write(reader.ask(question, body.parameters), made, body.format)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    headers = {"x-rows": str(count), "x-ref": target.ref, "x-commit": target.commit}
+    after = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
+    media = "application/octet-stream"
+    return FileResponse(made, media_type=media, headers=headers, background=after)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from galley.environments.inspect_tests import all_tests, key, tests_facts
 from galley.environments.reading import Reader, find_target, rows_facts
 from galley.errors import NotFoundError
 from galley.lake import refs, trees
+from galley.lake.model import Target
 from galley.project.model import Manifest
 from galley.runs import findings
 from galley.server.api import shapes as s
@@ -131,6 +132,12 @@ def sample_table(
         return rows_facts(reader, reader.table(table), limit)
 
 
+@routes.get("/projects/{project}/diff", DIFF, errors=(410,))
+def diff_tables(call: Calling, project: str, a: State, b: State) -> Facts:
+    """What differs between two states of the data, table by table."""
+    return _differences(call, call.target(project, a), call.target(project, b), None)
+
+
 @routes.get(f"{_ONE}/diff", DIFF, errors=(410,))
 def diff_table(call: Calling, project: str, table: str, a: State, b: State) -> Facts:
     """What differs in a table between two states of the data; no table: nothing does."""
@@ -140,12 +147,7 @@ def diff_table(call: Calling, project: str, table: str, a: State, b: State) -> F
     with call.home.database.read() as connection:
         if not any(trees.lookup(connection, one.commit, [name]) for one in (first, second)):
             raise inspect.missing_table(connection, second.commit, second.ref, name)
-        found = inspect.diff_facts(connection, first.commit, second.commit, (name,))
-    return {
-        "before": {"ref": first.ref, "commit": first.commit},
-        "after": {"ref": second.ref, "commit": second.commit},
-        "tables": found,
-    }
+    return _differences(call, first, second, (name,))
 
 
 @routes.get(f"{_ONE}/metrics", s.page("Metrics", METRIC))
@@ -187,6 +189,16 @@ def list_table_tests(
 ) -> Facts:
     """The tests of a table, each with what it said last in the ref."""
     return tests_page(call, project, page, ref, table.lower())
+
+
+def _differences(call: Call, a: Target, b: Target, tables: tuple[str, ...] | None) -> Facts:
+    with call.home.database.read() as connection:
+        found = inspect.diff_facts(connection, a.commit, b.commit, tables)
+    return {
+        "before": {"ref": a.ref, "commit": a.commit},
+        "after": {"ref": b.ref, "commit": b.commit},
+        "tables": found,
+    }
 
 
 def tests_page(call: Call, project: str, page: Page, ref: str | None, table: str | None) -> Facts:

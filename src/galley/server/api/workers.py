@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from galley.environments.inspect import Facts
+from galley.environments.inspect_waits import pool_facts
 from galley.environments.inspect_workers import worker_facts
 from galley.runs import queue, sessions
 from galley.server.api import shapes as s
@@ -29,6 +30,17 @@ WORKER = s.named(
         lost=s.YES_NO,
     ),
 )
+
+
+POOLS = s.shape("Pools", s.cli("pools"))
+
+
+@routes.get("/projects/{project}/pools", POOLS)
+def list_pools(call: Calling, project: str) -> Facts:
+    """The limits of a project with who holds their slots, and whoever takes steps now."""
+    with call.home.database.read() as connection:
+        call.check_project(connection, project)
+        return pool_facts(connection, project, call.now())
 
 
 @routes.get("/workers", s.page("Workers", WORKER), kind=HOME)

@@ -1,0 +1,1 @@
+"""Commands that work through a server's API instead of on a home."""

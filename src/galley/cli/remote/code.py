@@ -1,0 +1,76 @@
+"""Which code runs on a server: the folder's files are sent, unless the server has a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from galley.cli import screen
+from galley.cli.remote.client import Request
+from galley.cli.remote.place import Remote
+from galley.environments.checkout import read_checkout
+from galley.environments.kitchens import PREFIX
+from galley.errors import NotFoundError
+from galley.ids import new_id
+from galley.project.compile import compile_project
+from galley.project.find import find_project
+from galley.project.seeds import with_seeds
+from galley.project.snapshot import pack_files
+
+SECONDS = 180.0
+"""How long it may take until a server has compiled what it was sent."""
+
+MOST_DIRTY = 100
+
+
+def settle(remote: Remote, ref: str) -> None:
+    """Called before anything runs in a ref: in a kitchen that is to be what the folder holds.
+
+    An environment runs what was promoted to it. A server that was started in a folder of the
+    project runs that folder's files in kitchens, whatever is sent.
+
+    Raises:
+        DefinitionErrors: the folder's files are wrong.
+        RefusedError: the caller may not deploy there.
+    """
+    if remote.folder is None or not ref.startswith(PREFIX):
+        return
+    theirs = _served_folder(remote)
+    if theirs is None:
+        sent = send(remote, ref)
+        if sent["before"] != sent["version"]:
+            screen.note(f"{ref} works with version {sent['short']}, as {remote.folder} is now")
+    elif theirs != str(remote.folder):
+        server = remote.client.context.name
+        screen.note(f"{ref} runs what stands in {theirs} of {server}, not in {remote.folder}")
+
+
+def send(remote: Remote, ref: str, message: str | None = None) -> Any:
+    """Register the folder's files as a version on the server, and give it to a kitchen.
+
+    Raises as ``settle`` does.
+    """
+    folder = remote.folder or find_project(Path.cwd())
+    checkout = read_checkout(folder)
+    manifest = with_seeds(compile_project(folder), folder)
+    query = {
+        "in": ref,
+        "message": message,
+        "commit": checkout.git_commit,
+        "dirty": list(checkout.dirty[:MOST_DIRTY]),
+    }
+    headers = {"content-type": "application/gzip", "idempotency-key": new_id()}
+    packed = pack_files(manifest, folder)
+    path = remote.path("versions")
+    return remote.client.ask(
+        Request("POST", path, None, query, headers, content=packed, seconds=SECONDS)
+    ).body
+
+
+def _served_folder(remote: Remote) -> str | None:
+    """The folder of the project that the server was started in; a new project has none."""
+    try:
+        found: str | None = remote.client.get(remote.path())["folder"]
+    except NotFoundError:
+        return None
+    return found

@@ -1,0 +1,45 @@
+"""``galley backfill`` through a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from galley.cli.commands import backfill as local
+from galley.cli.lazy import app_of
+from galley.cli.remote.asking import Asked
+from galley.cli.remote.code import settle
+from galley.cli.remote.following import follow
+from galley.cli.remote.place import open_remote
+from galley.cli.remote.same import as_locally
+
+
+@as_locally(local.backfill)
+def backfill(
+    pipeline: str | None,
+    ref: str | None,
+    window: str | None,
+    batch: int,
+    atomic: bool,
+    select: list[str] | None,
+    var: list[str] | None,
+    rebuild: list[str] | None,
+    priority: int,
+    project: Path | None,
+    as_json: bool,
+) -> None:
+    """Start a backfill and follow it."""
+    remote = open_remote(project)
+    name = remote.ref_name(ref)
+    settle(remote, name)
+    asked = Asked(pipeline, name, select, window, var, rebuild, priority, batch, atomic)
+    body = asked.body()
+
+    def start() -> str:
+        return str(remote.client.start(remote.path("runs"), body).body["run"])
+
+    raise typer.Exit(follow(remote, start, as_json=as_json))
+
+
+app = app_of(backfill)
