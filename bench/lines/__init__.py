@@ -19,6 +19,7 @@ from bench.lines import (
     steps,
     ten_models,
     waiting,
+    web,
 )
 from bench.record import Record
 from bench.setting import Setting
@@ -34,6 +35,7 @@ LINES: dict[str, Line] = {
     "steps-over-http": shared.two_workers,
     "api-pages": api.pages,
     "api-events": api.events,
+    "web": web.first_page,
     "kitchen": catalogue.kitchen,
     "publish": catalogue.publish,
     "queue": waiting.flat,

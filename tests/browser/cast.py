@@ -28,6 +28,7 @@ ARGUMENTS = (
 )
 EXAMPLE = Path(__file__).parents[2] / "examples" / "flights"
 GALLEY = (sys.executable, "-m", "galley")
+PASSWORD = "seven geese over the harbour"
 DESK: ViewportSize = {"width": 1280, "height": 860}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
@@ -40,6 +41,7 @@ class Kitchen:
 
     folder: Path
     url: str
+    link: str = ""
 
     def galley(self, *words: str) -> str:
         """Run a command in the project."""
@@ -55,19 +57,38 @@ class Kitchen:
         shutil.copyfile(self.folder / f"demo/{name}.csv", target)
 
 
+FORM = """
+  - name: again
+    manual:
+      late_after: {type: integer, label: Late after minutes, min: 1, max: 120, required: true}
+"""
+
+
+def add_form(folder: Path) -> None:
+    """Give the pipeline a trigger that somebody fires by hand, with a form."""
+    file = folder / "pipelines/delays/pipeline.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("fresh_by:", f"{FORM.lstrip(chr(10))}fresh_by:"))
+
+
 @contextmanager
-def serving(folder: Path, *before: Sequence[str]) -> Iterator[Kitchen]:
-    """`galley up` on a copy of the example, after some commands."""
+def serving(folder: Path, *before: Sequence[str], identity: bool = False) -> Iterator[Kitchen]:
+    """`galley up` on a copy of the example, after some commands.
+
+    With ``identity`` people log in; ``link`` is then the one for the first admin.
+    """
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".galley", "__pycache__"))
+    add_form(folder)
     for words in before:
         Kitchen(folder, "").galley(*words)
-    command = [*GALLEY, "up", "--port", "0"]
+    command = [*GALLEY, "up", "--port", "0", *(["--identity"] if identity else [])]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as up:
         try:
             assert up.stdout is not None
             url = up.stdout.readline().split()[-1]
+            link = up.stdout.readline().split()[-1] if identity else ""
             httpx.get(f"{url}/ready", timeout=150).raise_for_status()
-            yield Kitchen(folder, url)
+            yield Kitchen(folder, url, link)
         finally:
             up.send_signal(signal.SIGINT)
             up.wait(30)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from galley.server.web import FILES
-from tests.browser.cast import ARGUMENTS, CHROMIUM, Kitchen, opened, serving
+from tests.browser.cast import ARGUMENTS, CHROMIUM, PASSWORD, Kitchen, opened, serving
 
 
 @pytest.fixture(scope="session")
@@ -27,15 +28,28 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def kitchen(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kitchen]:
-    """The example, served by `galley up`."""
-    with serving(tmp_path_factory.mktemp("web") / "flights") as found:
+    """The example, served by `galley up`, where people log in."""
+    with serving(tmp_path_factory.mktemp("web") / "flights", identity=True) as found:
         yield found
 
 
+@pytest.fixture(scope="module")
+def admin(browser: Browser, kitchen: Kitchen) -> Any:
+    """What a browser keeps of the first admin, who followed their link and chose a password."""
+    with opened(browser, kitchen.url) as (page, complaints):
+        page.goto(kitchen.link)
+        page.get_by_label("Choose a password").fill(PASSWORD)
+        page.get_by_label("Once more").fill(PASSWORD)
+        page.get_by_role("button", name="Go in").click()
+        expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+        assert complaints == []
+        return page.context.storage_state()
+
+
 @pytest.fixture
-def page(browser: Browser, kitchen: Kitchen) -> Iterator[Page]:
-    """A page that may say nothing to its console and ask nobody else for anything."""
-    with opened(browser, kitchen.url) as (found, complaints):
+def page(browser: Browser, kitchen: Kitchen, admin: Any) -> Iterator[Page]:
+    """The admin's page, that may say nothing to its console and ask nobody else for anything."""
+    with opened(browser, kitchen.url, storage_state=admin) as (found, complaints):
         yield found
     assert complaints == []
 

@@ -49,7 +49,6 @@ FENCED = {
     "fsspec",
     "jsonschema",
     "numpy",
-    "opentelemetry",
     "pandas",
     "polars",
     "psycopg",

@@ -1,9 +1,12 @@
-import { describe, expect, it } from 'vitest'
+import { QueryClient } from '@tanstack/react-query'
+import { describe, expect, it, vi } from 'vitest'
 import { renewer } from '@/api/events'
 import { binsOf } from '@/charts/bins'
 import { fold, LIMIT } from '@/graph/fold'
 import { draw } from '@/graph/layout'
 import { quantile, usual } from '@/lib/band'
+import { byColumn } from '@/lib/measured'
+import { weeksOf } from '@/lib/days'
 import { bytes, change, count } from '@/lib/numbers'
 import { rank } from '@/lib/search'
 import { toneOf, worst } from '@/lib/status'
@@ -112,15 +115,70 @@ describe('histograms', () => {
 })
 
 describe('events', () => {
-  it('acts on the first at once and on a burst once more', async () => {
+  it('are acted on at once, then ever more rarely while they keep coming', () => {
+    vi.useFakeTimers()
     const asked: string[] = []
     const renew = renewer({
       invalidateQueries: async (filters) => void asked.push(String(filters?.queryKey?.join(' '))),
+      setQueriesData: () => [],
     })
-    for (let place = 0; place < 50; place += 1) renew({ run: 'r1', kind: 'step.running' })
-    expect(asked.filter((key) => key === 'run r1')).toHaveLength(1)
-    await new Promise((done) => setTimeout(done, 300))
-    expect(asked.filter((key) => key === 'run r1')).toHaveLength(2)
+    const times = () => asked.filter((key) => key === 'run r1').length
+    renew({ run: 'r1', kind: 'step.running' })
+    expect(times()).toBe(1)
+    for (let place = 0; place < 100; place += 1) {
+      renew({ run: 'r1', kind: 'step.running' })
+      vi.advanceTimersByTime(100)
+    }
+    expect(times()).toBeLessThan(10)
+    renew({ run: 'r1', kind: 'run.succeeded' })
+    const before = times()
+    vi.advanceTimersByTime(10_000)
+    expect(times()).toBe(before)
     renew.stop()
+    vi.useRealTimers()
   })
+
+  it('show a state where it stands, without being asked for', () => {
+    const client = new QueryClient()
+    client.setQueryData(['run', 'r1', {}], {
+      steps: [{ name: 'a', state: 'ready' }, { name: 'b' }],
+    })
+    const renew = renewer(client)
+    renew({ run: 'r1', kind: 'step.running', step: 'a' })
+    renew.stop()
+    expect(client.getQueryData(['run', 'r1', {}])).toEqual({
+      steps: [{ name: 'a', state: 'running' }, { name: 'b' }],
+    })
+  })
+})
+
+describe('days with runs', () => {
+  const at = (day: number, state: string, seconds: number) => ({
+    run: `${day} ${seconds}`,
+    state,
+    created: new Date(2026, 2, day, 23, 30).toISOString(),
+    seconds,
+  })
+
+  it('are told by the worst of them, across the change of the clock, with today last', () => {
+    const runs = [at(29, 'succeeded', 2), at(29, 'failed', 9), at(30, 'succeeded', 3)]
+    const weeks = weeksOf(runs, new Date(2026, 3, 1, 1), 2)
+    expect(weeks.map((week) => week.filter(Boolean).length)).toEqual([7, 3])
+    expect(weeks[0]?.[6]).toMatchObject({ key: '2026-03-29', runs: 2, state: 'failed', longest: 9 })
+    expect(weeks[1]?.[0]).toMatchObject({ key: '2026-03-30', runs: 1, unusual: false })
+    expect(weeks[1]?.[2]?.key).toBe('2026-04-01')
+  })
+
+  it('are unusual where a run that succeeded took far longer than nine of ten', () => {
+    const calm = Array.from({ length: 20 }, (_, n) => at(1 + n, 'succeeded', 5))
+    const weeks = weeksOf([...calm, at(27, 'succeeded', 60)], new Date(2026, 2, 29), 4)
+    expect(weeks.flat().filter((day) => day?.unusual)).toMatchObject([{ key: '2026-03-27' }])
+  })
+})
+
+it('a measure of the whole table is shown before those of its windows', () => {
+  const one = (value: number, window: string | null) =>
+    ({ column: 'fare', name: 'mean', value, window }) as Parameters<typeof byColumn>[0][number]
+  const found = byColumn([one(1, 'a'), one(2, null), one(3, 'b')])
+  expect(found.get('fare')?.get('mean')?.value).toBe(2)
 })

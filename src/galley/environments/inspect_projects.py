@@ -11,6 +11,7 @@ from galley.clock import iso
 from galley.environments.definitions import Shown
 from galley.environments.inspect import Facts
 from galley.environments.inspect_runs import list_facts
+from galley.environments.inspect_triggers import Rhythm, rhythms
 from galley.environments.launch import kept_code
 from galley.errors import NotFoundError, UsageError
 from galley.lake import refs, trees, withdrawals
@@ -97,9 +98,10 @@ def pipelines_facts(
     rows = list_facts(connection, [run for one in runs.values() for run in one], now)
     by_id = {row["run"]: row for row in rows}
     held = {h.pipeline for h in withdrawals.holds(connection, manifest.project, ref)} if ref else ()
+    known = rhythms(connection, manifest.project, ref, names) if ref else {}
     return [
         {
-            **_head(manifest, one),
+            **_head(manifest, one, known.get(one.name)),
             "held": one.name in held,
             "last_run": by_id[runs[one.name][0].id] if runs[one.name] else None,
             "history": [by_id[run.id] for run in runs[one.name]],
@@ -108,7 +110,7 @@ def pipelines_facts(
     ]
 
 
-def _head(manifest: Manifest, one: Pipeline) -> Facts:
+def _head(manifest: Manifest, one: Pipeline, rhythm: Rhythm | None) -> Facts:
     steps = [manifest.steps[name] for name in one.steps]
     return {
         "name": one.name,
@@ -116,7 +118,8 @@ def _head(manifest: Manifest, one: Pipeline) -> Facts:
         "owner": one.owner or manifest.owner,
         "priority": one.priority,
         "concurrency": one.concurrency,
-        "schedule": None,
+        "schedule": rhythm.said if rhythm else None,
+        "next": iso(rhythm.next) if rhythm else None,
         "steps": len(steps),
         "tables": sorted({table for step in steps for table in step.outputs}),
         "tests": len(tests_of(manifest, one)),

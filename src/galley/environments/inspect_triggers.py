@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, or_, select
@@ -12,7 +13,17 @@ from galley.codec import from_plain, to_plain
 from galley.environments.inspect import Facts
 from galley.errors import UsageError
 from galley.notify import outbox
-from galley.project.schedule import Trigger
+from galley.project.schedule import (
+    Cron,
+    Every,
+    FileArrived,
+    Manual,
+    On,
+    RunFinished,
+    TableUpdated,
+    Trigger,
+    ValueChanged,
+)
 from galley.runs import triggers as core
 from galley.runs.firing import Armed, armed_of
 from galley.runs.schedule_tables import alert, fire, trigger
@@ -95,6 +106,65 @@ def _on(spec: Trigger) -> Facts:
 
 def _parameter(one: Any) -> Facts:
     return {"type": one.type.value, "required": one.required, **to_plain(one)}
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """When a pipeline runs by itself: in words, and the next time that is known."""
+
+    said: str
+    next: int | None
+
+
+def rhythms(
+    connection: Connection, project: str, environment: str, pipelines: Collection[str]
+) -> dict[str, Rhythm]:
+    """Of those pipelines that run by themselves in an environment, when; in one statement."""
+    t = trigger.c
+    query = select(t.pipeline, t.spec, t.due, t.paused).where(
+        t.project == project, t.environment == environment, t.pipeline.in_(pipelines), t.active
+    )
+    said: dict[str, list[str]] = {}
+    times: dict[str, list[int]] = {}
+    for row in connection.execute(query.order_by(t.name)):
+        on = from_plain(Trigger, row.spec).on
+        if isinstance(on, Manual):
+            continue
+        words = f"{fires_on(on)} (paused)" if row.paused else fires_on(on)
+        said.setdefault(row.pipeline, []).append(words)
+        if isinstance(on, Cron | Every) and row.due is not None:
+            times.setdefault(row.pipeline, []).append(row.due)
+    return {
+        name: Rhythm(", ".join(words), min(times.get(name, ()), default=None))
+        for name, words in said.items()
+    }
+
+
+def fires_on(on: On) -> str:
+    """What fires a trigger, in a few words."""
+    match on:
+        case Cron():
+            return f"{on.expression} {on.timezone}"
+        case Every():
+            return f"every {_length(on.seconds)}"
+        case TableUpdated():
+            return f"when {', '.join(on.tables)} changes"
+        case RunFinished():
+            return f"when {on.pipeline} {on.outcome.value}"
+        case FileArrived():
+            return f"when {on.pattern} arrives"
+        case ValueChanged():
+            return "when a value changes"
+        case Manual():
+            return "by hand"
+    return "when called"
+
+
+def _length(seconds: float) -> str:
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
 
 
 def next_facts(armed: Armed, now: int, count: int) -> list[Facts]:

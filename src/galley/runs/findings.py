@@ -238,6 +238,25 @@ def metrics_of(
     return [dict(row._mapping) for row in rows]
 
 
+def metrics_in(
+    connection: Connection,
+    run_id: str,
+    *,
+    table: str | None = None,
+    name: str | None = None,
+    after: int = 0,
+    limit: int = 500,
+) -> list[dict[str, Any]]:
+    """What a run measured (of a table, of a name, with ids above), in the order it was kept."""
+    query = select(metric).where(metric.c.run_id == run_id, metric.c.id > after)
+    if table is not None:
+        query = query.where(metric.c.table_key == table)
+    if name is not None:
+        query = query.where(metric.c.name == name)
+    rows = connection.execute(query.order_by(metric.c.id).limit(limit))
+    return [dict(row._mapping) for row in rows]
+
+
 def save_override(
     connection: Connection,
     *,

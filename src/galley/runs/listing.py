@@ -80,17 +80,25 @@ def page(
 def newest(
     connection: Connection,
     project: str,
-    pipelines: Collection[str],
+    names: Collection[str],
     *,
     ref: str | None = None,
     each: int = 1,
 ) -> dict[str, list[Run]]:
-    """The newest runs of each of some pipelines, newest first, in one statement."""
-    found: dict[str, list[Run]] = {name: [] for name in pipelines}
+    """The newest runs of each of some pipelines, newest first.
+
+    A run of several at once, as promotions are, is a run of each.
+    """
+    found: dict[str, list[Run]] = {name: [] for name in names}
     if not found:
         return found
-    for row in connection.execute(_newest(project, found, ref, each, list(run.c))):
-        found[row.pipeline].append(read_run(row))
+    joint = [
+        one for one in pipelines(connection, project) if not found.keys().isdisjoint(one.split())
+    ]
+    for row in connection.execute(_newest(project, {*found, *joint}, ref, each, list(run.c))):
+        for name in row.pipeline.split():
+            if name in found and len(found[name]) < each:
+                found[name].append(read_run(row))
     return found
 
 

@@ -7,8 +7,18 @@ import pytest
 
 from galley.clock import SECOND
 from galley.db.engine import Database
+from galley.environments.inspect_triggers import Rhythm, rhythms
 from galley.governance.audit import entries
-from galley.project.schedule import CatchUp, Outcome, Overlap, RunFinished, TableUpdated
+from galley.project.schedule import (
+    CatchUp,
+    Cron,
+    Every,
+    Manual,
+    Outcome,
+    Overlap,
+    RunFinished,
+    TableUpdated,
+)
 from galley.runs import tables
 from galley.runs.model import RunState
 from galley.runs.schedule_tables import alert, ended, fire
@@ -197,3 +207,21 @@ def test_a_paused_trigger_does_nothing_until_it_goes_on(works: Works) -> None:
     works.tick()
     works.tick(MIDNIGHT + 3 * HOUR)
     assert works.fires() == []
+
+
+def test_a_pipeline_says_when_it_runs_by_itself(works: Works) -> None:
+    works.activate(
+        trigger(Cron("cron", "30 6 * * 1", "Europe/Oslo"), "weekly"),
+        trigger(Every("every", 5400.0), "often"),
+        trigger(Manual("manual"), "form"),
+        trigger(RunFinished("run", "p"), "after", pipeline="q"),
+        trigger(Manual("manual"), "form", pipeline="r"),
+    )
+    works.tick()
+    with works.database.read() as connection:
+        found = rhythms(connection, SHOP, "production", ["p", "q", "r", "s"])
+        assert rhythms(connection, SHOP, "kitchen/ana", ["p"]) == {}
+    assert found == {
+        "p": Rhythm("every 90 min, 30 6 * * 1 Europe/Oslo", works.now + 5400 * SECOND),
+        "q": Rhythm("when p succeeded", None),
+    }

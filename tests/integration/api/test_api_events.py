@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from queue import Queue
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 
 from galley.runs import outbox, queue
 from galley.server.api import news, streams
+from galley.server.api.app import THREADS
 from tests.integration.api.conftest import Served
 from tests.integration.server.kit import until
 
@@ -157,9 +159,10 @@ def test_a_stream_stops_being_followed_with_its_last_listener(served: Served, ru
     until(lambda: served.app.state.news._looking is None, "the looking to end", 20)
 
 
-def test_an_event_that_appears_after_a_younger_one() -> None:
+def test_an_event_that_appears_after_a_younger_one(served: Served) -> None:
     """On a shared database ids do not become visible in their order."""
-    found = outbox.Reader(_Shared())  # type: ignore[arg-type]
+    found = news.News(served.home)
+    found._database = _Shared()  # type: ignore[assignment]
     early, late = (_event(number) for number in (7, 6))
     found._forget([early])
     assert (found._floor, set(found._seen)) == (0, {7})
@@ -195,3 +198,20 @@ def test_silence_is_broken_by_heartbeats(monkeypatch: pytest.MonkeyPatch) -> Non
     asyncio.run(streams.EventStream(silent())({}, receive, send))
     assert sent.count(b": still here\n\n") >= 2
     assert sent[-2:] == [b"data: 1\n\n", b""]
+
+
+def test_a_crowd_that_asks_does_not_keep_others_from_hearing(served: Served, run: str) -> None:
+    together, go = served.app.state.place.together, threading.Event()
+
+    def slow() -> bytes:
+        assert go.wait(30)
+        return b"{}"
+
+    with ThreadPoolExecutor(3 * THREADS) as crowd, listening(served) as ear:
+        crowd.submit(together.answer, f"run {run}", slow)
+        answers = [crowd.submit(served.get, f"/runs/{run}") for _ in range(2 * THREADS)]
+        for number in range(1, 6):
+            tell(served, f"crowd.{number}", run=run)
+            until(lambda: f"crowd.{number}" in [one["kind"] for one in ear.heard], "it", 10)  # noqa: B023
+        go.set()
+        assert {one.result(30)["run"] for one in answers} == {run}

@@ -57,17 +57,30 @@ def test_everything_that_is_read_is_as_it_is_described(served: Served) -> None:
         assert answer.get("items", True) or shape == "Connections", path
 
 
+PARTS = (
+    ("steps", "Steps"),
+    ("attempts", "Attempts"),
+    ("tests", "RunTests"),
+    ("metrics", "RunMetrics"),
+)
+
+
 def test_a_run_and_its_parts(served: Served) -> None:
     (row,) = served.get(f"{W}/runs?ref=kitchen/ana&state=succeeded&pipeline=p&limit=1")["items"]
     run = conforms(served, "Run", served.get(f"/runs/{row['run']}"))
     edges = run.pop("edges")
     validate(run, "show")
     assert {(one["from"], one["to"]) for one in edges} == {("raw", "orders"), ("orders", "talk")}
-    for part, shape in (("steps", "Steps"), ("attempts", "Attempts"), ("tests", "RunTests")):
+    for part, shape in PARTS:
         first = conforms(served, shape, served.get(f"/runs/{row['run']}/{part}?limit=1"))
         assert len(first["items"]) == 1
         more = served.get(f"/runs/{row['run']}/{part}", cursor=first["next"])
         assert first["items"][0] not in more["items"]
+    measured = served.get(f"/runs/{row['run']}/metrics?table=Orders")["items"]
+    assert {one["table"] for one in measured} == {"orders"}
+    assert len(measured) > 3
+    counted = served.get(f"/runs/{row['run']}/metrics?table=orders&name=rows")["items"]
+    assert [one["value"] for one in counted] == [3]
 
 
 def test_a_pipeline_knows_how_its_steps_fared(served: Served) -> None:

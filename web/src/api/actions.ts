@@ -33,6 +33,21 @@ export interface RollbackWish {
 export const rollback = (project: string, ref: string, wish: RollbackWish, etag?: string | null) =>
   callWithTag<t.Rollback>(`${refPath(project, ref)}/rollback`, { method: 'POST', body: wish, etag })
 
+export interface PromotionWish {
+  from: string
+  to: string
+  since?: string
+  forward_only?: boolean
+  dry_run: boolean
+}
+
+export const promote = (project: string, wish: PromotionWish, etag?: string | null) =>
+  callWithTag<t.Promotion>(`/projects/${seg(project)}/promotions`, {
+    method: 'POST',
+    body: wish,
+    etag,
+  })
+
 export const askSql = (
   project: string,
   query: string,

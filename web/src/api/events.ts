@@ -3,10 +3,12 @@
 import { type QueryClient, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { address } from './client'
+import type { Run } from './types'
 
 export type Live = 'joining' | 'live' | 'away'
 
 const REST = 250
+const LONGEST = 2000
 const RUN_KEYS = [
   'runs',
   'overview',
@@ -24,6 +26,7 @@ const DATA_KEYS = [
   'sample',
   'metrics',
   'refs',
+  'project-versions',
   'history',
   'lineage',
   'tests',
@@ -57,40 +60,76 @@ export function useLive(project: string): Live {
 
 interface Told {
   run?: string | null
+  step?: string | null
   kind?: string
 }
 
-/** Gathers events: the first is acted on at once, the others together after a rest. */
-export function renewer(client: Pick<QueryClient, 'invalidateQueries'>) {
+type Client = Pick<QueryClient, 'invalidateQueries' | 'setQueriesData'>
+
+/**
+ * Gathers events: the first is acted on at once, the others together after a rest, which grows
+ * while they keep coming. A step's new state is shown at once in any case: the event says it.
+ */
+export function renewer(client: Client) {
   let waiting: Set<string> | null = null
   let timer: ReturnType<typeof setTimeout> | undefined
+  let rest = REST
 
   function flush(keys: Set<string>) {
     for (const key of keys) {
       const [kind, id] = key.split(' ')
       client.invalidateQueries({ queryKey: id ? [kind, id] : [kind] })
     }
+    waiting = new Set()
+    clearTimeout(timer)
+    timer = setTimeout(rested, rest)
+  }
+
+  function rested() {
+    const gathered = waiting
+    if (gathered?.size) {
+      rest = Math.min(LONGEST, 2 * rest)
+      flush(gathered)
+    } else {
+      rest = REST
+      waiting = null
+    }
   }
 
   function renew(event: Told) {
-    const keys = new Set<string>(RUN_KEYS)
-    if (event.run) for (const kind of ['run', 'plan']) keys.add(`${kind} ${event.run}`)
-    if (/^(run\.(publishing|succeeded)|tests)$/.test(event.kind ?? '')) {
-      for (const key of DATA_KEYS) keys.add(key)
-    }
-    if (waiting) {
-      for (const key of keys) waiting.add(key)
-      return
-    }
-    flush(keys)
-    waiting = new Set()
-    timer = setTimeout(() => {
-      const gathered = waiting
-      waiting = null
-      if (gathered?.size) flush(gathered)
-    }, REST)
+    show(client, event)
+    const keys = keysOf(event)
+    if (waiting && !event.kind?.startsWith('run.')) for (const key of keys) waiting.add(key)
+    else flush(new Set([...keys, ...(waiting ?? [])]))
   }
 
   renew.stop = () => clearTimeout(timer)
   return renew
+}
+
+function keysOf(event: Told): Set<string> {
+  const keys = new Set<string>(RUN_KEYS)
+  if (event.run) {
+    for (const kind of ['run', 'plan', 'measured']) keys.add(`${kind} ${event.run}`)
+  }
+  if (/^(run\.(publishing|succeeded)|tests)$/.test(event.kind ?? '')) {
+    for (const key of DATA_KEYS) keys.add(key)
+  }
+  return keys
+}
+
+/** Put a step's new state where the run is shown; the rest of it comes with the next answer. */
+function show(client: Client, event: Told) {
+  const [subject, state] = event.kind?.split('.') ?? []
+  if (subject !== 'step' || !state || !event.run) return
+  client.setQueriesData<Run>({ queryKey: ['run', event.run] }, (run) =>
+    run?.steps
+      ? {
+          ...run,
+          steps: run.steps.map((step) =>
+            step.name === event.step ? { ...step, state: state as typeof step.state } : step,
+          ),
+        }
+      : run,
+  )
 }

@@ -22,6 +22,21 @@ function listOf<T>(key: unknown[], path: string, query: Query = {}) {
   })
 }
 
+const MOST_PAGES = 20
+
+/** A list that is needed as a whole, page by page. */
+async function allOf<T>(path: string, query: Query, signal: AbortSignal): Promise<T[]> {
+  const found: T[] = []
+  let cursor: string | null = null
+  for (let page = 0; page < MOST_PAGES; page += 1) {
+    const got: t.Page<T> = await call(path, { query: { ...query, limit: 200, cursor }, signal })
+    found.push(...got.items)
+    cursor = got.next
+    if (!cursor) break
+  }
+  return found
+}
+
 function one<T>(key: unknown[], path: string, query: Query = {}) {
   return queryOptions({
     queryKey: [...key, query],
@@ -36,9 +51,16 @@ export const overview = (project: string) =>
 
 export const runs = (
   project: string,
-  filter: { pipeline?: string; state?: string; ref?: string },
+  filter: { pipeline?: string; state?: string; ref?: string; limit?: number },
 ) => listOf<t.RunRow>(['runs', project], `/projects/${seg(project)}/runs`, filter)
 export const run = (id: string) => one<t.Run>(['run', id], `/runs/${seg(id)}`)
+/** All that a run measured of a table, or of all its tables under one name. */
+export const measured = (id: string, of: { table?: string; name?: string }) =>
+  queryOptions({
+    queryKey: ['measured', id, of],
+    queryFn: ({ signal }) => allOf<t.RunMetric>(`/runs/${seg(id)}/metrics`, of, signal),
+    staleTime: 60_000,
+  })
 
 export const pipelines = (project: string, ref?: string) =>
   listOf<t.PipelineRow>(['pipelines', project], `/projects/${seg(project)}/pipelines`, {
@@ -82,6 +104,11 @@ export const refs = (project: string) =>
 export const history = (project: string, ref: string) =>
   listOf<t.Commit>(['history', project, ref], `${refPath(project, ref)}/history`)
 
+export const projectVersions = (project: string) =>
+  listOf<t.Version>(['project-versions', project], `/projects/${seg(project)}/versions`, {
+    limit: 20,
+  })
+
 export const lineage = (project: string, name: string, ref?: string) =>
   one<t.Lineage>(['lineage', project, name], `${tablePath(project, name)}/lineage`, { ref })
 export const tableDiff = (project: string, name: string, a: string, b: string) =>
@@ -103,7 +130,10 @@ export const runsOf = (project: string, actor: string) =>
 export const triggers = (project: string) =>
   listOf<t.Trigger>(['triggers', project], `/projects/${seg(project)}/triggers`)
 export const nextFires = (project: string) =>
-  one<{ items: t.NextFire[] }>(['triggers', project], `/projects/${seg(project)}/triggers/next`)
+  one<{ items: t.NextFire[] }>(
+    ['triggers', project, 'next'],
+    `/projects/${seg(project)}/triggers/next`,
+  )
 export const fires = (project: string) =>
   listOf<t.Fire>(['fires', project], `/projects/${seg(project)}/fires`)
 export const alerts = (project: string, open: boolean) =>

@@ -39,6 +39,7 @@ export type TableDetails = Shapes['Table']
 export type TableVersion = Shapes['TableVersion']
 export type Column = Item<Table['columns']>
 export type Metric = Shapes['Metric']
+export type RunMetric = Shapes['RunMetric']
 export type Lineage = Shapes['Lineage']
 export type TableNode = Item<Lineage['tables']>
 export type Diff = Shapes['Diff']
@@ -47,8 +48,11 @@ export type Test = Shapes['Test']
 export type TestResult = Shapes['Verdict']
 
 export type Ref = Shapes['Ref']
+export type Version = Shapes['Version']
 export type Commit = Shapes['Commit']
 export type Rollback = Shapes['Rollback']
+export type Promotion = Shapes['Promotion']
+export type PromotionPlan = Promotion['plan']
 export type Answer = Shapes['Rows']
 
 export type Worker = Shapes['Worker']

@@ -102,8 +102,11 @@ function options(
     cursor: { sync: sync ? { key: sync } : undefined, y: false, points: { size: 8 } },
     scales: {
       x: {
+        // Of a single moment uPlot would make up years.
         range: (_, from, upto) =>
-          from === upto ? [from - 60, upto + 60] : [from - margin, upto + margin],
+          first.at === last.at
+            ? [first.at / 1000 - 60, first.at / 1000 + 60]
+            : [from - margin, upto + margin],
       },
       y: {
         range: (_, from, upto) =>

@@ -1,10 +1,10 @@
 import { Page } from '@/ui/Page'
 import { Problem } from '@/ui/Problem'
 
-/** The first page could not be shown. */
+/** A page that could not be shown; what stands around it stays. */
 export function Broken({ error, reset }: { error: unknown; reset: () => void }) {
   return (
-    <Page title="Galley">
+    <Page title="This page failed">
       <Problem error={error} retry={reset} />
     </Page>
   )

@@ -11,6 +11,7 @@ import {
 import { me, projects, tables } from '@/api/queries'
 import { Shell } from '@/features/shell/Shell'
 import { PRODUCTION } from '@/lib/place'
+import { Broken } from './Broken'
 import { Lost } from './Lost'
 
 type Search = Record<string, unknown> & { ref?: string }
@@ -37,7 +38,6 @@ const home = createRoute({
     })
   },
   component: lazyRouteComponent(() => import('@/features/starting/NoProject'), 'NoProject'),
-  errorComponent: lazyRouteComponent(() => import('./Broken'), 'Broken'),
 })
 
 /** Where nothing was promoted yet, the reader's own kitchen is what there is to see. */
@@ -69,6 +69,8 @@ const shell = createRoute({
 })
 
 const under = <P extends string>(path: P) => ({ getParentRoute: () => shell, path })
+
+const environments = createRoute({ ...under('/environments') })
 
 const tree = root.addChildren([
   home,
@@ -111,20 +113,24 @@ const tree = root.addChildren([
       ...under('/tables/$table'),
       component: lazyRouteComponent(() => import('@/features/table/Table'), 'Table'),
     }),
-    createRoute({
-      ...under('/environments'),
-      component: lazyRouteComponent(
-        () => import('@/features/environments/Environments'),
-        'Environments',
-      ),
-    }),
-    createRoute({
-      ...under('/environments/$'),
-      component: lazyRouteComponent(
-        () => import('@/features/environments/Environment'),
-        'Environment',
-      ),
-    }),
+    environments.addChildren([
+      createRoute({
+        getParentRoute: () => environments,
+        path: '/',
+        component: lazyRouteComponent(
+          () => import('@/features/environments/Environments'),
+          'Environments',
+        ),
+      }),
+      createRoute({
+        getParentRoute: () => environments,
+        path: '$',
+        component: lazyRouteComponent(
+          () => import('@/features/environments/Environment'),
+          'Environment',
+        ),
+      }),
+    ]),
     createRoute({
       ...under('/sql'),
       component: lazyRouteComponent(() => import('@/features/sql/Sql'), 'Sql'),
@@ -158,6 +164,8 @@ export function makeRouter(client: QueryClient) {
     defaultPreload: 'intent',
     defaultPreloadStaleTime: 0,
     scrollRestoration: true,
+    defaultErrorComponent: Broken,
+    defaultNotFoundComponent: Lost,
   })
 }
 

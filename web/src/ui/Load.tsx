@@ -1,6 +1,7 @@
 import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import css from './Load.module.css'
+import { Page } from './Page'
 import { Problem } from './Problem'
 
 /** What was asked for, or quiet bars while it comes, or what went wrong. */
@@ -16,6 +17,26 @@ export function Load<T>({
   if (query.data !== undefined) return <>{children(query.data)}</>
   if (query.isError) return <Problem error={query.error} retry={() => query.refetch()} />
   return <Bars lines={lines} />
+}
+
+/** A whole page that waits for one thing; it has a title while it does, and when it fails. */
+export function LoadPage<T>({
+  query,
+  title,
+  children,
+}: {
+  query: UseQueryResult<T>
+  title: string
+  children: (data: T) => ReactNode
+}) {
+  if (query.data !== undefined) return <>{children(query.data)}</>
+  return (
+    <Page title={title}>
+      <Load query={query} lines={10}>
+        {children}
+      </Load>
+    </Page>
+  )
 }
 
 /** A shape of what is to come; it shows only after a moment, so that fast answers do not flicker. */

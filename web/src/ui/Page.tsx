@@ -56,3 +56,8 @@ export function Section({
 export function Card({ children, flush = false }: { children: ReactNode; flush?: boolean }) {
   return <div className={`${css.card} ${flush ? css.flush : ''}`}>{children}</div>
 }
+
+/** A sentence or two under the head, about the thing itself. */
+export function Lead({ children }: { children: ReactNode }) {
+  return <p className={css.lead}>{children}</p>
+}

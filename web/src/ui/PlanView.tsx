@@ -1,11 +1,18 @@
-import type { Plan } from '@/api/types'
 import { plural } from '@/lib/numbers'
 import { Fold } from './Fold'
 import css from './PlanView.module.css'
 import { Status } from './Status'
 
+interface Step {
+  name: string
+  action: unknown
+  why: string
+  windows: string[]
+  problem?: { message: string } | null
+}
+
 /** What would be computed and what is reused, with the reason for each. */
-export function PlanView({ plan }: { plan: Plan }) {
+export function PlanView({ plan }: { plan: { steps: Step[] } }) {
   const fresh = plan.steps.filter((step) => step.action === 'run')
   const reused = plan.steps.filter((step) => step.action === 'reuse')
   return (
@@ -24,7 +31,7 @@ export function PlanView({ plan }: { plan: Plan }) {
   )
 }
 
-function Lines({ steps }: { steps: Plan['steps'] }) {
+function Lines({ steps }: { steps: Step[] }) {
   return (
     <ul className={css.lines}>
       {steps.map((step) => (

@@ -3,6 +3,9 @@ import { ApiError } from '@/api/client'
 import { Button } from './Button'
 import css from './Problem.module.css'
 
+/** Asking again changes nothing about these. */
+const FINAL = new Set([400, 403, 404, 405, 410, 422])
+
 /** What went wrong: what happened, what was kept, what to do. */
 export function Problem({ error, retry }: { error: unknown; retry?: () => void }) {
   const known = error instanceof ApiError ? error : null
@@ -16,7 +19,7 @@ export function Problem({ error, retry }: { error: unknown; retry?: () => void }
         {message !== title && <p>{message}</p>}
         {known?.hint && <p className="soft">{known.hint}</p>}
         {known?.request && <p className="quiet mono">request {known.request}</p>}
-        {retry && <Button onClick={retry}>Try again</Button>}
+        {retry && !FINAL.has(known?.status ?? 0) && <Button onClick={retry}>Try again</Button>}
       </div>
     </div>
   )

@@ -7,13 +7,18 @@ const NUMBER = /^(tinyint|smallint|int|integer|bigint|long|float|double|decimal|
 /** Rows of data as they are: columns with their types, nulls told from empty text. */
 export function Rows({ rows, columns, label }: { rows: Row[]; columns?: Column[]; label: string }) {
   const names = columns ?? Object.keys(rows[0] ?? {}).map((name) => ({ name, type: '' }))
+  const numeric = new Set(
+    names
+      .filter(({ name, type }) => (type ? NUMBER.test(type) : holdsNumbers(rows, name)))
+      .map(({ name }) => name),
+  )
   return (
     <div className={css.frame}>
       <table className={css.rows} aria-label={label}>
         <thead>
           <tr>
             {names.map((column) => (
-              <th key={column.name} scope="col" data-number={NUMBER.test(column.type) || undefined}>
+              <th key={column.name} scope="col" data-number={numeric.has(column.name) || undefined}>
                 {column.name}
                 {column.type && <span className={css.type}>{column.type.toLowerCase()}</span>}
               </th>
@@ -24,7 +29,11 @@ export function Rows({ rows, columns, label }: { rows: Row[]; columns?: Column[]
           {rows.map((row, place) => (
             <tr key={place}>
               {names.map((column) => (
-                <Cell key={column.name} value={row[column.name]} />
+                <Cell
+                  key={column.name}
+                  value={row[column.name]}
+                  numeric={numeric.has(column.name)}
+                />
               ))}
             </tr>
           ))}
@@ -35,8 +44,18 @@ export function Rows({ rows, columns, label }: { rows: Row[]; columns?: Column[]
   )
 }
 
-function Cell({ value }: { value: unknown }) {
-  if (value == null) return <td className={css.none}>null</td>
+function holdsNumbers(rows: Row[], name: string): boolean {
+  return rows.some((row) => typeof row[name] === 'number')
+}
+
+function Cell({ value, numeric }: { value: unknown; numeric: boolean }) {
+  if (value == null) {
+    return (
+      <td className={css.none} data-number={numeric || undefined}>
+        null
+      </td>
+    )
+  }
   if (typeof value === 'number') {
     const plain = Number.isInteger(value) && Math.abs(value) < 10_000
     return <td data-number>{plain ? value : measure(value)}</td>

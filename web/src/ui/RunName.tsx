@@ -17,15 +17,25 @@ export function RunName({ id, children }: { id: string; children?: React.ReactNo
 }
 
 /** A table's name, leading to it as the chosen ref shows it. */
-export function TableName({ name, at }: { name: string; at?: string }) {
+export function TableName({
+  name,
+  at,
+  tab,
+  word,
+}: {
+  name: string
+  at?: string
+  tab?: string
+  word?: string
+}) {
   const project = useProject()
   return (
     <Link
       to="/p/$project/tables/$table"
       params={{ project, table: name }}
-      search={at ? (before: Search) => ({ ...before, at }) : undefined}
+      search={at || tab ? ({ ref }: Search) => ({ ref, at, tab }) : undefined}
     >
-      {name}
+      {word ?? name}
     </Link>
   )
 }

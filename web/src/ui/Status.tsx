@@ -67,9 +67,9 @@ export function Status({
 }
 
 /** A state as a filled badge, for headers. */
-export function Badge({ state, word }: { state: string; word?: string }) {
+export function Badge({ state, word, title }: { state: string; word?: string; title?: string }) {
   return (
-    <span className={`${css.badge} ${css[`${toneOf(state)}Soft`]}`}>
+    <span title={title} className={`${css.badge} ${css[`${toneOf(state)}Soft`]}`}>
       <Status state={state} word={word} />
     </span>
   )

@@ -2,6 +2,10 @@ import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import css from './Tabs.module.css'
 
+function intoView(tab: HTMLElement | null) {
+  tab?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+}
+
 /** Views of one thing, each with an address: `?tab=` in the URL. */
 export function Tabs({
   tabs,
@@ -20,6 +24,7 @@ export function Tabs({
             ...before,
             tab: place ? tab.key : undefined,
           })}
+          ref={tab.key === current ? intoView : undefined}
           className={css.tab}
           data-current={tab.key === current || undefined}
           activeOptions={{ exact: true, includeSearch: true, explicitUndefined: true }}

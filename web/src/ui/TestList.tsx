@@ -15,21 +15,30 @@ import css from './TestList.module.css'
 const ORDER: Tone[] = ['bad', 'warn', 'busy', 'idle', 'ok']
 
 /** Tests with the worst first; `?test=` opens one, with its failing rows. Passes are folded. */
-export function TestList({ tests, open }: { tests: TestResult[]; open: string | undefined }) {
+export function TestList({
+  tests,
+  open,
+  alone = false,
+}: {
+  tests: TestResult[]
+  open: string | undefined
+  /** They are all of one table, which need not be said again. */
+  alone?: boolean
+}) {
   const weight = (test: TestResult) => ORDER.indexOf(toneOf(test.verdict))
   const sorted = [...tests].sort((one, other) => weight(one) - weight(other))
   const troubled = sorted.filter((test) => test.verdict !== 'pass')
   const passed = sorted.filter((test) => test.verdict === 'pass')
-  if (!troubled.length) return <Lines tests={passed} open={open} />
+  if (!troubled.length) return <Lines tests={passed} open={open} alone={alone} />
   return (
     <>
-      <Lines tests={troubled} open={open} />
+      <Lines tests={troubled} open={open} alone={alone} />
       {passed.length > 0 && (
         <Fold
           title={`${plural(passed.length, 'test')} passed`}
           open={passed.some((test) => keyOf(test) === open)}
         >
-          <Lines tests={passed} open={open} />
+          <Lines tests={passed} open={open} alone={alone} />
         </Fold>
       )}
     </>
@@ -40,7 +49,15 @@ function keyOf(test: TestResult): string {
   return `${test.step}.${test.table}.${test.name}`
 }
 
-function Lines({ tests, open }: { tests: TestResult[]; open: string | undefined }) {
+function Lines({
+  tests,
+  open,
+  alone,
+}: {
+  tests: TestResult[]
+  open: string | undefined
+  alone: boolean
+}) {
   const navigate = useNavigate()
   const turn = (key: string) =>
     navigate({
@@ -50,7 +67,7 @@ function Lines({ tests, open }: { tests: TestResult[]; open: string | undefined 
       resetScroll: false,
     })
   return (
-    <ul className={css.list} aria-label="Tests">
+    <ul className={`${css.list} ${alone ? css.alone : ''}`} aria-label="Tests">
       {tests.map((test) => {
         const key = keyOf(test)
         return (
@@ -64,7 +81,7 @@ function Lines({ tests, open }: { tests: TestResult[]; open: string | undefined 
               <ChevronRight aria-hidden />
               <Status state={test.verdict} />
               <strong className="clip">{test.name}</strong>
-              <span className="soft clip">{test.table}</span>
+              {!alone && <span className={`${css.table} soft clip`}>{test.table}</span>}
               <span className={`${css.said} clip soft`}>{test.message ?? words(test.type)}</span>
               <span className={css.marks}>
                 {test.blocks && <Tag tone="bad">blocked the run</Tag>}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +19,7 @@ from galley.environments.versions import find_version
 from galley.lake import refs
 from galley.lake.model import Target
 from galley.runs.live import Site
+from galley.server.api.together import Together
 from galley.server.door import Caller
 
 MEMORY = 1 << 30
@@ -32,6 +33,7 @@ class Place:
     home: Home
     site: Site
     folders: Mapping[str, Path]
+    together: Together = field(default_factory=Together)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,13 +26,15 @@ from galley.server.api.projects import RUN_ROW
 routes = Routes("pipelines")
 
 _LINE = s.record(
-    "A pipeline; `history` are its newest runs in the ref, newest first.",
+    "A pipeline; `history` are its newest runs in the ref, newest first. `schedule` is what makes "
+    "it run by itself there, and `next` when that is, where a clock says so.",
     name=s.TEXT,
     description=s.maybe(s.TEXT),
     owner=s.maybe(s.TEXT),
     priority=s.WHOLE,
     concurrency=s.maybe(s.WHOLE),
     schedule=s.maybe(s.TEXT),
+    next=s.maybe(s.TIME),
     steps=s.WHOLE,
     tables=s.many(s.TEXT),
     tests=s.WHOLE,

@@ -9,9 +9,10 @@ from fastapi import Query
 from galley.environments.compare import compare_facts
 from galley.environments.inspect import Facts
 from galley.environments.inspect_runs import attempt_facts, get_run, step_facts, tests_of
+from galley.environments.inspect_tables import metric_facts
 from galley.governance.decide import demand
 from galley.governance.model import Action, Resource
-from galley.runs import listing, queue, records
+from galley.runs import findings, listing, queue, records
 from galley.server.api import shapes as s
 from galley.server.api.call import Calling
 from galley.server.api.guard import HOME, Routes
@@ -24,6 +25,7 @@ _WORD = s.maybe(s.TEXT)
 STEP = s.named("Step", s.extended(s.cli("show", "steps", "*"), type=s.TEXT))
 ATTEMPT = s.named("Attempt", s.cli("show", "attempts", "*"))
 VERDICT = s.named("Verdict", s.cli("show", "tests", "*"))
+MEASURED = s.named("RunMetric", s.extended(s.cli("table_metrics", "metrics", "*"), table=s.TEXT))
 _DIFFERENCE = s.record(name=s.TEXT, a=s.ANY, b=s.ANY)
 _STEP = s.record(
     state=s.TEXT,
@@ -104,4 +106,31 @@ def list_run_tests(call: Calling, run: str, page: Page) -> Facts:
         left[: page.limit + 1],
         lambda pair: (pair[0],),
         lambda some: [one for _, one in some],
+    )
+
+
+@routes.get("/runs/{run}/metrics", s.page("RunMetrics", MEASURED), kind="run")
+def list_run_metrics(
+    call: Calling,
+    run: str,
+    page: Page,
+    table: Annotated[str | None, Query(max_length=256, description="Only of this one.")] = None,
+    name: Annotated[str | None, Query(max_length=64, description="Only of this name.")] = None,
+) -> Facts:
+    """What a run measured of the tables it made, without being asked to: by table and column."""
+    (after,) = page.after(int) or (0,)
+    with call.home.database.read() as connection:
+        get_run(connection, run)
+        found = findings.metrics_in(
+            connection,
+            run,
+            table=table.lower() if table else None,
+            name=name,
+            after=after,
+            limit=page.limit + 1,
+        )
+    return page.page(
+        found,
+        lambda row: (row["id"],),
+        lambda some: [{**metric_facts(row), "table": row["table_key"]} for row in some],
     )

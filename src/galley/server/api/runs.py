@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
+from starlette.responses import Response
 
 from galley.environments import asking, launch, resume
 from galley.environments.definitions import Shown, runnable_in
@@ -20,7 +21,7 @@ from galley.runs import listing
 from galley.runs.listing import Wanted
 from galley.runs.model import Run, RunCause, RunState
 from galley.server.api import shapes as s
-from galley.server.api.answers import Answer
+from galley.server.api.answers import Answer, encoded
 from galley.server.api.call import Call, Calling
 from galley.server.api.guard import Routes
 from galley.server.api.once import Key, once
@@ -139,14 +140,16 @@ def find_run_named(call: Calling, project: str, prefix: str) -> Facts:
 
 
 @routes.get("/runs/{run}", DETAILS, kind="run")
-def show_run(call: Calling, run: str) -> Facts:
+def show_run(call: Calling, run: str) -> Response:
     """Everything about a run: steps, tests, attempts, variables, code, inputs and results."""
-    with call.home.database.read() as connection:
-        found = get_run(connection, run)
-        return {
-            **run_details(connection, call.home, found),
-            "edges": run_edges(connection, found),
-        }
+
+    def look() -> bytes:
+        with call.home.database.read() as connection:
+            found = get_run(connection, run)
+            details = run_details(connection, call.home, found)
+            return encoded({**details, "edges": run_edges(connection, found)})
+
+    return Response(call.place.together.answer(f"run {run}", look), media_type="application/json")
 
 
 @routes.post("/runs/{run}/cancel", ROW, action=Action.CANCEL, kind="run", errors=(409,))

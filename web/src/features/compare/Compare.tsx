@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { ArrowLeftRight } from 'lucide-react'
 import { compare } from '@/api/queries'
 import type { Comparison, Difference } from '@/api/types'
-import { short } from '@/lib/numbers'
+import { plural, short } from '@/lib/numbers'
 import { type Search, useProject, useWish } from '@/lib/place'
 import { ButtonLink } from '@/ui/Button'
 import { DataTable } from '@/ui/DataTable'
@@ -79,7 +79,7 @@ function Shown({ facts }: { facts: Comparison }) {
       </div>
       {changed.length ? (
         changed.map(([key, name]) => (
-          <Section key={key} title={name} aside={`${facts[key].length} differ`}>
+          <Section key={key} title={name} aside={plural(facts[key].length, 'differs', 'differ')}>
             <Differences rows={facts[key]} label={name} />
           </Section>
         ))
@@ -116,11 +116,19 @@ function Differences({ rows, label }: { rows: Difference[]; label: string }) {
 
 function Side({ value }: { value: unknown }) {
   if (value == null) return <span className="quiet">not there</span>
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  const text = textOf(value)
   const id = /^[0-9a-f]{24,}$/.test(text)
   return (
     <code title={text} className="clip">
       {id ? short(text) : text}
     </code>
   )
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value
+  if (Array.isArray(value) && value.every((part) => typeof part === 'string')) {
+    return value.join(' to ')
+  }
+  return JSON.stringify(value)
 }

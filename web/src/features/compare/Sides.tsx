@@ -1,5 +1,6 @@
 import type { Comparison } from '@/api/types'
 import { count, plural } from '@/lib/numbers'
+import { toneOf } from '@/lib/status'
 import { duration } from '@/lib/time'
 import { DataTable } from '@/ui/DataTable'
 import { Fold } from '@/ui/Fold'
@@ -17,7 +18,7 @@ export function StepsSideBySide({ facts }: { facts: Comparison }) {
       label="Steps of both runs"
       rows={facts.steps}
       id={(step) => step.name}
-      mark={(step) => step.a?.state !== step.b?.state}
+      mark={(step) => toneOf(step.a?.state) !== toneOf(step.b?.state)}
       columns={[
         { key: 'name', head: 'Step', cell: (step) => <strong>{step.name}</strong> },
         { key: 'a', head: 'A', cell: (step) => (step.a ? <Status state={step.a.state} /> : '–') },
@@ -38,7 +39,7 @@ export function StepsSideBySide({ facts }: { facts: Comparison }) {
                     style={{ width: `${((side?.seconds ?? 0) / most) * 70}%` }}
                   />
                   <span className="quiet">
-                    {side?.seconds == null ? '' : duration(side.seconds)}
+                    {side?.seconds == null ? '–' : duration(side.seconds)}
                   </span>
                 </span>
               ))}

@@ -19,7 +19,7 @@ export function Connections() {
             title="The project reaches no outside system."
             command="galley add postgres://host/database/table"
           >
-            Connections are named in `galley.yaml`; steps ask for them by name.
+            Connections are named in <code>galley.yaml</code>; steps ask for them by name.
           </Empty>
         }
       >

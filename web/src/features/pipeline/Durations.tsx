@@ -12,9 +12,11 @@ import css from './Durations.module.css'
 export function Durations({ line }: { line: Pipeline }) {
   const project = useProject()
   const runs = line.history
-  if (!runs.length) return null
+  if (!runs.length && !line.schedule) return null
   const good = runs.filter((run) => run.state === 'succeeded')
-  const band = usual(good.map((run) => run.seconds ?? 0))
+  // A promotion takes as long as all pipelines together.
+  const alone = good.filter((run) => run.pipeline === line.name)
+  const band = usual(alone.map((run) => run.seconds ?? 0))
   const published = runs.find((run) => run.published)
   return (
     <Card>
@@ -25,11 +27,12 @@ export function Durations({ line }: { line: Pipeline }) {
         <div className={css.facts}>
           <Facts
             of={[
-              ['Succeeded lately', `${good.length} of ${runs.length}`],
-              ['Took last', duration(runs[0]?.seconds)],
+              ['Succeeded lately', runs.length > 0 && `${good.length} of ${runs.length}`],
+              ['Took last', runs.length > 0 && duration(runs[0]?.seconds)],
               ['Usually takes', band && `${duration(band[0])} to ${duration(band[1])}`],
               ['Published last', published && <Time at={published.created} />],
-              ['Schedule', line.schedule],
+              ['Runs by itself', line.schedule],
+              ['Runs next', line.next && <Time at={line.next} />],
             ]}
           />
         </div>

@@ -1,26 +1,29 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
-import { useParams } from '@tanstack/react-router'
+import { Link, useParams } from '@tanstack/react-router'
 import { Play } from 'lucide-react'
 import { useState } from 'react'
 import { pipeline as pipelineQuery, runs } from '@/api/queries'
 import type { Pipeline as PipelineFacts } from '@/api/types'
 import { count, plural } from '@/lib/numbers'
-import { usePlace, useProject, useWish } from '@/lib/place'
+import { type Search, usePlace, useProject, useWish } from '@/lib/place'
 import { Button } from '@/ui/Button'
 import { Empty } from '@/ui/Empty'
-import { Load } from '@/ui/Load'
+import { LoadPage } from '@/ui/Load'
 import { More } from '@/ui/More'
-import { Page } from '@/ui/Page'
+import { Lead, Page } from '@/ui/Page'
 import { RefName } from '@/ui/RefName'
 import { RunTable } from '@/ui/RunTable'
 import { StartRun } from '@/ui/StartRun'
 import { Badge, Tag } from '@/ui/Status'
 import { Tabs } from '@/ui/Tabs'
 import { Time } from '@/ui/Time'
+import { Calendar, runsOn } from './Calendar'
 import { Definitions } from './Definitions'
 import { Durations } from './Durations'
 import { LiveGraph } from './LiveGraph'
 import { StepCard } from './StepCard'
+
+const LATEST = 200
 
 /** One pipeline: its graph with the state of every step, and how it fared over time. */
 export function Pipeline() {
@@ -28,7 +31,11 @@ export function Pipeline() {
   const ref = usePlace()
   const name = useParams({ strict: false }).pipeline ?? ''
   const found = useQuery(pipelineQuery(project, name, ref))
-  return <Load query={found}>{(line) => <Shown line={line} />}</Load>
+  return (
+    <LoadPage query={found} title={name}>
+      {(line) => <Shown line={line} />}
+    </LoadPage>
+  )
 }
 
 function Shown({ line }: { line: PipelineFacts }) {
@@ -62,7 +69,6 @@ function Shown({ line }: { line: PipelineFacts }) {
             </span>
           )}
           {line.owner && <span>owner {line.owner}</span>}
-          {line.schedule && <span>{line.schedule}</span>}
           <span>{plural(line.steps.length, 'step')}</span>
           <span>{plural(line.tests.length, 'test')}</span>
         </>
@@ -73,7 +79,7 @@ function Shown({ line }: { line: PipelineFacts }) {
         </Button>
       }
     >
-      {line.description && <p style={{ maxWidth: '75ch', marginTop: -12 }}>{line.description}</p>}
+      {line.description && <Lead>{line.description}</Lead>}
       <Durations line={line} />
       <Tabs
         current={tab}
@@ -99,13 +105,31 @@ function Shown({ line }: { line: PipelineFacts }) {
 }
 
 function Runs({ project, line }: { project: string; line: PipelineFacts }) {
-  const found = useInfiniteQuery(runs(project, { pipeline: line.name }))
+  const found = useInfiniteQuery(
+    runs(project, { pipeline: line.name, ref: line.ref, limit: LATEST }),
+  )
+  const day = useWish('day')
   return (
     <More
       query={found}
-      empty={<Empty title="It has not run yet." command={`galley run ${line.name}`} />}
+      empty={
+        <Empty title={`It has not run in ${line.ref} yet.`} command={`galley run ${line.name}`} />
+      }
     >
-      {(rows) => <RunTable rows={rows} pipeline={false} />}
+      {(rows) => (
+        <>
+          <Calendar runs={rows} />
+          {day && (
+            <p className="soft">
+              The runs of {day}.{' '}
+              <Link to="." search={(before: Search) => ({ ...before, day: undefined })}>
+                Show all
+              </Link>
+            </p>
+          )}
+          <RunTable rows={runsOn(rows, day)} pipeline={false} />
+        </>
+      )}
     </More>
   )
 }

@@ -22,9 +22,9 @@ export function Pipelines() {
     <Page
       title="Pipelines"
       about={
-        <>
+        <span>
           as <RefName name={ref} /> has them
-        </>
+        </span>
       }
     >
       <More
@@ -85,6 +85,12 @@ function Rows({ rows }: { rows: PipelineRow[] }) {
           cell: (line) => line.held && <Tag tone="warn">held</Tag>,
         },
         { key: 'owner', head: 'Owner', kind: 'wide', cell: (line) => line.owner ?? '–' },
+        {
+          key: 'schedule',
+          head: 'Runs by itself',
+          kind: 'wide',
+          cell: (line) => <span className="soft">{line.schedule ?? '–'}</span>,
+        },
         { key: 'steps', head: 'Steps', kind: 'wide num', cell: (line) => count(line.steps) },
         { key: 'tests', head: 'Tests', kind: 'wide num', cell: (line) => count(line.tests) },
         {

@@ -6,7 +6,7 @@ import { plural, short } from '@/lib/numbers'
 import { useProject, useWish } from '@/lib/place'
 import { isOpen } from '@/lib/status'
 import { Copy } from '@/ui/Copy'
-import { Load } from '@/ui/Load'
+import { LoadPage } from '@/ui/Load'
 import { Page } from '@/ui/Page'
 import { RefName } from '@/ui/RefName'
 import { RunName } from '@/ui/RunName'
@@ -17,6 +17,7 @@ import { Time, Took } from '@/ui/Time'
 import { Actions } from './Actions'
 import { Data } from './Data'
 import { Details } from './Details'
+import { Metrics } from './Metrics'
 import css from './Run.module.css'
 import { RunGraph } from './RunGraph'
 import { StepPanel } from './StepPanel'
@@ -28,9 +29,14 @@ export function Run() {
   const id = useWishedRun()
   const found = useQuery({
     ...runQuery(id),
-    refetchInterval: (query) => (query.state.data && isOpen(query.state.data.state) ? 3000 : false),
+    refetchInterval: (query) =>
+      query.state.data && isOpen(query.state.data.state) ? 10_000 : false,
   })
-  return <Load query={found}>{(run) => <Shown run={run} />}</Load>
+  return (
+    <LoadPage query={found} title={`Run ${short(id)}`}>
+      {(run) => <Shown run={run} />}
+    </LoadPage>
+  )
 }
 
 function useWishedRun(): string {
@@ -99,6 +105,7 @@ function Shown({ run }: { run: RunFacts }) {
             count: troubled ? `${troubled} of ${run.tests.length}` : run.tests.length,
           },
           { key: 'data', name: 'Data', count: run.tables.length },
+          { key: 'metrics', name: 'Metrics' },
           { key: 'details', name: 'Details' },
         ]}
       />
@@ -106,6 +113,7 @@ function Shown({ run }: { run: RunFacts }) {
       {tab === 'graph' && <RunGraph run={run} chosen={step ?? null} />}
       {tab === 'tests' && <Tests run={run} />}
       {tab === 'data' && <Data run={run} />}
+      {tab === 'metrics' && <Metrics run={run} />}
       {tab === 'details' && <Details run={run} />}
       {step && (tab === 'timeline' || tab === 'graph') && (
         <StepPanel key={step} run={run} name={step} />

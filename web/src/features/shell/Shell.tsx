@@ -6,6 +6,7 @@ import { useKeys } from '@/lib/keys'
 import { useProject } from '@/lib/place'
 import { setTheme, useTheme } from '@/lib/theme'
 import { Button } from '@/ui/Button'
+import { Away } from './Away'
 import { Help } from './Help'
 import { Nav } from './Nav'
 import { Palette } from './Palette'
@@ -76,6 +77,7 @@ export function Shell() {
         </div>
       </header>
       <main id="main" className={css.main} tabIndex={-1}>
+        {live === 'away' && <Away />}
         <Outlet />
       </main>
       {search && <Palette project={project} close={() => setSearch(false)} />}

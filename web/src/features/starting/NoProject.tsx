@@ -7,7 +7,7 @@ export function NoProject() {
     <Page title="Welcome to Galley">
       <Empty title="There is no project here yet." command="galley demo">
         Pipelines are plain files in a folder. The demo brings a project with a year of real
-        flights; `galley init` starts one of your own.
+        flights; <code>galley init</code> starts one of your own.
       </Empty>
     </Page>
   )

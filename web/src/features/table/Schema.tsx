@@ -1,17 +1,18 @@
 import { useQuery } from '@tanstack/react-query'
-import { metrics } from '@/api/queries'
-import type { Metric, TableDetails } from '@/api/types'
+import { measured } from '@/api/queries'
+import type { TableDetails } from '@/api/types'
 import { Histogram } from '@/charts/Histogram'
-import { measure } from '@/lib/numbers'
-import { useProject } from '@/lib/place'
+import { byColumn } from '@/lib/measured'
 import { DataTable } from '@/ui/DataTable'
+import { Measure } from '@/ui/Measure'
 
-/** The columns: type, meaning, and how their values lay when last measured. */
+/** The columns: type, meaning, and how the values of this version lie, as its run measured them. */
 export function Schema({ table }: { table: TableDetails }) {
-  const project = useProject()
-  const shapes = latest(useQuery(metrics(project, table.name, { name: 'histogram' })).data?.items)
-  const nulls = latest(useQuery(metrics(project, table.name, { name: 'nulls' })).data?.items)
-  const distinct = latest(useQuery(metrics(project, table.name, { name: 'distinct' })).data?.items)
+  const found = useQuery({
+    ...measured(table.run ?? '', { table: table.name }),
+    enabled: table.run != null,
+  })
+  const measures = byColumn(found.data ?? [])
   const described = Object.keys(table.described).length > 0
   return (
     <DataTable
@@ -29,24 +30,33 @@ export function Schema({ table }: { table: TableDetails }) {
           key: 'shape',
           head: 'Values',
           kind: 'wide',
-          cell: (column) => <Histogram text={shapes.get(column.name)?.text ?? null} />,
+          cell: (column) => (
+            <Histogram text={measures.get(column.name)?.get('histogram')?.text ?? null} />
+          ),
         },
         {
           key: 'nulls',
           head: 'Nulls',
           kind: 'num',
-          cell: (column) => measure(nulls.get(column.name)?.value),
+          cell: (column) => <Measure of={measures.get(column.name)} name="nulls" />,
         },
         {
           key: 'distinct',
           head: 'Distinct',
           kind: 'num',
-          cell: (column) => {
-            const found = distinct.get(column.name)
-            return found
-              ? `${found.estimated ? '≈ ' : ''}${measure(Math.round(found.value ?? 0))}`
-              : '–'
-          },
+          cell: (column) => <Measure of={measures.get(column.name)} name="distinct" />,
+        },
+        {
+          key: 'min',
+          head: 'Least',
+          kind: 'wide num',
+          cell: (column) => <Measure of={measures.get(column.name)} name="min" />,
+        },
+        {
+          key: 'max',
+          head: 'Most',
+          kind: 'wide num',
+          cell: (column) => <Measure of={measures.get(column.name)} name="max" />,
         },
         {
           key: 'meaning',
@@ -57,13 +67,4 @@ export function Schema({ table }: { table: TableDetails }) {
       ]}
     />
   )
-}
-
-/** The newest of each column; the server lists the newest first. */
-function latest(items: Metric[] | undefined): Map<string, Metric> {
-  const found = new Map<string, Metric>()
-  for (const item of items ?? []) {
-    if (item.column && !found.has(item.column)) found.set(item.column, item)
-  }
-  return found
 }

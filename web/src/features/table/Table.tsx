@@ -6,7 +6,7 @@ import type { TableDetails } from '@/api/types'
 import { bytes, count, plural, short } from '@/lib/numbers'
 import { type Search, usePlace, useProject, useWish } from '@/lib/place'
 import { worst } from '@/lib/status'
-import { Load } from '@/ui/Load'
+import { LoadPage } from '@/ui/Load'
 import { Page } from '@/ui/Page'
 import { RefName } from '@/ui/RefName'
 import { RunName } from '@/ui/RunName'
@@ -32,7 +32,9 @@ export function Table() {
   return (
     <>
       {at && <Then name={name} at={at} />}
-      <Load query={found}>{(table) => <Shown table={table} place={place} />}</Load>
+      <LoadPage query={found} title={name}>
+        {(table) => <Shown table={table} place={place} />}
+      </LoadPage>
     </>
   )
 }
@@ -63,7 +65,8 @@ function Shown({ table, place }: { table: TableDetails; place: string }) {
           {verdict && (
             <Badge
               state={verdict}
-              word={`tests ${verdict === 'pass' ? 'passed' : verdict === 'warn' ? 'warned' : 'failed'}`}
+              title="What each test of this table said last in this ref; what failed was not published"
+              word={`last tests ${verdict === 'pass' ? 'passed' : verdict === 'warn' ? 'warned' : 'failed'}`}
             />
           )}
           {table.untested && <Tag tone="warn">untested</Tag>}

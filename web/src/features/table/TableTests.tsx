@@ -14,13 +14,13 @@ export function TableTests({ tests }: { tests: Test[] }) {
     return (
       <Empty title="This table has no test.">
         What has no tests is published with the mark untested. Write some in the step's header or in
-        `tests/`.
+        <code>tests/</code>.
       </Empty>
     )
   }
   return (
     <>
-      {said.length > 0 && <TestList tests={said} open={open} />}
+      {said.length > 0 && <TestList tests={said} open={open} alone />}
       {silent.length > 0 && (
         <Section title="Not asked yet here">
           <DataTable

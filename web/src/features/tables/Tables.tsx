@@ -25,9 +25,9 @@ export function Tables() {
     <Page
       title="Tables"
       about={
-        <>
+        <span>
           as <RefName name={ref} /> shows them
-        </>
+        </span>
       }
       actions={
         <input

@@ -48,6 +48,11 @@ export function Form({
   })
 }
 
+/** Whether all that is needed was given. */
+export function isFilled(parameters: Parameter[], texts: Record<string, string>): boolean {
+  return parameters.every((one) => !one.required || texts[one.name] || one.default != null)
+}
+
 /** What was filled in, by type; what is empty is left to the default. */
 export function valuesOf(
   parameters: Parameter[],

@@ -9,20 +9,30 @@ import { Button } from '@/ui/Button'
 import { Dialog } from '@/ui/Dialog'
 import { Field, input } from '@/ui/Field'
 import { Problem } from '@/ui/Problem'
-import { Form, valuesOf } from './Form'
+import { Form, isFilled, valuesOf } from './Form'
 
 /** Fire it now, with the fields of its form, or let it rest. */
 export function Steer({ trigger }: { trigger: Trigger }) {
   const [wish, setWish] = useState<'fire' | 'pause' | 'resume' | null>(null)
   return (
     <span style={{ display: 'inline-flex' }}>
-      <Button
-        look="bare"
-        aria-label={`Fire ${trigger.trigger} now`}
-        title="Fire now"
-        icon={<Zap />}
-        onClick={() => setWish('fire')}
-      />
+      {trigger.kind === 'manual' ? (
+        <Button
+          icon={<Zap />}
+          aria-label={`Start ${trigger.trigger}`}
+          onClick={() => setWish('fire')}
+        >
+          Start
+        </Button>
+      ) : (
+        <Button
+          look="bare"
+          aria-label={`Fire ${trigger.trigger} now`}
+          title="Fire now"
+          icon={<Zap />}
+          onClick={() => setWish('fire')}
+        />
+      )}
       <Button
         look="bare"
         aria-label={`${trigger.paused ? 'Resume' : 'Pause'} ${trigger.trigger}`}
@@ -54,14 +64,14 @@ function Firing({ trigger, close }: { trigger: Trigger; close: () => void }) {
       open
       close={close}
       title={`Fire ${trigger.trigger} now?`}
-      about={`${trigger.pipeline} runs in ${trigger.in}, behind the runs that go on already.`}
+      about={`${trigger.description ? `${trigger.description} ` : ''}${trigger.pipeline} runs in ${trigger.in}, behind the runs that go on already.`}
       footer={
         <>
           <Button onClick={close}>Not now</Button>
           <Button
             look="main"
             icon={<Zap />}
-            disabled={fire.isPending}
+            disabled={fire.isPending || !isFilled(trigger.parameters, texts)}
             onClick={() => fire.mutate()}
           >
             {fire.isPending ? 'Firing…' : 'Fire'}

@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { alerts, nextFires, triggers } from '@/api/queries'
 import type { Trigger } from '@/api/types'
+import { firesOn } from '@/lib/fires'
 import { useProject, useWish } from '@/lib/place'
 import { DataTable } from '@/ui/DataTable'
 import { Empty } from '@/ui/Empty'
@@ -47,8 +48,9 @@ function Active() {
         query={found}
         empty={
           <Empty title="Nothing fires by itself here." command="galley promote">
-            Triggers are written in a pipeline's `pipeline.yaml` (a time, a table, a file, another
-            run, a webhook, a form) and become active when they are promoted to an environment.
+            Triggers are written in a pipeline's <code>pipeline.yaml</code> (a time, a table, a
+            file, another run, a webhook, a form) and become active when they are promoted to an
+            environment.
           </Empty>
         }
       >
@@ -103,9 +105,9 @@ function Rows({ rows }: { rows: Trigger[] }) {
               ),
           },
           { key: 'name', head: 'Trigger', cell: (one) => <strong>{one.trigger}</strong> },
-          { key: 'on', head: 'Fires on', kind: 'grow', cell: (one) => <On trigger={one} /> },
+          { key: 'on', head: 'Fires on', kind: 'wide grow', cell: (one) => <On trigger={one} /> },
           { key: 'in', head: 'In', kind: 'wide', cell: (one) => <RefName name={one.in} /> },
-          { key: 'next', head: 'Next', kind: 'num', cell: (one) => <Time at={one.next} /> },
+          { key: 'next', head: 'Next', kind: 'wide num', cell: (one) => <Time at={one.next} /> },
           {
             key: 'last',
             head: 'Last run',
@@ -119,7 +121,12 @@ function Rows({ rows }: { rows: Trigger[] }) {
                 '–'
               ),
           },
-          { key: 'steer', head: '', kind: 'wide', cell: (one) => <Steer trigger={one} /> },
+          {
+            key: 'steer',
+            head: <span className="sr">Steer</span>,
+            kind: 'num',
+            cell: (one) => <Steer trigger={one} />,
+          },
         ]}
       />
     </Section>
@@ -127,17 +134,13 @@ function Rows({ rows }: { rows: Trigger[] }) {
 }
 
 function On({ trigger }: { trigger: Trigger }) {
-  const parts = Object.entries(trigger.on).filter(
-    ([name, value]) => value != null && value !== '' && name !== 'kind',
-  )
   return (
-    <span className="soft" title={trigger.problem ?? trigger.description ?? undefined}>
-      {trigger.kind}{' '}
-      {parts.map(([name, value]) => (
-        <span key={name}>
-          {name} <code>{typeof value === 'string' ? value : JSON.stringify(value)}</code>{' '}
-        </span>
-      ))}
+    <span title={trigger.description ?? undefined}>
+      {trigger.problem ? (
+        <span className="soft">{trigger.problem}</span>
+      ) : (
+        firesOn(trigger.kind, trigger.on as Record<string, unknown>)
+      )}
     </span>
   )
 }
