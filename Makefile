@@ -42,7 +42,7 @@ soak: $(READY)  ## the long rounds
 
 lock: $(READY)  ## resolve requirements/*.lock again (UPGRADE=--upgrade for new versions)
 	$(COMPILE) $(UPGRADE) --extra dev --output-file requirements/dev.lock > /dev/null
-	$(COMPILE) --extra postgres --extra polars --extra s3 --extra server --constraint requirements/dev.lock --no-annotate \
+	$(COMPILE) --extra postgres --extra polars --extra s3 --extra server --extra telemetry --constraint requirements/dev.lock --no-annotate \
 		--output-file requirements/runtime.lock > /dev/null
 
 web: $(READY)  ## build the web interface into the clone, with Node from PyPI if there is none

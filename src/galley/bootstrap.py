@@ -34,8 +34,10 @@ from galley.lake import tables as lake_tables
 from galley.lake.files import Access, no_access
 from galley.lake.handle import Table as Table
 from galley.lake.warehouse import Warehouse
+from galley.notify import spans
 from galley.notify import tables as notify_tables
 from galley.notify.sending import Sender
+from galley.notify.spans import Collector
 from galley.project import declared
 from galley.project.compile import compile_project
 from galley.project.find import (
@@ -249,6 +251,15 @@ resolve = secrets.filled
 def make_sender(home: Home, clock: Clock) -> Sender:
     """What sends the messages that wait in a home, when they are due by a clock."""
     return Sender(home.database, clock, resolve)
+
+
+def make_collector() -> Collector | None:
+    """Where traces go, if OpenTelemetry's variables say so.
+
+    Raises:
+        MissingExtraError: they do, and the libraries are not installed.
+    """
+    return Collector() if spans.wanted() else None
 
 
 def hook_secret(home: Home, definition: str, name: str) -> str:

@@ -49,6 +49,7 @@ FENCED = {
     "fsspec",
     "jsonschema",
     "numpy",
+    "opentelemetry",
     "pandas",
     "polars",
     "psycopg",

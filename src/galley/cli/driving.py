@@ -17,7 +17,7 @@ from galley.cli import screen
 from galley.cli.progress import watcher
 from galley.cli.session import Session
 from galley.cli.summary import print_run
-from galley.environments import collection
+from galley.environments import collection, traces
 from galley.environments.inspect_runs import run_facts
 from galley.errors import GalleyError
 from galley.lake.model import RefKind
@@ -118,6 +118,7 @@ def drive(session: Session, pool: Pool, run: Run, *, as_json: bool) -> int:
         finally:
             watch.close()
     report(session, ended, as_json=as_json)
+    _trace(session, ended)
     tidy(session)
     return INTERRUPTED if interrupted() and not _published(ended) else exit_status(ended)
 
@@ -135,6 +136,23 @@ def report(session: Session, run: Run, *, as_json: bool) -> None:
         screen.print_json(facts)
     else:
         print_run(facts, brief=True)
+
+
+def _trace(session: Session, run: Run) -> None:
+    """Send a run that was ended here to whoever collects traces."""
+    try:
+        collector = bootstrap.make_collector()
+        if collector is None:
+            return
+        with session.home.database.read() as connection:
+            ended = traces.ended_here(connection, run.id)
+            trace = traces.trace_of(connection, ended) if ended else None
+        taken = trace is None or collector.send(trace)
+    except GalleyError as error:
+        screen.note(f"! no trace was sent: {error.message}; {error.hint}")
+        return
+    if not taken:
+        screen.note("! the trace of the run was not taken by its collector")
 
 
 def tidy(session: Session) -> None:

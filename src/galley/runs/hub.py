@@ -115,6 +115,11 @@ class Hub:
                 exchange.unseated = kept
                 exchange.end_unsent(task_id)
 
+    def recall(self) -> Submission | None:
+        """Tests that nobody has fetched, for somebody else; the oldest first."""
+        with self._exchange.lock:
+            return self._exchange.unseated.popleft() if self._exchange.unseated else None
+
     def poll(self, timeout: float) -> list[PoolEvent]:
         """What happened; waits up to ``timeout`` seconds while there is nothing."""
         exchange = self._exchange

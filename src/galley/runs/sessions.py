@@ -86,6 +86,13 @@ def dead(one: Session) -> bool:
     return here and (one.pid_started is None or not processes.lives(one.pid, one.pid_started))
 
 
+def mine(one: Session) -> bool:
+    """Whether it is one of the process that asks."""
+    here = one.boot_id == boot_id() and one.host == socket.gethostname()
+    pid = os.getpid()
+    return here and (one.pid, one.pid_started) == (pid, processes.start_time(pid))
+
+
 def silent(one: Session, now: int) -> bool:
     """Whether it was not heard of for so long that all its leases are over."""
     return one.beat < now - 2 * one.lease

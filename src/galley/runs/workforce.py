@@ -109,7 +109,14 @@ class Joint:
         (self._own if task_id in self._ours else self._hub).cancel(task_id, grace=grace)
 
     def poll(self, timeout: float) -> list[PoolEvent]:
-        """What happened at either."""
+        """What happened at either.
+
+        Tests that the others were to evaluate, and nobody has fetched, come back to the own that
+        are free: the others may have gone.
+        """
+        while self._own.idle > 0 and (task := self._hub.recall()) is not None:
+            self._ours.add(task.id)
+            self._own.submit(task)
         events = self._own.poll(timeout, also=self._hub.fileno())
         self._ours.difference_update(event.task_id for event in events if event.ends)
         return events + self._hub.poll(0)

@@ -17,6 +17,7 @@ from galley.environments.scheduler import Scheduler
 from galley.environments.upkeep import daily_round
 from galley.environments.watching import Watcher
 from galley.errors import GalleyError
+from galley.server.chronicle import Chronicle
 
 _log = logging.getLogger("galley.scheduler")
 
@@ -25,6 +26,7 @@ PAUSE = 1.0
 
 SEND_PAUSE = 2.0
 WATCH_PAUSE = 2.0
+CHRONICLE_PAUSE = 1.0
 COLLECT_PAUSE = 600.0
 """Seconds between two looks whether a project's daily round is due."""
 
@@ -43,6 +45,7 @@ class Timekeeper:
         self._scheduler = Scheduler(home)
         self._sender = bootstrap.make_sender(home, self._now)
         self._watcher = Watcher(home, self._scheduler, bootstrap.resolve)
+        self._chronicle = Chronicle(home, bootstrap.make_collector())
         self._cleaned = 0
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -54,6 +57,7 @@ class Timekeeper:
             ("watcher", self._watch, WATCH_PAUSE),
             ("messages", self._send, SEND_PAUSE),
             ("collection", self._collect, COLLECT_PAUSE),
+            ("chronicle", self._chronicle.look, CHRONICLE_PAUSE),
         ):
             thread = threading.Thread(
                 target=self._again, args=(name, work, pause), name=name, daemon=True
@@ -66,6 +70,7 @@ class Timekeeper:
         self._stop.set()
         self._sender.close()
         self._watcher.close()
+        self._chronicle.close()
         for thread in self._threads:
             thread.join(2)
 

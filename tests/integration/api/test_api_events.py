@@ -159,10 +159,9 @@ def test_a_stream_stops_being_followed_with_its_last_listener(served: Served, ru
     until(lambda: served.app.state.news._looking is None, "the looking to end", 20)
 
 
-def test_an_event_that_appears_after_a_younger_one(served: Served) -> None:
+def test_an_event_that_appears_after_a_younger_one() -> None:
     """On a shared database ids do not become visible in their order."""
-    found = news.News(served.home)
-    found._database = _Shared()  # type: ignore[assignment]
+    found = outbox.Reader(_Shared())  # type: ignore[arg-type]
     early, late = (_event(number) for number in (7, 6))
     found._forget([early])
     assert (found._floor, set(found._seen)) == (0, {7})

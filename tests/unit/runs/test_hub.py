@@ -164,3 +164,26 @@ def test_what_was_given_back_outlasts_an_engine_that_could_not_record_it(hub: Hu
     hub.fail(UnavailableError("no database"))
     hub.open()
     assert [(event.kind, event.task_id) for event in hub.poll(0)] == [("returned", "t1")]
+
+
+def test_tests_that_nobody_fetched_can_be_had_back(hub: Hub) -> None:
+    submit(hub, "t1", session=None)
+    submit(hub, "t2", session=None)
+    assert ask(hub, capacity=1) == ["t1"]
+    task = hub.recall()
+    assert task is not None
+    assert task.id == "t2"
+    assert hub.recall() is None
+    assert ask(hub, "b") == []
+    assert [event.task_id for event in hub.poll(0)] == []
+
+
+def test_who_was_not_heard_of_for_a_lease_evaluates_nothing(hub: Hub) -> None:
+    seen = [hub.able]
+    ask(hub)
+    seen.append(hub.able)
+    time.sleep(0.5)
+    seen.append(hub.able)
+    hub.counter.hear("a", [])
+    seen.append(hub.able)
+    assert seen == [False, True, False, True]

@@ -14,7 +14,7 @@ from galley.runs import outbox
 from galley.server.api import shapes as s
 from galley.server.api.call import Call, Calling
 from galley.server.api.guard import HOME, Routes
-from galley.server.api.news import Listener, News, Packed, packed
+from galley.server.api.news import Listener, News, Packed, encoded
 from galley.server.api.streams import EventStream
 
 routes = Routes("events")
@@ -106,7 +106,7 @@ def _since(call: Call, listener: Listener, last: int) -> list[Packed]:
         found = outbox.since(
             connection, last, project=listener.project, run_id=listener.run, limit=CAUGHT_UP
         )
-    return [Packed(event, packed(event)) for event in found]
+    return [Packed(event, encoded(event)) for event in found]
 
 
 def _joined(some: list[Packed]) -> bytes:

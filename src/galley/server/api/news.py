@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,16 +28,11 @@ _log = logging.getLogger("galley.api")
 PACE = 0.1
 """Seconds between two looks."""
 
-LATE = 5.0
-"""Seconds within which an event of a shared database becomes visible after a younger one."""
-
 KEPT = 5000
 """Events that are remembered for listeners that come back."""
 
 MOST = 2000
 """Events that wait for one listener before it is let go."""
-
-LARGEST_LOOK = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +71,18 @@ class News:
     """The events of a home, and who listens. For one event loop."""
 
     def __init__(self, home: Home) -> None:
-        self._database = home.database
-        self._listeners: set[Listener] = set()
-        self._kept: deque[Packed] = deque(maxlen=KEPT)
-        self._floor = 0
-        self._seen: dict[int, float] = {}
-        self._mark: int | None = None
-        self._looking: asyncio.Task[None] | None = None
-        self._begun = asyncio.Event()
-        self.looks = 0
+        self._reader = outbox.Reader(home.database)
         # A place of its own: it does not stand in line behind those who ask.
         self._place = CapacityLimiter(1)
+        self._listeners: set[Listener] = set()
+        self._kept: deque[Packed] = deque(maxlen=KEPT)
+        self._looking: asyncio.Task[None] | None = None
+        self._begun = asyncio.Event()
+
+    @property
+    def looks(self) -> int:
+        """How often the database was looked at."""
+        return self._reader.looks
 
     @property
     def listeners(self) -> int:
@@ -124,12 +119,12 @@ class News:
         while self._listeners:
             try:
                 if not begun:
-                    self._floor = await to_thread.run_sync(self._last, limiter=self._place)
-                    self._seen.clear()
+                    await to_thread.run_sync(self._reader.start, limiter=self._place)
                     self._kept.clear()
                     begun = True
                     self._begun.set()
-                for packed in await to_thread.run_sync(self._look, limiter=self._place):
+                for event in await to_thread.run_sync(self._reader.read, limiter=self._place):
+                    packed = Packed(event, encoded(event))
                     self._kept.append(packed)
                     for listener in self._listeners:
                         if listener.wants(packed.event):
@@ -139,39 +134,8 @@ class News:
             await asyncio.sleep(PACE)
         self._looking = None
 
-    def _last(self) -> int:
-        with self._database.read() as connection:
-            return outbox.last_id(connection)
 
-    def _look(self) -> list[Packed]:
-        mark = self._database.mark()
-        if mark is not None and mark == self._mark:
-            return []
-        self.looks += 1
-        with self._database.read() as connection:
-            found = outbox.since(connection, self._floor, limit=LARGEST_LOOK)
-        fresh = [event for event in found if event.id not in self._seen]
-        # All were not read: there is more to see though nothing is written meanwhile.
-        self._mark = mark if len(found) < LARGEST_LOOK else None
-        self._forget(fresh)
-        return [Packed(event, packed(event)) for event in fresh]
-
-    def _forget(self, fresh: list[Event]) -> None:
-        """Raise the floor to the youngest event below which none can appear any more."""
-        if self._database.is_sqlite:
-            # One writer at a time: ids become visible in their order.
-            if fresh:
-                self._floor = fresh[-1].id
-            return
-        now = time.monotonic()
-        self._seen.update((event.id, now) for event in fresh)
-        old = [id for id, seen in self._seen.items() if seen < now - LATE]
-        if old:
-            self._floor = max(self._floor, *old)
-            self._seen = {id: seen for id, seen in self._seen.items() if id > self._floor}
-
-
-def packed(event: Event) -> bytes:
+def encoded(event: Event) -> bytes:
     """An event as it is sent."""
     body = json.dumps(event.facts(), separators=(",", ":"), ensure_ascii=False)
     return f"id: {event.id}\ndata: {body}\n\n".encode()
