@@ -102,7 +102,7 @@ def test_a_time_of_the_day_comes_once_a_day(zone: str, hour: int, minute: int, a
         if moment.replace(tzinfo=None) == wanted:
             assert moment.fold == 0
         else:
-            before = (moment - timedelta(seconds=1)).astimezone(UTC).astimezone(place)
+            before = (moment.astimezone(UTC) - timedelta(seconds=1)).astimezone(place)
             assert before.utcoffset() != moment.utcoffset()
 
 
