@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.cast import PASSWORD, PHONE, Kitchen, opened, settled
 
-pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(200)]
 LONG = 90_000
 
 
