@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psutil
 import pytest
 from sqlalchemy import URL, create_engine, text
 
@@ -116,7 +117,8 @@ def serving() -> Iterator[Server]:
         finally:
             with suppress(subprocess.CalledProcessError):
                 found.stop("fast")  # what was started again is unknown to the package
-            server.cleanup()
+            with suppress(psutil.NoSuchProcess):
+                server.cleanup()  # its processes may be ending while they are counted
             atexit.unregister(server._cleanup)
 
 

@@ -14,9 +14,12 @@ from galley.server.web import FILES
 from tests.browser.cast import ARGUMENTS, CHROMIUM, PASSWORD, Kitchen, opened, serving
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium. In CI it has to be there."""
+    """Debian's Chromium. In CI it has to be there.
+
+    While it is there an event loop runs in this thread: other tests do not bear that.
+    """
     if missing := [str(one) for one in (CHROMIUM, FILES / "index.html") if not one.exists()]:
         said = f"the interface cannot be tried without {', '.join(missing)}: make browser"
         pytest.fail(said) if "CI" in os.environ else pytest.skip(said)

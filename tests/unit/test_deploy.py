@@ -18,8 +18,10 @@ COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("ut
 
 def accepted(arguments: list[str]) -> str | None:
     """The command that would take the arguments, which is not run. Raises what it refuses."""
-    command = get_command(app).get_command(None, arguments[0])  # type: ignore[attr-defined]
-    found: str | None = command.make_context(arguments[0], arguments[1:]).info_name
+    group: Any = get_command(app)
+    with group.make_context("galley", list(arguments)) as context:
+        command = group.get_command(context, arguments[0])
+        found: str | None = command.make_context(arguments[0], arguments[1:]).info_name
     return found
 
 
