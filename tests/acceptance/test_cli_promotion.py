@@ -55,6 +55,7 @@ def test_code_that_is_not_committed_is_not_promoted(tmp_path: Path) -> None:
     assert len(ana.galley("show", run["run"], "--json").json["git_commit"]) == 40
 
 
+@pytest.mark.long
 def test_windows_that_production_has_can_stay(tmp_path: Path) -> None:
     ana = Shell(tmp_path)
     ana.write("galley.yaml", "name: win\n")

@@ -72,6 +72,7 @@ def test_a_table_of_ones_own_is_gated(ana: Shell) -> None:
     assert rows(ana, count) == [{"n": 4, "fees": 3.0}]
 
 
+@pytest.mark.long
 def test_to_production_back_and_again(ana: Shell) -> None:
     ana.galley("run")
     ana.galley("promote", "--yes")
@@ -103,6 +104,7 @@ def test_a_first_version_stands_while_a_second_is_tried(ana: Shell) -> None:
     assert rows(ana, answer, "--at", "production") == [{"most": 3.0}]
 
 
+@pytest.mark.long
 def test_from_below_and_with_a_home_elsewhere(ana: Shell, tmp_path: Path) -> None:
     home = tmp_path / "home of ana"
     below = Shell(ana.folder / "pipelines" / "library")

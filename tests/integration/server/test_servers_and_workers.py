@@ -42,6 +42,7 @@ def begun(works: Works, name: str) -> int:
     return len(mark.read_text()) if mark.exists() else 0
 
 
+@on_both
 def test_two_workers_share_a_run(site: Site) -> None:
     works = site.works
     server = site.server()
@@ -116,6 +117,7 @@ def test_a_worker_is_killed(site: Site) -> None:
     assert works.steps(run)["one"].losses == 1
 
 
+@on_both
 @pytest.mark.kill
 def test_an_attempt_survives_the_server(site: Site) -> None:
     """It is finished at the next server, not repeated."""
@@ -138,9 +140,8 @@ def test_an_attempt_survives_the_server(site: Site) -> None:
 
 
 @pytest.mark.kill
+@pytest.mark.parametrize("site", ["postgres"], indirect=True)
 def test_a_worker_goes_to_the_next_server(site: Site) -> None:
-    if site.works.url is None:
-        pytest.skip("one engine works on a home")
     works, site.lease = site.works, 20
     first, second = site.server(), site.server()
     site.worker(url_of(first), url_of(second))
@@ -239,6 +240,7 @@ def test_a_run_is_cancelled_at_a_worker(site: Site) -> None:
     assert [a["end"] for a in works.attempts(run)] == ["cancelled"]
 
 
+@on_both
 def test_a_server_that_stops_in_peace(site: Site, tmp_path: Path) -> None:
     works, site.lease = site.works, 20
     server = site.server()
