@@ -16,6 +16,7 @@ from bench.timing import BenchError
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+PAINT = "first-contentful-paint"
 LOOK = """() => {
     const scripts = performance.getEntriesByType('resource')
         .filter((one) => new URL(one.name).pathname.endsWith('.js'))
@@ -67,6 +68,7 @@ def _visit(browser: Browser, base: str) -> dict[str, Any]:
     page.goto("/p/trivial")
     page.get_by_role("heading", name="Overview").wait_for()
     page.wait_for_selector("[aria-busy=true]", state="detached")
+    page.wait_for_function(f"performance.getEntriesByName('{PAINT}').length")
     found: dict[str, Any] = page.evaluate(LOOK)
     context.close()
     if not found["paint"] or not found["bytes"]:

@@ -127,7 +127,7 @@ class _Foreseen(Scene):
         self, table_id: str, starts: tuple[str, str] | None = None
     ) -> dict[Span, WindowEntry]:
         """The windows a table has, those taken over included."""
-        return super().ledger(table_id, starts) | self._windows.get(table_id, {})
+        return {**super().ledger(table_id, starts), **self._windows.get(table_id, {})}
 
     def take(self, found: StepPlan) -> None:
         """Remember what a step would take over."""

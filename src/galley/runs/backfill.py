@@ -141,8 +141,9 @@ def _windows(scene: Scene, site: Site, live: LiveRun, parts: Parts) -> list[Batc
 def _queue_windows(
     connection: Connection, parent: Run, parts: Parts, wanted: list[Batch], now: int
 ) -> None:
-    runs = batching.window_runs(parent, parts, wanted, place=1)
-    number = records.insert_runs(connection, runs)
+    model = batching.window_run(parent, place=1)
+    runs = batching.window_runs(model, parts, wanted)
+    number = records.insert_alike(connection, model, runs)
     body = {"windows": sum(batch.size for batch in wanted), "runs": number}
     queue.emit(connection, parent.id, "backfill.planned", now, body=body)
 

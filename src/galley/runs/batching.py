@@ -14,6 +14,7 @@ from galley.runs.graph import selected_steps
 from galley.runs.live import LiveRun, Site, with_probes
 from galley.runs.model import Part, Run, RunRequest, RunState
 from galley.runs.planning import plan_step
+from galley.runs.records import Alike
 from galley.runs.scene import Scene
 
 
@@ -130,20 +131,23 @@ def _size(live: LiveRun, parts: Parts) -> int:
     return live.run.request.batch or 1
 
 
-def window_runs(parent: Run, parts: Parts, wanted: Sequence[Batch], place: int) -> Iterator[Run]:
+def window_run(parent: Run, place: int) -> Run:
+    """What the runs that make the batches have in common."""
+    return _child(parent, replace(parent.request, after=None), Part.WINDOWS, place)
+
+
+def window_runs(model: Run, parts: Parts, wanted: Sequence[Batch]) -> Iterator[Alike]:
     """The runs that make the batches, one by one.
 
     Where each reads what the one before has published they go one after the other.
     """
     in_order = any(step.reads_self for step in parts.cut) or _looks_back(parts.cut)
-    some = _child(parent, parent.request, Part.WINDOWS, place)
-    after: str | None = None
+    after: dict[str, str] = {}
     for at, batch in enumerate(wanted):
-        window = (batch.start, batch.end)
-        request = replace(some.request, select=batch.steps, windows=window, after=after)
         id = new_id()
-        yield replace(some, id=id, request=request, size=batch.size, created=some.created + at)
-        after = id if in_order else None
+        request = {"select": batch.steps, "windows": (batch.start, batch.end), **after}
+        yield Alike(id, model.created + at, batch.size, request)
+        after = {"after": id} if in_order else {}
 
 
 def first_run(parent: Run, parts: Parts) -> Run:

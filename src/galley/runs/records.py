@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Any
@@ -179,13 +179,42 @@ def insert_run(connection: Connection, new: Run) -> None:
 
 def insert_runs(connection: Connection, runs: Iterable[Run]) -> int:
     """Queue runs, however many, and tell so; returns how many."""
-    host, number = socket.gethostname(), 0
-    rest = iter(runs)
+    host = socket.gethostname()
+    return _insert(connection, (_row(one, host) for one in runs))
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """A run that differs from another one in no more than this."""
+
+    id: str
+    created: int
+    size: int
+    request: Mapping[str, Any]
+
+
+def insert_alike(connection: Connection, model: Run, each: Iterable[Alike]) -> int:
+    """Queue runs like ``model``, of which there may be thousands; returns how many."""
+    row = _row(model, socket.gethostname())
+    rows = (
+        {
+            **row,
+            "id": one.id,
+            "created": one.created,
+            "size": one.size,
+            "request": {**row["request"], **one.request},
+        }
+        for one in each
+    )
+    return _insert(connection, rows)
+
+
+def _insert(connection: Connection, rows: Iterable[dict[str, Any]]) -> int:
+    number, rest = 0, iter(rows)
     while some := list(islice(rest, BATCH)):
-        insert_many(connection, run, [_row(one, host) for one in some])
-        queue.emit_all(
-            connection, [(one.id, {"ref": one.ref}) for one in some], "run.queued", some[0].created
-        )
+        insert_many(connection, run, some)
+        told = [(row["id"], {"ref": row["ref"]}) for row in some]
+        queue.emit_all(connection, told, "run.queued", some[0]["created"])
         number += len(some)
     return number
 

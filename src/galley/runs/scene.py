@@ -40,6 +40,7 @@ class Scene:
         self.pending: dict[str, tuple[Span, ...] | None] = {}
         # What a commit shows never changes.
         self._seen: dict[str, Version | None] = {}
+        self._ledgers: dict[tuple[str, str], Mapping[Span, WindowEntry]] = {}
 
     def versions(self, tables: Collection[str]) -> dict[str, Version]:
         """The present versions of the named tables and of all that their views read."""
@@ -55,11 +56,21 @@ class Scene:
 
     def ledger(
         self, table_id: str, starts: tuple[str, str] | None = None
-    ) -> dict[Span, WindowEntry]:
+    ) -> Mapping[Span, WindowEntry]:
         """The windows a table has; or those that start from one to another place."""
         earlier = [one.commit for one in self.aside.values() if one.table_id == table_id]
         head = earlier[0] if earlier else self.head
-        return trees.ledger(self.connection, head, table_id, starts) if head else {}
+        if not head:
+            return {}
+        known = self._ledgers.get((head, table_id))
+        if known is None:
+            known = trees.ledger(self.connection, head, table_id, starts)
+            if starts is None:
+                self._ledgers[head, table_id] = known
+        elif starts is not None:
+            first, last = starts
+            return {span: one for span, one in known.items() if first <= span.start <= last}
+        return known
 
     def contents(self, versions: Mapping[str, Version]) -> dict[str, str]:
         """The content of each version; pending tables have one that matches nothing."""
