@@ -93,7 +93,8 @@ def claim(
         if rows:
             return _in_order(rows)
     groups = [Group.parse(name) for name in connection.execute(_GROUPS).scalars()]
-    outlook.plain = groups == [Group()]
+    # That nothing is ready says nothing about what will be.
+    outlook.plain = groups == [Group()] if groups else outlook.plain
     fitting = [group for group in groups if group.fits(taker.labels)]
     if not fitting:
         return []
