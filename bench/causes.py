@@ -25,7 +25,11 @@ CAUSES: dict[str, str] = {
     "first-run": _STARTING,
     "step": _ENGINE,
     "steps-per-second": _ENGINE,
-    "small-table-chain": _TABLES,
+    "small-table-chain": (
+        "one step waits for the other: about 10 ms of the engine (36 statements), 12 ms of the "
+        "worker, and the way between them. Without the prints of the command that is measured "
+        "with it, it is 24.4 to 25.9 ms."
+    ),
     "small-table-fan-out": _TABLES,
     "rollback": "half of the planning reads 200 whole versions from JSON where ids would do.",
     "sql-step-rewrite": (
@@ -40,6 +44,10 @@ CAUSES: dict[str, str] = {
     "ten-models-unchanged": _STARTING,
     "ten-models-last-changed": _STARTING,
     "sandbox": _STARTING,
+    "idle-memory": (
+        "two processes of the server with 65 MB each (SQLAlchemy, FastAPI, Pydantic), and the "
+        "worker that is ready with the one it is forked from, 115 MB (DuckDB, Arrow, NumPy)."
+    ),
 }
 """By the name of the record, read only for those over budget.
 

@@ -241,6 +241,13 @@ def _metric(one: dict[str, Any]) -> dict[str, Any]:
 @contextmanager
 def served(project: Path) -> Iterator[str]:
     """``galley up`` in a project; where its API is."""
+    with up(project) as (base, _):
+        yield f"{base}/api/v1"
+
+
+@contextmanager
+def up(project: Path) -> Iterator[tuple[str, int]]:
+    """``galley up`` in a project; where it answers, and its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -251,7 +258,7 @@ def served(project: Path) -> Iterator[str]:
     )
     try:
         _wait(base)
-        yield f"{base}/api/v1"
+        yield base, process.pid
     finally:
         process.terminate()
         process.wait(30)

@@ -47,6 +47,7 @@ FENCED = {
     "botocore",
     "duckdb",
     "fsspec",
+    "joserfc",
     "jsonschema",
     "numpy",
     "opentelemetry",
