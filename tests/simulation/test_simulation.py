@@ -70,6 +70,6 @@ def test_processes_die_and_all_comes_to_an_end() -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("guard", ["epoch"])
+@pytest.mark.parametrize("guard", ["hold", "withdrawn"])
 def test_seeds_notice_that_a_guard_is_gone(guard: str, tmp_path: Path) -> None:
-    assert played(0, 40, without(guard, tmp_path))["violations"]
+    assert played(0, 45, without(guard, tmp_path))["violations"]
