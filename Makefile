@@ -1,7 +1,8 @@
 # Every target sets itself up: it needs Python 3.11 or newer and make, nothing else.
 PYTHON ?= python3
 UPGRADE ?=
-# Test files at once: many of them wait for processes more than they work.
+# Test files at once: many of them wait for processes more than they work. A test whose process dies
+# is tried again by the process that follows it, so only a few may follow.
 JOBS ?= 3
 BIN := .venv/bin
 READY := .venv/.ready
@@ -26,10 +27,10 @@ lint: $(READY)  ## format, lint, types, import contracts
 		else echo "web checks left out: make web sets them up"; fi
 
 check: lint  ## lint, then the fast tests: sizes, unit, contract
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/unit tests/contract
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --max-worker-restart 2 tests/unit tests/contract
 
 test: interface lint  ## lint, then every test but the long ones
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --max-worker-restart 2
 
 bench: $(READY)  ## measure the budgets
 	$(BIN)/python -m bench
