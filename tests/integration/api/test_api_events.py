@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from queue import Queue
 from typing import Any
 from urllib.parse import urlsplit
@@ -199,6 +200,10 @@ def test_silence_is_broken_by_heartbeats(monkeypatch: pytest.MonkeyPatch) -> Non
     assert sent[-2:] == [b"data: 1\n\n", b""]
 
 
+def heard(ear: Any, kind: str) -> bool:
+    return kind in [one["kind"] for one in ear.heard]
+
+
 def test_a_crowd_that_asks_does_not_keep_others_from_hearing(served: Served, run: str) -> None:
     together, go = served.app.state.place.together, threading.Event()
 
@@ -211,6 +216,7 @@ def test_a_crowd_that_asks_does_not_keep_others_from_hearing(served: Served, run
         answers = [crowd.submit(served.get, f"/runs/{run}") for _ in range(2 * THREADS)]
         for number in range(1, 6):
             tell(served, f"crowd.{number}", run=run)
-            until(lambda: f"crowd.{number}" in [one["kind"] for one in ear.heard], "it", 10)  # noqa: B023
+            wanted = f"crowd.{number}"
+            until(partial(heard, ear, wanted), wanted, 10)
         go.set()
         assert {one.result(30)["run"] for one in answers} == {run}

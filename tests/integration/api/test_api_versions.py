@@ -23,13 +23,12 @@ from galley.project.compile import compile_project
 from galley.project.seeds import with_seeds
 from galley.project.snapshot import pack_files
 from galley.project.uploads import LARGEST
-from galley.runs.pool import Pool
 from galley.runs.schedule_tables import trigger
 from galley.runs.tables import definition
 from galley.server.door import Door
 from tests.api_cast import answering, home_at
 from tests.integration.api.conftest import Served, serve, works_in
-from tests.integration.engine.kit import KITCHEN, Works
+from tests.integration.engine.kit import KITCHEN, WarmPool, Works
 
 W = "/projects/works"
 VERSIONS = f"{W}/versions"
@@ -75,8 +74,8 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     works.write("pipelines/p/pipeline.yaml", "triggers:\n  - {name: first, every: 6h}\n")
     yield from serve(works, folder=False)
     pool = works.pool
-    assert isinstance(pool, Pool)
-    pool.end()  # type: ignore[attr-defined]
+    assert isinstance(pool, WarmPool)
+    pool.end()
     works.home.database.close()
 
 

@@ -106,7 +106,7 @@ def test_workers_are_replaced_by_age_and_by_size(make: MakeKitchen) -> None:
 def test_beats_come_by_themselves(make: MakeKitchen) -> None:
     kitchen = make(beat=0.1, ttl=1.0)
     kitchen.pool.start()
-    kitchen.until(lambda event: event.kind == "beat", 2)
+    assert kitchen.until(lambda event: event.kind == "beat", 2).kind == "beat"
 
 
 def test_after_a_sleep_over_the_lease_everything_is_dropped(make: MakeKitchen) -> None:

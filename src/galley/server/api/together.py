@@ -56,7 +56,7 @@ class Together:
     ) -> None:
         try:
             made: bytes | BaseException = make()
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001  whatever it is, others wait for an answer
             made = error
         with self._lock:
             if found.following is None:

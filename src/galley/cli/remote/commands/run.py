@@ -9,10 +9,9 @@ import typer
 from galley.cli.commands import run as local
 from galley.cli.lazy import app_of
 from galley.cli.remote.asking import Asked
-from galley.cli.remote.code import settle
-from galley.cli.remote.following import follow
 from galley.cli.remote.place import open_remote
 from galley.cli.remote.same import as_locally
+from galley.cli.remote.starting import start_and_follow
 
 
 @as_locally(local.run)
@@ -29,15 +28,8 @@ def run(
 ) -> None:
     """Start a run and follow it."""
     remote = open_remote(project)
-    name = remote.ref_name(ref)
-    settle(remote, name)
-    asked = Asked(pipeline, name, select, window, var, rebuild, priority)
-    body = asked.body()
-
-    def start() -> str:
-        return str(remote.client.start(remote.path("runs"), body).body["run"])
-
-    raise typer.Exit(follow(remote, start, as_json=as_json))
+    asked = Asked(pipeline, remote.ref_name(ref), select, window, var, rebuild, priority)
+    raise typer.Exit(start_and_follow(remote, asked, as_json=as_json))
 
 
 app = app_of(run)
