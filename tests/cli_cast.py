@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +12,10 @@ from typing import Any
 
 import jsonschema
 
+from tests.warm.interpreter import interpreter, startup
+
 HIDDEN = ("GALLEY_", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
+OURS = startup(os.environ)
 
 
 @dataclass(frozen=True)
@@ -35,24 +39,18 @@ class Ran:
 
 @dataclass(frozen=True)
 class Shell:
-    """Somebody at a project's folder."""
+    """Somebody at a project's folder. ``cold``: each command starts a Python of its own."""
 
     folder: Path
     user: str = "ana"
+    cold: bool = False
 
     def galley(self, *arguments: str, expect: int | None = 0, **environ: str) -> Ran:
         """Run a command; ``expect`` is the status it must end with."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(HIDDEN)}
-        done = subprocess.run(
-            [sys.executable, "-m", "galley", *arguments],
-            cwd=self.folder,
-            env=kept | {"GALLEY_USER": self.user, "GALLEY_CONTEXT": "local"} | environ,
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        kept |= {"GALLEY_USER": self.user, "GALLEY_CONTEXT": "local"} | environ
+        run = cold if self.cold or startup(kept) != OURS else interpreter(OURS).run
+        done = run(["-m", "galley", *arguments], self.folder, kept, 90)
         ran = Ran(done.returncode, done.stdout, done.stderr)
         assert expect is None or ran.status == expect, f"{ran.status}\n{ran.out}\n{ran.err}"
         return ran
@@ -68,6 +66,22 @@ class Shell:
         target = self.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
+
+
+def cold(
+    arguments: Sequence[str], folder: Path, environ: Mapping[str, str], timeout: float
+) -> subprocess.CompletedProcess[str]:
+    """``python ARGUMENTS`` in a folder, with nothing to read."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 def validate(answer: Any, schema: str) -> None:

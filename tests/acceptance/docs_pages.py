@@ -27,6 +27,8 @@ from pathlib import Path
 
 import yaml
 
+from tests.warm.interpreter import interpreter, startup
+
 FENCE = re.compile(r"^```(\w*)\s*$")
 TARGET = re.compile(r"^(?P<verb>Append to )?`(?P<path>[\w./-]+)`:$")
 REPLACE = re.compile(r"^In `(?P<path>[\w./-]+)`, replace:$")
@@ -64,12 +66,14 @@ def blocks(text: str) -> Iterator[Block]:
 class Page:
     """A page being run: where it is, what it has exported, how the last command ended.
 
-    ``done`` counts what was run: commands and snippets.
+    ``cold``: each command starts Python and imports, as for a reader. ``done`` counts what was
+    run: commands and snippets.
     """
 
     path: Path
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    cold: bool = False
     status: int = 0
     printed: str = ""
     old: str = ""
@@ -79,15 +83,17 @@ class Page:
         """Start as ana, with the tested package's commands first."""
         kept = ("HOME", "LANG", "TMPDIR")
         self.environment |= {name: os.environ[name] for name in kept if name in os.environ}
-        tools = Path(sys.executable).parent
+        tools = [str(Path(sys.executable).parent), os.environ["PATH"]]
         self.environment |= {
-            "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
             "GALLEY_USER": "ana",
             "GALLEY_CONTEXTS": str(self.folder / ".config" / "contexts.json"),
             "COLUMNS": "100",
             "NO_COLOR": "1",
             "PYTHONWARNINGS": "error",
         }
+        if not self.cold:
+            tools.insert(0, str(interpreter(startup(self.environment)).scripts))
+        self.environment["PATH"] = os.pathsep.join(tools)
 
     def run(self) -> None:
         """Run every block. Raises AssertionError where something else happens than is shown."""

@@ -40,8 +40,8 @@ def ana(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     place = tmp_path / "Bücher & Söhne (neu)"
     place.mkdir()
     keep(place / "die loans.csv", LOANS)
-    Shell(place).galley("init", "library")
-    shell = Shell(place / "library")
+    Shell(place, cold=True).galley("init", "library")
+    shell = Shell(place / "library", cold=True)
     shell.galley("add", "../die loans.csv", "--name", "loans")
     shell.write("pipelines/library/owed.sql", OWED)
     shell.write("tests/loans.yaml", TESTS)
@@ -107,14 +107,14 @@ def test_a_first_version_stands_while_a_second_is_tried(ana: Shell) -> None:
 @pytest.mark.long
 def test_from_below_and_with_a_home_elsewhere(ana: Shell, tmp_path: Path) -> None:
     home = tmp_path / "home of ana"
-    below = Shell(ana.folder / "pipelines" / "library")
+    below = Shell(ana.folder / "pipelines" / "library", cold=True)
     done = below.galley("run", "--json", GALLEY_HOME=str(home)).follows("run")
     assert done["published"]
     assert not (ana.folder / ".galley").exists()
     assert (home / "galley.db").is_file()
     tables = below.galley("tables", "--json", GALLEY_HOME=str(home)).follows("tables")["tables"]
     assert {"loans", "owed"} <= {table["name"] for table in tables}
-    from_afar = Shell(tmp_path)
+    from_afar = Shell(tmp_path, cold=True)
     where = str(ana.folder)
     listed = from_afar.galley("runs", "--project", where, "--json", GALLEY_HOME=str(home))
     assert [run["state"] for run in listed.follows("runs")["runs"]] == ["succeeded"]

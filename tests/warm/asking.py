@@ -1,0 +1,72 @@
+"""The near side of a warm interpreter: hand it a command line of Python, wait for how it ends.
+
+It imports little, for each command that a page of documentation shows begins with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Mapping, Sequence
+
+LENGTH = struct.Struct(">I")
+"""How long the wish is; with it go stdin, stdout and stderr as descriptors."""
+
+STATUS = struct.Struct(">i")
+"""How the command ended: its status, or the negative number of the signal that ended it."""
+
+
+class GoneError(Exception):
+    """The warm interpreter has ended, and so has the command."""
+
+
+def wish(
+    arguments: Sequence[str], folder: str, environ: Mapping[str, str], path: str | None = None
+) -> bytes:
+    """``python ARGUMENTS`` in ``folder``; ``path`` is the first place it imports from, if told."""
+    told = {
+        "arguments": list(arguments),
+        "folder": folder,
+        "environ": dict(environ),
+        "path": path,
+    }
+    return json.dumps(told).encode()
+
+
+def begin(place: str, wanted: bytes, descriptors: Sequence[int]) -> socket.socket:
+    """Begin a command; it is killed when the connection is closed before its end."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(place)
+    socket.send_fds(connection, [LENGTH.pack(len(wanted))], descriptors)
+    connection.sendall(wanted)
+    return connection
+
+
+def ended(connection: socket.socket) -> int:
+    """Wait for a command's end; its status.
+
+    Raises:
+        GoneError: nobody is there to tell it.
+    """
+    answer = connection.recv(STATUS.size)
+    if len(answer) != STATUS.size:
+        raise GoneError
+    status: int = STATUS.unpack(answer)[0]
+    return status
+
+
+def main(place: str) -> None:
+    """The script ``galley``: this process ends as the one that does the work ended."""
+    arguments = ("-m", "galley", *sys.argv[1:])
+    scripts = sys.argv[0].rpartition("/")[0]
+    wanted = wish(arguments, os.getcwd(), os.environ, scripts)  # noqa: PTH109 - what pathlib takes
+    with begin(place, wanted, (0, 1, 2)) as connection:
+        status = ended(connection)
+    if status < 0:
+        signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    sys.exit(status)
