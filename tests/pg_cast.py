@@ -21,6 +21,17 @@ import pytest
 from sqlalchemy import URL, create_engine, text
 
 
+EMPTY = """
+DO $$ DECLARE tables text; BEGIN
+    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid();
+    SELECT string_agg(format('%I', tablename), ', ') INTO tables FROM pg_tables
+    WHERE schemaname = 'public' AND tablename <> 'alembic_version';
+    EXECUTE 'TRUNCATE ' || tables || ' RESTART IDENTITY';
+END $$
+"""
+
+
 @dataclass(frozen=True)
 class Server:
     """A PostgreSQL server that listens on a socket in a folder."""
@@ -82,11 +93,20 @@ class Server:
             timeout=30,
         )
 
+    def create(self) -> str:
+        """The name of a fresh, empty database."""
+        name = f"galley_{uuid4().hex}"
+        self.administer(f"CREATE DATABASE {name}")
+        return name
+
+    def empty(self, name: str) -> None:
+        """Take all rows out of a database, and everybody else; only how far it is made stays."""
+        self.administer(EMPTY, database=name)
+
     @contextmanager
     def database(self) -> Iterator[str]:
         """The name of a fresh, empty database, dropped afterwards."""
-        name = f"galley_{uuid4().hex}"
-        self.administer(f"CREATE DATABASE {name}")
+        name = self.create()
         yield name
         self.administer(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -14,6 +14,12 @@ OURS = [one for one in metadata.sorted_tables if one.name.startswith(("identity_
 
 
 @pytest.fixture
+def pg_url(emptied_url: str) -> str:
+    """For each test the same database, emptied."""
+    return emptied_url
+
+
+@pytest.fixture
 def database(db_url: str) -> Iterator[Database]:
     """A database that has these tables and nothing else."""
     assert tables.user in OURS

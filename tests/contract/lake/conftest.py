@@ -14,6 +14,12 @@ LAKE = [table for table in metadata.sorted_tables if table.name.startswith("lake
 
 
 @pytest.fixture
+def pg_url(emptied_url: str) -> str:
+    """For each test the same database, emptied."""
+    return emptied_url
+
+
+@pytest.fixture
 def database(db_url: str) -> Iterator[Database]:
     """A database that has the lake's tables and nothing else."""
     assert tables.commit in LAKE

@@ -12,6 +12,12 @@ from galley.runs import tables
 
 
 @pytest.fixture
+def pg_url(emptied_url: str) -> str:
+    """For each test the same database, emptied."""
+    return emptied_url
+
+
+@pytest.fixture
 def database(db_url: str) -> Iterator[Database]:
     """A database with the whole schema."""
     assert tables.run is not None
