@@ -20,7 +20,6 @@ import psutil
 import pytest
 from sqlalchemy import URL, create_engine, text
 
-
 EMPTY = """
 DO $$ DECLARE tables text; BEGIN
     PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
