@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from galley import bootstrap, faults
@@ -18,7 +20,7 @@ from galley.environments.home import Checkout, Home
 from galley.errors import GalleyError
 from galley.lake import refs
 from galley.lake import rollback as lake_rollback
-from galley.lake.model import PRODUCTION, Commit, Version
+from galley.lake.model import PRODUCTION, Commit, Format, Version
 from galley.lake.reading import connect, mount
 from galley.lake.trees import tree
 from galley.project.compile import compile_project
@@ -246,17 +248,32 @@ class Works:
 
     def rows(self, table: str, ref: str = KITCHEN) -> list[Row]:
         """What a table holds, sorted; nothing where it is not there."""
-        versions = self.tables(ref)
-        if table not in versions:
-            return []
-        return self.query(f"SELECT * FROM {table} ORDER BY ALL", ref)
+        return self.rows_of([table], ref)[table]
+
+    def rows_of(self, tables: Iterable[str], ref: str = KITCHEN) -> dict[str, list[Row]]:
+        """What some tables hold at one moment."""
+        there, found = self.tables(ref), dict[str, list[Row]].fromkeys(tables, [])
+        wanted = {name: there[name] for name in found if name in there}
+        if any(version.format is Format.VIEW for version in wanted.values()):
+            wanted = there
+        if wanted:
+            with self._mounted(wanted) as con:
+                for name in found.keys() & there.keys():
+                    found[name] = con.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall()
+        return found
 
     def query(self, sql: str, ref: str = KITCHEN) -> list[Row]:
+        with self._mounted(self.tables(ref)) as con:
+            return con.execute(sql).fetchall()
+
+    @contextmanager
+    def _mounted(self, tables: dict[str, Version]) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection that shows tables."""
         warehouse = self.home.store
         with connect(threads=1, memory=1 << 28, scratch=None, warehouse=warehouse) as con:
-            versions = {n: v for n, v in self.tables(ref).items() if v.format.value != "file"}
+            versions = {n: v for n, v in tables.items() if v.format is not Format.FILE}
             mount(con, warehouse, versions, project=self.name)
-            return con.execute(sql).fetchall()
+            yield con
 
     def _noted(self, run: Run) -> Run:
         self.runs.append(run.id)

@@ -72,13 +72,14 @@ class Plant:
 
     def shown(self, ref: str = KITCHEN) -> int:
         """The one batch that all tables show in full; an error says which table disagrees."""
-        found = {table: self._batch_of(table, ref) for table in self.offsets}
+        held = self.works.rows_of(self.offsets, ref)
+        found = {table: self._batch_of(table, rows) for table, rows in held.items()}
         batches = set(found.values())
         assert len(batches) == 1, f"half published: {found}"
         return batches.pop()
 
-    def _batch_of(self, table: str, ref: str) -> int:
-        rows = [(i, str(day), b, n) for i, day, b, n in self.works.rows(table, ref)]
+    def _batch_of(self, table: str, held: list[Row]) -> int:
+        rows = [(i, str(day), b, n) for i, day, b, n in held]
         batch = max((row[2] for row in rows), default=0)
         wanted = self.truth(table, batch)
         assert rows == wanted, f"{table} holds {len(rows)} rows, not {len(wanted)}"
