@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 LENGTH = struct.Struct(">I")
 """How long the wish is; with it go stdin, stdout and stderr as descriptors."""
 
-STATUS = struct.Struct(">i")
-"""How the command ended: its status, or the negative number of the signal that ended it."""
+ANSWER = struct.Struct(">i")
+"""First the command's process; then how it ended: its status, or minus the signal."""
 
 
 class GoneError(Exception):
@@ -37,26 +37,34 @@ def wish(
     return json.dumps(told).encode()
 
 
-def begin(place: str, wanted: bytes, descriptors: Sequence[int]) -> socket.socket:
-    """Begin a command; it is killed when the connection is closed before its end."""
+def begin(place: str, wanted: bytes, descriptors: Sequence[int]) -> tuple[socket.socket, int]:
+    """Begin a command, which is killed when the connection is closed; and its process.
+
+    Raises:
+        GoneError: nobody is there to begin it.
+    """
     connection = socket.socket(socket.AF_UNIX)
-    connection.connect(place)
-    socket.send_fds(connection, [LENGTH.pack(len(wanted))], descriptors)
-    connection.sendall(wanted)
-    return connection
+    try:
+        connection.connect(place)
+        socket.send_fds(connection, [LENGTH.pack(len(wanted))], descriptors)
+        connection.sendall(wanted)
+        return connection, answer(connection)
+    except BaseException:
+        connection.close()
+        raise
 
 
-def ended(connection: socket.socket) -> int:
-    """Wait for a command's end; its status.
+def answer(connection: socket.socket) -> int:
+    """Wait for a number; after a command was begun, for how it ended.
 
     Raises:
         GoneError: nobody is there to tell it.
     """
-    answer = connection.recv(STATUS.size)
-    if len(answer) != STATUS.size:
+    told = connection.recv(ANSWER.size)
+    if len(told) != ANSWER.size:
         raise GoneError
-    status: int = STATUS.unpack(answer)[0]
-    return status
+    number: int = ANSWER.unpack(told)[0]
+    return number
 
 
 def main(place: str) -> None:
@@ -64,8 +72,9 @@ def main(place: str) -> None:
     arguments = ("-m", "galley", *sys.argv[1:])
     scripts = sys.argv[0].rpartition("/")[0]
     wanted = wish(arguments, os.getcwd(), os.environ, scripts)  # noqa: PTH109 - what pathlib takes
-    with begin(place, wanted, (0, 1, 2)) as connection:
-        status = ended(connection)
+    connection, _ = begin(place, wanted, (0, 1, 2))
+    with connection:
+        status = answer(connection)
     if status < 0:
         signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)

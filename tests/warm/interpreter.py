@@ -10,13 +10,15 @@ import atexit
 import os
 import selectors
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -32,6 +34,8 @@ from asking import main
 main({place!r})
 """
 
+SERVE = (sys.executable, "-m", "tests.warm.process")
+
 Startup = tuple[tuple[str, str], ...]
 """The variables that are read when Python starts, and when the product is imported."""
 
@@ -40,6 +44,46 @@ def startup(environ: Mapping[str, str]) -> Startup:
     """Those of an environment."""
     own = ("PYTHON", "LANG", "LC_", "GALLEY_FAULTS")
     return tuple(sorted(pair for pair in environ.items() if pair[0].startswith(own)))
+
+
+@dataclass
+class Begun:
+    """A command under way, with what is asked of a ``Popen``."""
+
+    _connection: socket.socket
+    pid: int
+    returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Its status, if it has ended."""
+        with suppress(TimeoutError):
+            return self.wait(0.0001)
+        return None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its status, negative for a signal. Raises TimeoutError."""
+        if self.returncode is None:
+            self._connection.settimeout(timeout)
+            self.returncode = asking.answer(self._connection)
+            self._connection.close()
+        return self.returncode
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+    def close(self) -> None:
+        """Ask no more; it is killed if it has not ended."""
+        self._connection.close()
 
 
 class Interpreter:
@@ -53,7 +97,7 @@ class Interpreter:
             listening.listen()
             os.set_inheritable(listening.fileno(), True)
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.warm.process", str(listening.fileno())],
+                [*SERVE, str(listening.fileno())],
                 cwd=ROOT,
                 env=dict(variables) | {"PATH": os.environ["PATH"]},
                 stdin=subprocess.PIPE,
@@ -78,26 +122,31 @@ class Interpreter:
             TimeoutExpired: it was killed.
         """
         end = time.monotonic() + timeout
-        wanted = asking.wish(arguments, str(folder), environ)
+        (out, theirs_out), (err, theirs_err) = os.pipe(), os.pipe()
         with ExitStack() as stack:
-            nothing = stack.enter_context(Path(os.devnull).open("rb"))
-            (out, theirs_out), (err, theirs_err) = os.pipe(), os.pipe()
             for reading in (out, err):
                 stack.callback(os.close, reading)
             try:
-                given = (nothing.fileno(), theirs_out, theirs_err)
-                connection = stack.enter_context(asking.begin(self.place, wanted, given))
+                begun = self.start(arguments, folder, environ, theirs_out, theirs_err)
             finally:
                 os.close(theirs_out)
                 os.close(theirs_err)
+            stack.callback(begun.close)
             try:
                 printed = _drained((out, err), end)
-                connection.settimeout(max(0.01, end - time.monotonic()))
-                status = asking.ended(connection)
+                status = begun.wait(max(0.01, end - time.monotonic()))
             except TimeoutError as error:
                 raise subprocess.TimeoutExpired(list(arguments), timeout) from error
         texts = [text.decode().replace("\r\n", "\n") for text in printed]
         return subprocess.CompletedProcess(list(arguments), status, *texts)
+
+    def start(
+        self, arguments: Sequence[str], folder: Path, environ: Mapping[str, str], out: int, err: int
+    ) -> Begun:
+        """Begin ``python ARGUMENTS`` in a folder, with nothing to read."""
+        wanted = asking.wish(arguments, str(folder), environ)
+        with Path(os.devnull).open("rb") as nothing:
+            return Begun(*asking.begin(self.place, wanted, (nothing.fileno(), out, err)))
 
     def _end(self) -> None:
         assert self._process.stdin is not None

@@ -22,9 +22,18 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from galley.cli.lazy import COMMANDS
-from tests.warm.asking import LENGTH, STATUS
+from tests.warm.asking import ANSWER, LENGTH
 
-LAZY = ("galley.bootstrap", "pydantic", "pydantic.type_adapter", "rich.console", "rich.table")
+LAZY = (
+    "galley.bootstrap",
+    "galley.cli.remote.client",
+    "galley.server.host",
+    "galley.server.worker",
+    "pydantic",
+    "pydantic.type_adapter",
+    "rich.console",
+    "rich.table",
+)
 """What commands import besides their own modules, most of them when it is needed."""
 
 Wish = tuple[dict[str, Any], list[int]]
@@ -97,6 +106,7 @@ class Serving:
             return told, descriptors
         for descriptor in descriptors:
             os.close(descriptor)
+        connection.send(ANSWER.pack(pid))
         self._commands[pid] = connection
         self._selector.register(connection, selectors.EVENT_READ, pid)
         return None
@@ -109,7 +119,7 @@ class Serving:
             if (connection := self._commands.pop(pid, None)) is not None:
                 self._selector.unregister(connection)
                 with connection, contextlib.suppress(BrokenPipeError):
-                    connection.send(STATUS.pack(os.waitstatus_to_exitcode(status)))
+                    connection.send(ANSWER.pack(os.waitstatus_to_exitcode(status)))
 
     def _abandon(self, pid: int) -> None:
         """Nobody waits any more."""

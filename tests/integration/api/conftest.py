@@ -93,7 +93,9 @@ def serve(works: Works, *, engine: bool = True, folder: bool = True) -> Iterator
     for thread in threads:
         thread.start()
     url = url_of(listening, tls=False)
-    with httpx.Client(base_url=f"{url}/api/v1", timeout=60, trust_env=False) as client:
+    with httpx.Client(
+        base_url=f"{url}/api/v1", timeout=60, trust_env=False, verify=False
+    ) as client:
         until(lambda: http.started, "the API")
         yield Served(works, client, url, app)
     stop.set()

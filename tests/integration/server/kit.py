@@ -8,14 +8,12 @@ import re
 import signal
 import socket
 import ssl
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 from cryptography import x509
@@ -23,7 +21,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from galley.runs.model import Run
+from tests.cli_cast import OURS
 from tests.integration.engine.kit import Works
+from tests.warm.interpreter import Begun, interpreter
 
 PATIENCE = 60.0
 LEASE = 3.0
@@ -34,7 +34,7 @@ def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) ->
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.02)
+        time.sleep(0.05)
     return found
 
 
@@ -88,11 +88,11 @@ class Site:
 
     works: Works
     lease: float = LEASE
-    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    processes: list[Begun] = field(default_factory=list)
 
     def server(
         self, port: int | None = None, *, slots: int = 0, papers: Papers | None = None
-    ) -> subprocess.Popen[str]:
+    ) -> Begun:
         """A server; ``url_of`` says where."""
         port = port or free_port()
         more = ["--port", str(port), "--lease", str(self.lease), "--slots", str(slots)]
@@ -101,13 +101,13 @@ class Site:
         process = self._start("server", "--no-api", *more)
         scheme = "http" if papers is None else "https"
         process.url = f"{scheme}://127.0.0.1:{port}"  # type: ignore[attr-defined]
-        trusted = papers.context() if papers is not None else True
+        trusted = papers.context() if papers is not None else False
         until(lambda: self._ready(url_of(process), trusted), "a server that is ready")
         return process
 
     def worker(
         self, *urls: str, slots: int = 1, drain: float = 30, authority: Path | None = None
-    ) -> subprocess.Popen[str]:
+    ) -> Begun:
         """A worker for these servers."""
         number = len(self.processes)
         servers = [part for url in urls for part in ("--server", url)]
@@ -134,41 +134,38 @@ class Site:
             process.kill()
         for process in self.processes:
             process.wait(10)
-            assert process.stdout is not None
-            process.stdout.close()
 
-    def _start(self, *command: str) -> subprocess.Popen[str]:
+    def _start(self, *command: str) -> Begun:
         environ = {**os.environ, "GALLEY_HOME": str(self.works.root / "home")}
         if self.works.url and command[0] == "server":
             environ["GALLEY_DATABASE"] = self.works.url
         else:
             environ.pop("GALLEY_DATABASE", None)
-        log = (self.works.root / f"{len(self.processes)}-{command[0]}.log").open("w")
-        with log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "galley", *command],
-                env=environ,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
+        name = f"{len(self.processes)}-{command[0]}"
+        with (
+            (self.works.root / f"{name}.out").open("w") as out,
+            (self.works.root / f"{name}.log").open("w") as err,
+        ):
+            process = interpreter(OURS).start(
+                ["-m", "galley", *command], Path.cwd(), environ, out.fileno(), err.fileno()
             )
         self.processes.append(process)
         return process
 
     @staticmethod
-    def _ready(url: str, trusted: ssl.SSLContext | bool) -> bool:
+    def _ready(url: str, trusted: ssl.SSLContext | Literal[False]) -> bool:
         try:
             return httpx.get(f"{url}/ready", verify=trusted).status_code == 200
         except httpx.TransportError:
             return False
 
 
-def url_of(server: subprocess.Popen[str]) -> str:
+def url_of(server: Begun) -> str:
     """Where a server answers."""
     return str(server.url)  # type: ignore[attr-defined]
 
 
-def kill(process: subprocess.Popen[str]) -> None:
+def kill(process: Begun) -> None:
     """SIGKILL, and its end."""
     process.send_signal(signal.SIGKILL)
     process.wait(10)
@@ -188,7 +185,7 @@ class Hand:
     session: str = ""
 
     def __post_init__(self) -> None:
-        self.client = httpx.Client(base_url=self.url, timeout=40)
+        self.client = httpx.Client(base_url=self.url, timeout=40, verify=False)
 
     def register(self, token: str | None = None, **told: Any) -> httpx.Response:
         from galley.version import VERSION
