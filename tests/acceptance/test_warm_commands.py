@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -34,7 +35,7 @@ print(json.dumps({
     "wakes": signal.set_wakeup_fd(-1),
     "group": [os.getpgrp(), os.getsid(0)],
     "mask": os.umask(0),
-    "limits": [resource.getrlimit(n) for n in range(10)],
+    "limits": [resource.getrlimit(n) for n in range(16)],
     "threads": [threading.active_count(), len(os.listdir("/proc/self/task"))],
 }, default=str))
 print("to the other", file=sys.stderr)
@@ -47,7 +48,14 @@ def test_a_process_is_the_same(tmp_path: Path) -> None:
     environ = dict(os.environ) | {"TZ": "Asia/Tokyo", "ONLY": "here"}
     del environ["GALLEY_CONTEXT"]
     asked = (["-c", ITSELF, "first", "--second"], tmp_path, environ, 30)
-    warm, new = interpreter(OURS).run(*asked), cold(*asked)
+    interpreter(OURS)
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files - 1, most))
+    try:
+        warm, new = interpreter(OURS).run(*asked), cold(*asked)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+    assert [files - 1, most] in json.loads(warm.stdout)["limits"]
     assert json.loads(warm.stdout) == json.loads(new.stdout)
     assert (warm.returncode, warm.stderr) == (new.returncode, new.stderr) == (7, "to the other\n")
 

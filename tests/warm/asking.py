@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import struct
@@ -20,6 +21,9 @@ ANSWER = struct.Struct(">i")
 """First the command's process; then how it ended: its status, or minus the signal."""
 
 
+LIMITS = sorted({limit for name, limit in vars(resource).items() if name.startswith("RLIMIT_")})
+
+
 class GoneError(Exception):
     """The warm interpreter has ended, and so has the command."""
 
@@ -27,12 +31,16 @@ class GoneError(Exception):
 def wish(
     arguments: Sequence[str], folder: str, environ: Mapping[str, str], path: str | None = None
 ) -> bytes:
-    """``python ARGUMENTS`` in ``folder``; ``path`` is the first place it imports from, if told."""
+    """``python ARGUMENTS`` in ``folder``, with what limits us.
+
+    ``path`` is the first place it imports from, if told.
+    """
     told = {
         "arguments": list(arguments),
         "folder": folder,
         "environ": dict(environ),
         "path": path,
+        "limits": [(limit, *resource.getrlimit(limit)) for limit in LIMITS],
     }
     return json.dumps(told).encode()
 

@@ -11,6 +11,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import runpy
 import selectors
 import signal
@@ -143,6 +144,9 @@ def become(told: dict[str, Any], descriptors: list[int]) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
     os.chdir(told["folder"])
+    for limit, *values in told["limits"]:
+        if resource.getrlimit(limit) != (soft_and_hard := (values[0], values[1])):
+            resource.setrlimit(limit, soft_and_hard)
     os.environ.clear()
     os.environ.update(told["environ"])
     time.tzset()

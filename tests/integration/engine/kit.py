@@ -252,7 +252,8 @@ class Works:
 
     def rows_of(self, tables: Iterable[str], ref: str = KITCHEN) -> dict[str, list[Row]]:
         """What some tables hold at one moment."""
-        there, found = self.tables(ref), dict[str, list[Row]].fromkeys(tables, [])
+        there = self.tables(ref)
+        found: dict[str, list[Row]] = {name: [] for name in tables}
         wanted = {name: there[name] for name in found if name in there}
         if any(version.format is Format.VIEW for version in wanted.values()):
             wanted = there

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import httpx
 from cryptography import x509
@@ -153,7 +153,7 @@ class Site:
         return process
 
     @staticmethod
-    def _ready(url: str, trusted: ssl.SSLContext | Literal[False]) -> bool:
+    def _ready(url: str, trusted: ssl.SSLContext | bool) -> bool:
         try:
             return httpx.get(f"{url}/ready", verify=trusted).status_code == 200
         except httpx.TransportError:
