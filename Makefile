@@ -4,10 +4,14 @@ UPGRADE ?=
 # Test files at once: many of them wait for processes more than they work. A test whose process dies
 # is tried again by the process that follows it, so only a few may follow.
 JOBS ?= 3
+TOGETHER := -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 2
 BIN := .venv/bin
 READY := .venv/.ready
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
+
+# Tests and commands start many processes: without kept bytecode each of them compiles everything.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo lint test check bench soak lock web interface browser schema screenshots wheel clean
@@ -27,10 +31,10 @@ lint: $(READY)  ## format, lint, types, import contracts
 		else echo "web checks left out: make web sets them up"; fi
 
 check: lint  ## lint, then the fast tests: sizes, unit, contract
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --max-worker-restart 2 tests/unit tests/contract
+	$(BIN)/python -m pytest $(TOGETHER) tests/unit tests/contract
 
 test: interface lint  ## lint, then every test but the long ones
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --max-worker-restart 2
+	$(BIN)/python -m pytest $(TOGETHER)
 
 bench: $(READY)  ## measure the budgets
 	$(BIN)/python -m bench

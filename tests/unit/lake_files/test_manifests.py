@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyiceberg.manifest import (
     MANIFEST_LIST_FILE_SCHEMAS,
@@ -106,6 +106,7 @@ def said(file: DataFile) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("cut", [None, *PARTITIONS], ids=str)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_pyiceberg_reads_what_was_written(
     tmp_path_factory: pytest.TempPathFactory, cut: tuple[str, str] | None, data: st.DataObject
