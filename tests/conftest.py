@@ -109,6 +109,27 @@ def pg_url(pg_server: Server) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def lasting() -> dict[str, str]:
+    """By folder the database that its tests share, one after the other, once one was wanted."""
+    return {}
+
+
+@pytest.fixture
+def emptied_url(
+    request: pytest.FixtureRequest, pg_server: Server, lasting: dict[str, str]
+) -> Iterator[str]:
+    """The URL of a database whose tables may be there, and are empty.
+
+    To make one with its tables takes longer than most tests.
+    """
+    folder = request.path.parent.name
+    if folder not in lasting:
+        lasting[folder] = pg_server.create()
+    yield pg_server.url(lasting[folder])
+    pg_server.empty(lasting[folder])
+
+
+@pytest.fixture(scope="session")
 def pooler(pg_server: Server) -> Iterator[Path]:
     """The socket's folder of a pooler in transaction mode before the server."""
     with pooling(pg_server) as socket:

@@ -37,7 +37,7 @@ def works_url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """The state database's URL, ``None`` for SQLite in the home."""
     if request.param == "sqlite":
         return None
-    url: str = request.getfixturevalue("pg_url")
+    url: str = request.getfixturevalue("emptied_url")
     monkeypatch.setenv("GALLEY_DATABASE", url)
     return url
 

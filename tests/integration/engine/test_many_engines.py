@@ -21,12 +21,12 @@ LEASE = 1_000_000
 
 @pytest.fixture
 def works(
-    tmp_path: Path, warm: WarmPool, pg_url: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, warm: WarmPool, emptied_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Works]:
     """A project whose home is on PostgreSQL."""
     monkeypatch.setenv("WORKS_LEASE", str(LEASE))
-    monkeypatch.setenv("GALLEY_DATABASE", pg_url)
-    found = Works(tmp_path, warm, url=pg_url)
+    monkeypatch.setenv("GALLEY_DATABASE", emptied_url)
+    found = Works(tmp_path, warm, url=emptied_url)
     yield found
     assert violations(found.home) == []
     found.home.database.close()

@@ -18,7 +18,7 @@ def site(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Site]:
     """A project without steps. Whatever happened to it, nothing is left half done."""
-    url = request.getfixturevalue("pg_url") if request.param == "postgres" else None
+    url = request.getfixturevalue("emptied_url") if request.param == "postgres" else None
     if url:
         monkeypatch.setenv("GALLEY_DATABASE", url)
     unused = Pool(PoolSettings(slots=1, log_dir=tmp_path, entry="none:none"))
