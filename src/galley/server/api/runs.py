@@ -15,7 +15,7 @@ from galley.environments.definitions import Shown, runnable_in
 from galley.environments.inspect import Facts
 from galley.environments.inspect_projects import find_pipeline, only_pipeline, run_edges
 from galley.environments.inspect_runs import find_run, get_run, list_facts, run_details
-from galley.errors import ConflictError
+from galley.errors import ConflictError, UsageError
 from galley.governance.model import Action
 from galley.runs import listing
 from galley.runs.listing import Wanted
@@ -85,6 +85,7 @@ class Resume(Body):
     """With which code."""
 
     same_code: bool = Field(False, description="The code that it had, not the present one.")
+    version: Version | None = None
 
 
 @routes.get("/projects/{project}/runs", s.page("Runs", RUN_ROW))
@@ -186,7 +187,15 @@ def resume_run(call: Calling, run: str, body: Resume | None = None, key: Key = N
     with call.home.database.read() as connection:
         found = get_run(connection, run)
         same = (body is not None and body.same_code) or not found.state.terminal
-        shown = None if same else call.code(connection, found.project, found.ref)
+        version = body.version if body else None
+        if version is not None and same:
+            raise UsageError(
+                f"run {run} goes on with the code that it had, so a version means nothing",
+                hint="leave out `version`",
+            )
+        if version is not None:
+            launch.refuse_environment(connection, found.project, found.ref, version)
+        shown = None if same else call.code(connection, found.project, found.ref, version)
     if found.state is RunState.SUCCEEDED:
         raise ConflictError(f"run {run} was published; there is nothing to resume")
     checkout = runnable_in(shown) if shown else None

@@ -1,0 +1,72 @@
+"""The command line against a server that has no folder of the project."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+
+from galley.cli.remote import code, starting
+from galley.cli.remote.following import follow
+from galley.cli.remote.place import Remote
+from tests.cli_cast import validate
+from tests.integration.api.both import Both
+from tests.integration.api.conftest import serve, works_in
+from tests.integration.engine.kit import KITCHEN, WarmPool
+
+DATABASES = ["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.long])]
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def far(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    """Ana in a folder whose home is elsewhere, with nothing deployed yet."""
+    with ExitStack() as stack:
+        url = None
+        if request.param == "postgres":
+            server = request.getfixturevalue("pg_server")
+            url = server.url(stack.enter_context(server.database()))
+        works = works_in(tmp_path_factory.mktemp("afar"), url)
+        for served in serve(works, folder=False):
+            both = Both(served, works.root / "contexts.json")
+            assert both.there("context", "add", "shop", served.url).status == 0
+            yield both
+        pool = works.pool
+        assert isinstance(pool, WarmPool)
+        pool.end()
+        works.home.database.close()
+
+
+def test_what_runs_is_sent_before(far: Both) -> None:
+    works = far.served.works
+    first = far.there("run", "--json")
+    assert first.status == 0, first.err
+    assert first.json["ref"] == KITCHEN
+    assert "kitchen/ana works with version" in first.err
+    works.sql("orders", "SELECT order_id, amount * 3 AS amount FROM raw")
+    second = far.there("run")
+    assert second.status == 0, second.err
+    assert far.total(KITCHEN) == 180
+    again = far.there("deploy", "--json")
+    validate(again.json, "deploy")
+    assert (again.json["new"], again.json["before"]) == (False, again.json["version"])
+    assert "✓ published to production" in far.there("promote", "--yes").out
+    works.sql("broken", "SELEC 1")
+    wrong = far.there("run")
+    assert (wrong.status, "broken.sql" in wrong.err) == (2, True)
+    (works.folder / "pipelines/p/broken.sql").unlink()
+
+
+def test_what_was_sent_runs_though_others_deploy_meanwhile(
+    far: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = far.another_folder(times=7)
+
+    def after_a_deploy(remote: Remote, start: Callable[[], str], *, as_json: bool) -> int:
+        code.send(replace(remote, folder=others), KITCHEN)
+        return follow(remote, start, as_json=as_json)
+
+    monkeypatch.setattr(starting, "follow", after_a_deploy)
+    assert far.there("run").status == 0
+    assert far.total(KITCHEN) == 180
+    kept = far.served.get("/projects/works/pipelines/p", ref=KITCHEN)["code"]["version"]
+    assert kept != far.there("show", "--json").json["definition"]
