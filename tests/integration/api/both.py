@@ -17,8 +17,11 @@ class Both:
     contexts: Path
 
     def here(self, *arguments: str) -> Ran:
-        home = str(self.served.home.path)
-        return Inside(self.served.works.folder).galley(*arguments, GALLEY_HOME=home)
+        works = self.served.works
+        environ = {"GALLEY_HOME": str(self.served.home.path)}
+        if works.url is not None:
+            environ["GALLEY_DATABASE"] = works.url
+        return Inside(works.folder).galley(*arguments, **environ)
 
     def heads(self) -> dict[str, str]:
         """Every ref with the commit it shows, as the home knows it."""

@@ -56,6 +56,21 @@ def test_what_runs_is_sent_before(far: Both) -> None:
     (works.folder / "pipelines/p/broken.sql").unlink()
 
 
+def test_a_plan_is_of_the_folder_and_nothing_of_it_is_kept(far: Both) -> None:
+    far.served.works.sql("orders", "SELECT order_id, amount * 4 AS amount FROM raw")
+    before = far.served.get("/projects/works/versions")["items"]
+    for more in ((), ("--in", "kitchen/new", "--rebuild", "talk")):
+        here, there = (run("plan", "p", *more, "--json") for run in (far.here, far.there))
+        assert there.json == here.json
+        assert {"name": "orders", "action": "run"}.items() <= there.json["steps"][1].items()
+    assert far.served.get("/projects/works/versions")["items"] == before
+    assert far.there("plan", "pp").status == far.here("plan", "pp").status == 2
+    unknown = far.served.client.post(
+        "/projects/works/plan/files", params={"wish": '{"pipelin": 1}'}, content=b""
+    )
+    assert unknown.status_code == 422
+
+
 def test_what_was_sent_runs_though_others_deploy_meanwhile(
     far: Both, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,6 +82,6 @@ def test_what_was_sent_runs_though_others_deploy_meanwhile(
 
     monkeypatch.setattr(starting, "follow", after_a_deploy)
     assert far.there("run").status == 0
-    assert far.total(KITCHEN) == 180
+    assert far.total(KITCHEN) == 240
     kept = far.served.get("/projects/works/pipelines/p", ref=KITCHEN)["code"]["version"]
     assert kept != far.there("show", "--json").json["definition"]

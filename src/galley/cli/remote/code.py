@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from galley.cli import screen
-from galley.cli.remote.client import Request
+from galley.cli.remote.asking import Asked
+from galley.cli.remote.client import Query, Request
 from galley.cli.remote.place import Remote
 from galley.environments.checkout import read_checkout
 from galley.environments.kitchens import PREFIX
@@ -56,16 +58,31 @@ def send(remote: Remote, ref: str, message: str | None = None) -> Any:
     """
     folder = remote.folder or find_project(Path.cwd())
     checkout = read_checkout(folder)
-    manifest = with_seeds(compile_project(folder), folder)
     query = {
         "in": ref,
         "message": message,
         "commit": checkout.git_commit,
         "dirty": list(checkout.dirty[:MOST_DIRTY]),
     }
+    return _upload(remote, folder, remote.path("versions"), query)
+
+
+def plan(remote: Remote, asked: Asked) -> Any:
+    """What a run would do. The folder's files are sent for that, if need be, and not kept.
+
+    Raises as ``settle`` does.
+    """
+    body = asked.body()
+    if remote.folder is not None and is_sent(remote, asked.ref):
+        wish = {"wish": json.dumps(body)}
+        return _upload(remote, remote.folder, remote.path("plan", "files"), wish)
+    return remote.client.ask(Request("POST", remote.path("plan"), body)).body
+
+
+def _upload(remote: Remote, folder: Path, path: str, query: Query) -> Any:
+    manifest = with_seeds(compile_project(folder), folder)
     headers = {"content-type": "application/gzip", "idempotency-key": new_id()}
     packed = pack_files(manifest, folder)
-    path = remote.path("versions")
     return remote.client.ask(
         Request("POST", path, None, query, headers, content=packed, seconds=SECONDS)
     ).body

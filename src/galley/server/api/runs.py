@@ -17,6 +17,7 @@ from galley.environments.inspect_projects import find_pipeline, only_pipeline, r
 from galley.environments.inspect_runs import find_run, get_run, list_facts, run_details
 from galley.errors import ConflictError, UsageError
 from galley.governance.model import Action
+from galley.project.model import Manifest
 from galley.runs import listing
 from galley.runs.listing import Wanted
 from galley.runs.model import Run, RunCause, RunState
@@ -243,11 +244,16 @@ def wished(call: Call, project: str, body: StartRun) -> tuple[Shown, launch.Wish
         if body.version is not None:
             launch.refuse_environment(connection, project, ref, body.version)
         shown = call.code(connection, project, ref, body.version)
-    pipeline = body.pipeline or only_pipeline(shown.manifest)
-    find_pipeline(shown.manifest, pipeline)
-    return shown, launch.Wish(
+    return shown, wish_of(call, shown.manifest, body)
+
+
+def wish_of(call: Call, manifest: Manifest, body: StartRun) -> launch.Wish:
+    """What is to run of a project. Raises NotFoundError, UsageError."""
+    pipeline = body.pipeline or only_pipeline(manifest)
+    find_pipeline(manifest, pipeline)
+    return launch.Wish(
         (pipeline,),
-        ref,
+        call.ref_name(body.ref),
         select=tuple(body.select),
         window=body.window,
         variables={name: _typed(value) for name, value in body.variables.items()},
