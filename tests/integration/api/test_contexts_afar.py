@@ -1,5 +1,6 @@
 """The command line against a server that has no folder of the project."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -9,6 +10,7 @@ import pytest
 from galley.cli.remote import code, starting
 from galley.cli.remote.following import follow
 from galley.cli.remote.place import Remote
+from galley.environments.scheduler import Scheduler
 from tests.cli_cast import validate
 from tests.integration.api.both import Both
 from tests.integration.api.conftest import serve, works_in
@@ -69,6 +71,45 @@ def test_a_plan_is_of_the_folder_and_nothing_of_it_is_kept(far: Both) -> None:
         "/projects/works/plan/files", params={"wish": '{"pipelin": 1}'}, content=b""
     )
     assert unknown.status_code == 422
+
+
+DOUBLED = """
+/* @galley
+tests:
+  - unique: {column: n, name: once}
+*/
+SELECT 1 AS n UNION ALL SELECT 1
+"""
+
+
+def test_a_run_is_published_over_a_test(far: Both) -> None:
+    far.served.works.write("pipelines/d/doubled.sql", DOUBLED.lstrip())
+    assert far.there("run", "d").status == 1
+    over = ("runs", "publish", "last", "--override")
+    unknown = far.there(*over, "twice", "--reason", "known")
+    assert (unknown.status, "doubled.once" in unknown.err) == (2, True)
+    done = far.there(*over, "once", "--reason", "known", "--expires", "2h", "--json")
+    assert done.status == 0, done.err
+    validate(done.json, "run")
+    assert done.json["published"]
+    tables = {one["name"]: one for one in far.there("tables", "--json").json["tables"]}
+    assert [one["by"] for one in tables["doubled"]["overrides"]] == ["ana"]
+    shutil.rmtree(far.served.works.folder / "pipelines/d")
+
+
+def test_triggers_fire_and_wait(far: Both) -> None:
+    triggers = "[{name: often, every: 6h}, {name: by_hand, manual: {}}]"
+    far.served.works.write("pipelines/p/pipeline.yaml", f"triggers: {triggers}\n")
+    assert far.there("promote", "--yes").status == 0
+    Scheduler(far.served.home).tick(far.served.home.clock())
+    paused = far.there("triggers", "pause", "often", "--reason", "too often", "--json")
+    validate(paused.json, "trigger")
+    assert paused.json["trigger"]["paused_by"] == "ana"
+    assert far.there("triggers", "--json").json == far.here("triggers", "--json").json
+    assert not far.there("triggers", "resume", "often", "--json").json["trigger"]["paused"]
+    fired = far.there("triggers", "fire", "by_hand", "--json")
+    assert fired.status == 0, fired.err
+    assert (fired.json["cause"], fired.json["ref"]) == ("trigger", "production")
 
 
 def test_what_was_sent_runs_though_others_deploy_meanwhile(

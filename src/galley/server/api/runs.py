@@ -89,6 +89,23 @@ class Resume(Body):
     version: Version | None = None
 
 
+class Publish(Body):
+    """Over which tests, why, and for how long."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"override": ["unique"], "reason": "known, and small"}]},
+    )
+
+    override: list[Name] = Field(
+        min_length=1, max_length=1000, description="Tests that may fail: NAME or TABLE.NAME."
+    )
+    reason: str = Field(min_length=1, max_length=2000, description="It is shown with the tables.")
+    seconds: int = Field(
+        7 * 86_400, ge=60, le=10 * 366 * 86_400, description="How long the tables bear the mark."
+    )
+
+
 @routes.get("/projects/{project}/runs", s.page("Runs", RUN_ROW))
 def list_runs(
     call: Calling,
@@ -209,6 +226,29 @@ def resume_run(call: Calling, run: str, body: Resume | None = None, key: Key = N
         return _queued(connection, call, again)
 
     return once(call, key, (f"resume {run}", body), act)
+
+
+@routes.post(
+    "/runs/{run}/publish", ROW, action=Action.OVERRIDE, kind="run", status=202, errors=(409, 413)
+)
+def publish_run(call: Calling, run: str, body: Publish, key: Key = None) -> Answer:
+    """Publish a run over blocking tests, in the caller's name, as a new run.
+
+    What is published is what the run has staged. The audit trail keeps who answered for it.
+    """
+
+    def act(connection: Connection) -> Answer:
+        queued = resume.publish_over(
+            connection,
+            call.home,
+            get_run(connection, run),
+            body.override,
+            reason=body.reason,
+            expires_at=call.now() + body.seconds * 1_000_000,
+        )
+        return _queued(connection, call, queued)
+
+    return once(call, key, (f"publish {run}", body), act)
 
 
 @routes.post("/runs/{run}/rerun", ROW, action=Action.RUN, kind="run", status=202, errors=(409, 413))
