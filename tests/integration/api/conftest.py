@@ -80,7 +80,8 @@ def project(works: Works) -> None:
 def serve(works: Works, *, engine: bool = True, folder: bool = True) -> Iterator[Served]:
     """Serve a project from threads of this process; without its folder, if that is wanted."""
     listening = bound("127.0.0.1", 0)
-    place = Place(works.home, works.site, {works.name: works.folder} if folder else {})
+    folders = {works.name: works.folder} if folder else {}
+    place = Place(works.home, works.site, folders, SLOTS)
     app = api_app(place)
     config = uvicorn.Config(
         app, log_config=None, lifespan="on", access_log=False, timeout_graceful_shutdown=1

@@ -73,6 +73,20 @@ def test_a_plan_is_of_the_folder_and_nothing_of_it_is_kept(far: Both) -> None:
     assert unknown.status_code == 422
 
 
+def test_a_sample_is_of_the_folder(far: Both) -> None:
+    orders = "SELECT order_id, amount * 4 AS amount FROM raw"
+    far.served.works.sql("orders", orders)
+    here, there = (run("preview", "orders", "--json") for run in (far.here, far.there))
+    validate(there.json, "preview")
+    assert there.json | {"seconds": 0} == here.json | {"seconds": 0}
+    assert [row["amount"] for row in there.json["rows"]] == [40, 80, 120]
+    far.served.works.sql("orders", f"{orders} WHERE error('no') IS NULL")
+    wrong = far.there("preview", "orders")
+    assert (wrong.status, "pipelines/p/orders.sql" in wrong.err) == (1, True)
+    far.served.works.sql("orders", orders)
+    assert far.there("preview", "ordrs").status == 2
+
+
 DOUBLED = """
 /* @galley
 tests:

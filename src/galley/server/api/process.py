@@ -39,7 +39,7 @@ def serve(task: Task) -> None:
     site = bootstrap.make_site(home, 1)
     folders = {name: Path(folder) for name, folder in task.folders.items()}
     door = Door(home, task.identity, task.secure)
-    app = api_app(Place(home, site, folders), door, names=task.names)
+    app = api_app(Place(home, site, folders, task.slots), door, names=task.names)
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -296,7 +296,7 @@ def wish_of(call: Call, manifest: Manifest, body: StartRun) -> launch.Wish:
         call.ref_name(body.ref),
         select=tuple(body.select),
         window=body.window,
-        variables={name: _typed(value) for name, value in body.variables.items()},
+        variables={name: typed(value) for name, value in body.variables.items()},
         rebuild=tuple(body.rebuild),
         priority=body.priority,
         batch=body.batch,
@@ -321,6 +321,6 @@ def _queued(connection: Connection, call: Call, run: Run) -> Answer:
     return Answer(facts, 202, {"location": f"/api/v1/runs/{run.id}"})
 
 
-def _typed(value: Any) -> str:
+def typed(value: Any) -> str:
     """A value as it would be typed on a command line."""
     return value if isinstance(value, str) else json.dumps(value)
