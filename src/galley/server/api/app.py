@@ -120,6 +120,7 @@ def api_app(place: Place, door: Door | None = None, *, names: Sequence[str] = ()
     app.state.door = door or Door(place.home)
     app.state.names = frozenset(names)
     app.state.news = News(place.home)
+    app.state.closing = asyncio.Event()
     app.state.intakes = asyncio.Semaphore(INTAKES)
     app.state.previews = asyncio.Semaphore(PREVIEWS)
     app.state.methods = _methods
