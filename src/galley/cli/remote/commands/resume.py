@@ -21,7 +21,8 @@ def resume(run: str | None, same_code: bool, project: Path | None, as_json: bool
     """Ask a run to go on, and follow it."""
     remote = open_remote(project)
     found = remote.find_run(run or "resumable")
-    version = None if same_code else settle(remote, found["ref"])
+    mine = found["ref"] == remote.ref_name(None)
+    version = settle(remote, found["ref"]) if mine and not same_code else None
     body = {"version": version} if version else {"same_code": same_code}
     path = path_of("runs", found["run"], "resume")
 
