@@ -2,7 +2,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import type { RunRow } from '@/api/types'
 import { Line, type Point } from '@/charts/Line'
-import { bandOf, type Day, dayOf, weeksOf } from '@/lib/days'
+import { bandOf, type Day, dayOf, isPromotion, weeksOf } from '@/lib/days'
 import { plural } from '@/lib/numbers'
 import { type Search, useWish } from '@/lib/place'
 import { toneOf, wordOf } from '@/lib/status'
@@ -31,7 +31,8 @@ export function Calendar({ runs }: { runs: RunRow[] }) {
           )}
         </div>
         <figcaption className="quiet">
-          The worst of each day; a ring: a run took far longer or shorter than usual.
+          The worst of each day; a ring: a run took far longer or shorter than usual; ↑: a promotion
+          ran its steps.
         </figcaption>
       </figure>
       <div className={css.chart}>
@@ -46,7 +47,7 @@ export function Calendar({ runs }: { runs: RunRow[] }) {
 }
 
 function pointOf(run: RunRow): Point[] {
-  if (run.seconds == null || !run.finished) return []
+  if (run.seconds == null || !run.finished || isPromotion(run)) return []
   return [{ at: Date.parse(run.created), value: run.seconds, published: run.state === 'succeeded' }]
 }
 
@@ -63,7 +64,12 @@ function Cell({ day }: { day: Day | null }) {
   if (!day) return <span />
   if (!day.runs) return <span className={css.none} title={day.key} />
   const tone = toneOf(day.state)
-  const said = `${day.key}: ${plural(day.runs, 'run')}, ${wordOf(day.state ?? '')}, ${duration(day.longest)} at most`
+  const said = [
+    `${day.key}: ${plural(day.runs, 'run')}`,
+    ...(day.promotions ? [`of them ${plural(day.promotions, 'promotion')}`] : []),
+    wordOf(day.state ?? ''),
+    `${duration(day.longest)} at most`,
+  ].join(', ')
   return (
     <button
       type="button"
@@ -85,7 +91,7 @@ function Cell({ day }: { day: Day | null }) {
         })
       }
     >
-      {SIGNS[tone]}
+      {SIGNS[tone] || (day.promotions ? '↑' : '')}
     </button>
   )
 }
