@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from galley.db import deferred
 from galley.db.contention import repeated
 from galley.errors import ContendedError, GalleyError
 from galley.lake import rooting
@@ -237,7 +238,8 @@ class Claimer:
         now = self.site.clock()
         values: dict[str, Any] = {"reason": reason.value, "message": message, "detail": detail}
         if queue.move_step(connection, step_run, StepState.FAILED, now, **values):
-            # Of an attempt that could not begin nothing stays.
+            # Of an attempt that could not begin nothing stays, and it may have begun just now.
+            deferred.flush(connection)
             drop(connection, live.project, step_run, reason.value, now)
             names = live.graph.downstream(step_run.name)
             queue.fail_downstream(connection, live.run.id, names, step_run.name, now)
