@@ -1,5 +1,6 @@
 import { Maximize2, Minus, Plus } from 'lucide-react'
 import { useEffect, useMemo, useRef, useState } from 'react'
+import { useNarrow } from '@/lib/hooks'
 import { plural } from '@/lib/numbers'
 import { toneOf, wordOf } from '@/lib/status'
 import { Button } from '@/ui/Button'
@@ -44,6 +45,14 @@ export function Graph({
   )
   const frame = useRef<HTMLDivElement>(null)
   const [zoom, setZoom] = useZoom(frame, drawing.width)
+  const shownFirst = chosen ?? shown.nodes.find((node) => toneOf(node.state) === 'bad')?.id
+  const goal = drawing.boxes.find((box) => box.id === shownFirst)
+  useEffect(() => {
+    const element = frame.current
+    if (!element || !goal) return
+    element.scrollLeft = (goal.x + goal.width / 2) * zoom - element.clientWidth / 2
+    element.scrollTop = (goal.y + HEIGHT / 2) * zoom - element.clientHeight / 2
+  }, [goal, zoom])
   const near = new Set(
     chosen
       ? shown.edges
@@ -164,18 +173,20 @@ function widthOf(node: Node): number {
 
 function useZoom(frame: React.RefObject<HTMLDivElement | null>, width: number) {
   const [zoom, set] = useState(1)
+  // Smaller than this nothing can be read: a phone shows a part of it, to be moved about.
+  const least = useNarrow() ? 0.8 : 0.5
   const fitted = useRef(true)
   useEffect(() => {
     const element = frame.current
     if (!element || !width) return
     function fitFrame() {
-      if (fitted.current && element) set(Math.min(1, Math.max(0.5, element.clientWidth / width)))
+      if (fitted.current && element) set(Math.min(1, Math.max(least, element.clientWidth / width)))
     }
     fitFrame()
     const watcher = new ResizeObserver(fitFrame)
     watcher.observe(element)
     return () => watcher.disconnect()
-  }, [frame, width])
+  }, [frame, width, least])
   function change(by: -1 | 0 | 1) {
     fitted.current = by === 0
     const room = frame.current?.clientWidth ?? width

@@ -1,15 +1,19 @@
-import type { ReactNode } from 'react'
+import { Fragment, type ReactNode } from 'react'
+import { useNarrow } from '@/lib/hooks'
 import css from './DataTable.module.css'
 
 export interface ColumnOf<T> {
   key: string
   head: ReactNode
   cell: (row: T) => ReactNode
-  /** `num` is right-aligned; `wide` is left out on a phone; `grow` takes what room there is. */
-  kind?: 'num' | 'wide' | 'wide num' | 'grow' | 'wide grow'
+  /**
+   * `num` is right-aligned; `wide` is left out on a phone; `grow` takes what room there is;
+   * `below` does so too, and stands under its row on a phone, where it can be read.
+   */
+  kind?: 'num' | 'wide' | 'wide num' | 'grow' | 'wide grow' | 'below'
 }
 
-/** Rows under a head that stays in view; on a phone the columns marked wide are left out. */
+/** Rows under a head that stays in view. */
 export function DataTable<T>({
   columns,
   rows,
@@ -23,12 +27,15 @@ export function DataTable<T>({
   label: string
   mark?: (row: T) => boolean
 }) {
+  const narrow = useNarrow()
+  const beside = narrow ? columns.filter((column) => column.kind !== 'below') : columns
+  const below = narrow ? columns.filter((column) => column.kind === 'below') : []
   return (
     <div className={css.frame}>
       <table className={css.table} aria-label={label}>
         <thead>
           <tr>
-            {columns.map((column) => (
+            {beside.map((column) => (
               <th key={column.key} scope="col" className={nameOf(column.kind)}>
                 {column.head}
               </th>
@@ -37,13 +44,20 @@ export function DataTable<T>({
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={id(row)} data-marked={mark?.(row) || undefined}>
-              {columns.map((column) => (
-                <td key={column.key} className={nameOf(column.kind)}>
+            <Fragment key={id(row)}>
+              <tr data-marked={mark?.(row) || undefined}>
+                {beside.map((column) => (
+                  <td key={column.key} className={nameOf(column.kind)}>
+                    {column.cell(row)}
+                  </td>
+                ))}
+              </tr>
+              {below.map((column) => (
+                <Below key={column.key} span={beside.length} marked={mark?.(row)}>
                   {column.cell(row)}
-                </td>
+                </Below>
               ))}
-            </tr>
+            </Fragment>
           ))}
         </tbody>
       </table>
@@ -51,10 +65,19 @@ export function DataTable<T>({
   )
 }
 
+function Below(props: { span: number; marked?: boolean; children: ReactNode }) {
+  if (props.children == null || props.children === '' || props.children === false) return null
+  return (
+    <tr className={css.below} data-marked={props.marked || undefined}>
+      <td colSpan={props.span}>{props.children}</td>
+    </tr>
+  )
+}
+
 function nameOf(kind: string | undefined): string | undefined {
   if (!kind) return undefined
   return kind
     .split(' ')
-    .map((part) => (part === 'grow' ? css.grow : part))
+    .map((part) => (part === 'grow' || part === 'below' ? css.grow : part))
     .join(' ')
 }
