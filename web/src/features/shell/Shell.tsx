@@ -31,6 +31,7 @@ export function Shell() {
   useKeys({
     ...leading,
     '/': () => setSearch(true),
+    'Ctrl k': () => setSearch(true),
     '?': () => setHelp(true),
     t: turn,
   })
