@@ -56,9 +56,11 @@ export function Line({
     }
     // `theme` is no value here: the colours are read anew when it changes.
   }, [points, title, sync, say, theme])
-  const last = points
-    .filter((point) => point.published !== false)
-    .reduce<Point | null>((best, point) => (best && best.at > point.at ? best : point), null)
+  const published = points.filter((point) => point.published !== false)
+  const last = (published.length ? published : points).reduce<Point | null>(
+    (best, point) => (best && best.at > point.at ? best : point),
+    null,
+  )
   return (
     <figure className={css.chart}>
       <figcaption className={css.head}>

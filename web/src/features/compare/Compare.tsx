@@ -128,7 +128,7 @@ function Side({ value }: { value: unknown }) {
 function textOf(value: unknown): string {
   if (typeof value === 'string') return value
   if (Array.isArray(value) && value.every((part) => typeof part === 'string')) {
-    return value.join(' to ')
+    return value.join('..')
   }
   return JSON.stringify(value)
 }

@@ -105,7 +105,7 @@ function Refs({
         {
           key: 'held',
           head: kitchens ? 'Based on' : 'Held',
-          kind: 'grow',
+          kind: 'below',
           cell: (ref) =>
             kitchens ? (
               <span className="soft">

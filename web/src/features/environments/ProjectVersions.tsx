@@ -51,7 +51,7 @@ function Rows({ rows }: { rows: Version[] }) {
         {
           key: 'message',
           head: 'What',
-          kind: 'grow',
+          kind: 'below',
           cell: (version) => (
             <span title={version.message ?? undefined}>
               {version.message ?? <span className="quiet">–</span>}

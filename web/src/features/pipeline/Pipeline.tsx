@@ -3,7 +3,7 @@ import { Link, useParams } from '@tanstack/react-router'
 import { Play } from 'lucide-react'
 import { useState } from 'react'
 import { pipeline as pipelineQuery, runs } from '@/api/queries'
-import type { Pipeline as PipelineFacts } from '@/api/types'
+import type { Pipeline as PipelineFacts, RunRow } from '@/api/types'
 import { count, plural } from '@/lib/numbers'
 import { type Search, usePlace, useProject, useWish } from '@/lib/place'
 import { Button } from '@/ui/Button'
@@ -18,10 +18,11 @@ import { Badge, Tag } from '@/ui/Status'
 import { Tabs } from '@/ui/Tabs'
 import { Time } from '@/ui/Time'
 import { Calendar, runsOn } from './Calendar'
-import { Definitions } from './Definitions'
 import { Durations } from './Durations'
 import { LiveGraph } from './LiveGraph'
 import { StepCard } from './StepCard'
+import { Steps } from './Steps'
+import { Tests } from './Tests'
 
 const LATEST = 200
 
@@ -97,8 +98,8 @@ function Shown({ line }: { line: PipelineFacts }) {
         </>
       )}
       {tab === 'runs' && <Runs project={project} line={line} />}
-      {tab === 'steps' && <Definitions line={line} kind="steps" />}
-      {tab === 'tests' && <Definitions line={line} kind="tests" />}
+      {tab === 'steps' && <Steps line={line} />}
+      {tab === 'tests' && <Tests line={line} />}
       <StartRun open={starting} close={() => setStarting(false)} pipeline={line.name} />
     </Page>
   )
@@ -118,7 +119,7 @@ function Runs({ project, line }: { project: string; line: PipelineFacts }) {
     >
       {(rows) => (
         <>
-          <Calendar runs={rows} />
+          <Calendar runs={together(rows, line)} />
           {day && (
             <p className="soft">
               The runs of {day}.{' '}
@@ -127,9 +128,17 @@ function Runs({ project, line }: { project: string; line: PipelineFacts }) {
               </Link>
             </p>
           )}
-          <RunTable rows={runsOn(rows, day)} pipeline={false} />
+          <RunTable rows={runsOn(together(rows, line), day)} pipeline={false} />
         </>
       )}
     </More>
+  )
+}
+
+/** Its own runs, and the latest of those that were of several pipelines, as promotions are. */
+function together(rows: RunRow[], line: PipelineFacts): RunRow[] {
+  const known = new Set(rows.map((run) => run.run))
+  return [...rows, ...line.history.filter((run) => !known.has(run.run))].sort((one, other) =>
+    other.created.localeCompare(one.created),
   )
 }

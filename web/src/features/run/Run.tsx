@@ -5,7 +5,7 @@ import type { Run as RunFacts } from '@/api/types'
 import { plural, short } from '@/lib/numbers'
 import { useProject, useWish } from '@/lib/place'
 import { isOpen } from '@/lib/status'
-import { Copy } from '@/ui/Copy'
+import { Id } from '@/ui/Id'
 import { LoadPage } from '@/ui/Load'
 import { Page } from '@/ui/Page'
 import { RefName } from '@/ui/RefName'
@@ -79,11 +79,8 @@ function Shown({ run }: { run: RunFacts }) {
           <span>
             {run.cause} by {run.actor}
           </span>
-          {run.windows && <span>{run.windows.join(' to ')}</span>}
-          <span className={css.id}>
-            <span className="mono">{run.run}</span>
-            <Copy text={run.run} label="Copy the run's id" />
-          </span>
+          {run.windows && <span>{run.windows.join('..')}</span>}
+          <Id of={run.run} what="run's id" whole />
           {run.resumes && (
             <span>
               goes on from <RunName id={run.resumes} />

@@ -48,7 +48,7 @@ export function StepPanel({ run, name }: { run: Run; name: string }) {
           ['Windows', step.windows.length ? windows(step.windows) : null],
           ['Attempts', attempts.length || null],
           ['Reused from', step.reused_from && <RunName id={step.reused_from} />],
-          ['Written in', step.where && <span className="mono">{step.where}</span>],
+          ['Written in', step.where && <span className="mono long">{step.where}</span>],
           [
             'Tests',
             tests.length
@@ -62,7 +62,7 @@ export function StepPanel({ run, name }: { run: Run; name: string }) {
             made.length
               ? made.map((table) => (
                   <span key={table.name} className={css.made}>
-                    <TableName name={table.name} at={run.commit ?? undefined} />
+                    <TableName name={table.name} in={run.ref} at={run.commit ?? undefined} />
                   </span>
                 ))
               : null,

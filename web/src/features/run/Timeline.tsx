@@ -3,7 +3,7 @@ import type { Run } from '@/api/types'
 import { useNow } from '@/lib/hooks'
 import { count, plural } from '@/lib/numbers'
 import type { Search } from '@/lib/place'
-import { isOpen, toneOf } from '@/lib/status'
+import { isOpen, toneOf, wordOf } from '@/lib/status'
 import { duration } from '@/lib/time'
 import { Status } from '@/ui/Status'
 import { type Scale, scaleOf, spansOf } from './spans'
@@ -80,9 +80,9 @@ function Lines({ run, chosen, now }: { run: Run; chosen: string | null; now: num
 }
 
 function noteOf(step: Run['steps'][number]): string {
-  if (step.state === 'reused') return 'reused'
   if (step.attempts > 1) return plural(step.attempts, 'attempt')
-  return step.rows == null ? '' : `${count(step.rows)} rows`
+  if (step.state === 'reused' || step.rows == null) return wordOf(step.state)
+  return `${count(step.rows)} rows`
 }
 
 function Bars({

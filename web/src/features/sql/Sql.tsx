@@ -103,8 +103,8 @@ export function Sql() {
                 <Empty title="The answer has no rows." />
               )}
               <p className="soft" role="status">
-                {plural(ask.data.answer.rows.length, 'row')}
-                {ask.data.answer.more && ' of more'} in {duration(ask.data.seconds)}, from{' '}
+                {ask.data.answer.more && 'the first '}
+                {plural(ask.data.answer.rows.length, 'row')} in {duration(ask.data.seconds)}, from{' '}
                 {ask.data.answer.ref} at{' '}
                 <span className="mono">{short(ask.data.answer.commit)}</span>
               </p>

@@ -80,8 +80,9 @@ function Shown({ table, place }: { table: TableDetails; place: string }) {
       about={
         <>
           <RefName name={table.ref} />
-          <span>{plural(table.rows ?? 0, 'row')}</span>
-          <span>{bytes(table.bytes)}</span>
+          {table.rows != null && <span>{plural(table.rows, 'row')}</span>}
+          {table.bytes != null && <span>{bytes(table.bytes)}</span>}
+          {table.format !== 'iceberg' && <span>{table.format}</span>}
           <span>{plural(table.columns.length, 'column')}</span>
           {table.changed && (
             <span>
@@ -109,7 +110,7 @@ function Shown({ table, place }: { table: TableDetails; place: string }) {
           { key: 'tests', name: 'Tests', count: count(table.tests.length) },
         ]}
       />
-      {tab === 'rows' && <Sample name={table.name} place={place} />}
+      {tab === 'rows' && <Sample name={table.name} place={place} rows={table.rows} />}
       {tab === 'schema' && <Schema table={table} />}
       {tab === 'versions' && <Versions name={table.name} />}
       {tab === 'lineage' && <Lineage name={table.name} place={place} />}

@@ -89,7 +89,7 @@ function Rows({ rows }: { rows: Table[] }) {
         {
           key: 'columns',
           head: 'Columns',
-          kind: 'grow',
+          kind: 'below',
           cell: (table) => (
             <span className="quiet" title={plural(table.columns.length, 'column')}>
               {table.columns.map((column) => column.name).join(', ')}

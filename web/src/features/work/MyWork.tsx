@@ -64,7 +64,7 @@ function Kitchens({ name }: { name: string }) {
         {
           key: 'base',
           head: 'Based on',
-          kind: 'grow',
+          kind: 'below',
           cell: (ref) => (
             <span className="soft">
               <Time at={ref.base_created} />

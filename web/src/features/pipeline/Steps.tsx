@@ -3,17 +3,11 @@ import type { Pipeline } from '@/api/types'
 import { count } from '@/lib/numbers'
 import type { Search } from '@/lib/place'
 import { DataTable } from '@/ui/DataTable'
-import { Empty } from '@/ui/Empty'
-import { TableName } from '@/ui/RunName'
 import { Status } from '@/ui/Status'
 import { Time } from '@/ui/Time'
 
-/** What the files say: the steps, or the tests. */
-export function Definitions({ line, kind }: { line: Pipeline; kind: 'steps' | 'tests' }) {
-  return kind === 'steps' ? <Steps line={line} /> : <Tests line={line} />
-}
-
-function Steps({ line }: { line: Pipeline }) {
+/** The steps as the files define them, each with what it did last. */
+export function Steps({ line }: { line: Pipeline }) {
   return (
     <DataTable
       label="Steps"
@@ -45,8 +39,8 @@ function Steps({ line }: { line: Pipeline }) {
         {
           key: 'about',
           head: 'About',
-          kind: 'grow',
-          cell: (step) => <span className="soft">{step.description}</span>,
+          kind: 'below',
+          cell: (step) => step.description && <span className="soft">{step.description}</span>,
         },
         {
           key: 'kind',
@@ -61,36 +55,6 @@ function Steps({ line }: { line: Pipeline }) {
           head: 'When',
           kind: 'num',
           cell: (step) => <Time at={step.last?.finished} />,
-        },
-      ]}
-    />
-  )
-}
-
-function Tests({ line }: { line: Pipeline }) {
-  if (!line.tests.length)
-    return <Empty title="It has no test: what it publishes is marked untested." />
-  return (
-    <DataTable
-      label="Tests"
-      rows={line.tests}
-      id={(test) => `${test.table}.${test.step}.${test.name}`}
-      columns={[
-        { key: 'name', head: 'Test', cell: (test) => <strong>{test.name}</strong> },
-        { key: 'table', head: 'Table', cell: (test) => <TableName name={test.table} /> },
-        { key: 'type', head: 'Type', kind: 'wide', cell: (test) => test.type.replaceAll('_', ' ') },
-        {
-          key: 'hard',
-          head: 'Severity',
-          kind: 'wide',
-          cell: (test) => `${test.severity}${test.blocking ? ', blocking' : ''}`,
-        },
-        { key: 'stage', head: 'Stage', kind: 'wide', cell: (test) => test.stage },
-        {
-          key: 'where',
-          head: 'Written in',
-          kind: 'grow',
-          cell: (test) => <span className="mono soft">{test.where}</span>,
         },
       ]}
     />
