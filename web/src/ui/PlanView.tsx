@@ -42,7 +42,7 @@ function Lines({ steps }: { steps: Step[] }) {
           />
           <span className="soft">
             {step.problem?.message ?? step.why}
-            {step.windows.length > 0 && ` (${windowsOf(step.windows)})`}
+            {windowsOf(step)}
           </span>
         </li>
       ))}
@@ -50,6 +50,9 @@ function Lines({ steps }: { steps: Step[] }) {
   )
 }
 
-function windowsOf(windows: string[]): string {
-  return windows.length === 1 ? String(windows[0]) : plural(windows.length, 'window')
+/** Which windows, where the reason has not said it yet. */
+function windowsOf({ windows, why }: Step): string {
+  const [only] = windows
+  if (windows.length === 1 && only) return why.includes(only) ? '' : ` (${only})`
+  return windows.length && !why.includes('window') ? ` (${plural(windows.length, 'window')})` : ''
 }

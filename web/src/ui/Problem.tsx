@@ -1,13 +1,30 @@
+import { Link } from '@tanstack/react-router'
 import { OctagonAlert } from 'lucide-react'
+import type { ReactNode } from 'react'
 import { ApiError } from '@/api/client'
+import { PRODUCTION, type Search } from '@/lib/place'
 import { Button } from './Button'
 import css from './Problem.module.css'
 
 /** Asking again changes nothing about these. */
 const FINAL = new Set([400, 403, 404, 405, 410, 422])
 
+/** Where to go from a name that is wrong: to the nearest that is right, or to all of them. */
+export interface Ways {
+  near?: (name: string) => ReactNode
+  all?: ReactNode
+}
+
 /** What went wrong: what happened, what was kept, what to do. */
-export function Problem({ error, retry }: { error: unknown; retry?: () => void }) {
+export function Problem({
+  error,
+  retry,
+  ways = {},
+}: {
+  error: unknown
+  retry?: () => void
+  ways?: Ways
+}) {
   const known = error instanceof ApiError ? error : null
   const message = error instanceof Error ? error.message : String(error)
   const title = known?.title ?? 'This page failed'
@@ -17,10 +34,32 @@ export function Problem({ error, retry }: { error: unknown; retry?: () => void }
       <div className={css.text}>
         <p className={css.title}>{title}</p>
         {message !== title && <p>{message}</p>}
-        {known?.hint && <p className="soft">{known.hint}</p>}
+        {known?.nearest ? (
+          <p>
+            Did you mean <Nearest error={known} near={ways.near} />?
+          </p>
+        ) : (
+          known?.hint && <p className="soft">{known.hint}</p>
+        )}
+        {known?.status === 404 && ways.all}
         {known?.request && <p className="quiet mono">request {known.request}</p>}
         {retry && !FINAL.has(known?.status ?? 0) && <Button onClick={retry}>Try again</Button>}
       </div>
     </div>
   )
+}
+
+function Nearest({ error, near }: { error: ApiError; near: Ways['near'] }) {
+  const name = error.nearest ?? ''
+  if (error.code === 'ref_not_found') {
+    return (
+      <Link
+        to="."
+        search={(before: Search) => ({ ...before, ref: name === PRODUCTION ? undefined : name })}
+      >
+        {name}
+      </Link>
+    )
+  }
+  return near ? near(name) : <strong>{name}</strong>
 }

@@ -17,10 +17,12 @@ const DAYS = ['2024-01-01', '2024-01-03', '2024-01-05', '2024-01-07'].map((day) 
 const SIGNS = { ok: '', warn: '!', bad: '✕', busy: '…', idle: '–' }
 
 /** The days on which it ran, and how long it took against what is usual. A day leads to its runs. */
-export function Calendar({ runs }: { runs: RunRow[] }) {
+export function Calendar({ runs, name }: { runs: RunRow[]; name: string }) {
   const weeks = useMemo(() => weeksOf(runs, new Date(), WEEKS), [runs])
-  const points = useMemo(() => runs.flatMap(pointOf), [runs])
-  const band = bandOf(runs)
+  // A promotion takes as long as all pipelines together.
+  const alone = useMemo(() => runs.filter((run) => run.pipeline === name), [runs, name])
+  const points = useMemo(() => alone.flatMap(pointOf), [alone])
+  const band = bandOf(alone)
   return (
     <div className={css.calendar}>
       <figure className={css.days} aria-label="Days with runs">

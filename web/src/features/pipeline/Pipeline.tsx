@@ -33,7 +33,22 @@ export function Pipeline() {
   const name = useParams({ strict: false }).pipeline ?? ''
   const found = useQuery(pipelineQuery(project, name, ref))
   return (
-    <LoadPage query={found} title={name}>
+    <LoadPage
+      query={found}
+      title={name}
+      ways={{
+        near: (other) => (
+          <Link to="/p/$project/pipelines/$pipeline" params={{ project, pipeline: other }}>
+            {other}
+          </Link>
+        ),
+        all: (
+          <Link to="/p/$project/pipelines" params={{ project }}>
+            All pipelines
+          </Link>
+        ),
+      }}
+    >
       {(line) => <Shown line={line} />}
     </LoadPage>
   )
@@ -119,7 +134,7 @@ function Runs({ project, line }: { project: string; line: PipelineFacts }) {
     >
       {(rows) => (
         <>
-          <Calendar runs={together(rows, line)} />
+          <Calendar runs={together(rows, line)} name={line.name} />
           {day && (
             <p className="soft">
               The runs of {day}.{' '}

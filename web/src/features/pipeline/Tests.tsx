@@ -35,14 +35,13 @@ export function Tests({ line }: { line: Pipeline }) {
         },
         { key: 'name', head: 'Test', cell: (test) => <strong>{test.name}</strong> },
         { key: 'table', head: 'Table', cell: (test) => <TableName name={test.table} /> },
-        { key: 'type', head: 'Type', kind: 'wide', cell: (test) => test.type.replaceAll('_', ' ') },
+        { key: 'type', head: 'Type', kind: 'wide', cell: typeOf },
         {
           key: 'hard',
           head: 'Severity',
           kind: 'wide',
           cell: (test) => `${test.severity}${test.blocking ? ', blocking' : ''}`,
         },
-        { key: 'stage', head: 'Stage', kind: 'wide', cell: (test) => test.stage },
         {
           key: 'where',
           head: 'Written in',
@@ -52,6 +51,12 @@ export function Tests({ line }: { line: Pipeline }) {
       ]}
     />
   )
+}
+
+/** What it asks, and when, where that is not once its table is made. */
+function typeOf(test: Definition): string {
+  const type = test.type.replaceAll('_', ' ')
+  return test.stage === 'output' ? type : `${type}, ${test.stage}`
 }
 
 function Last({ name, last }: { name: string; last: Test['last'] | undefined }) {

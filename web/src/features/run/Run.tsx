@@ -27,13 +27,24 @@ import { Verdict } from './Verdict'
 /** One run: what it did, when, why it stopped, and everything that proves it. */
 export function Run() {
   const id = useWishedRun()
+  const project = useProject()
   const found = useQuery({
     ...runQuery(id),
     refetchInterval: (query) =>
       query.state.data && isOpen(query.state.data.state) ? 10_000 : false,
   })
   return (
-    <LoadPage query={found} title={`Run ${short(id)}`}>
+    <LoadPage
+      query={found}
+      title={`Run ${short(id)}`}
+      ways={{
+        all: (
+          <Link to="/p/$project/runs" params={{ project }}>
+            All runs
+          </Link>
+        ),
+      }}
+    >
       {(run) => <Shown run={run} />}
     </LoadPage>
   )

@@ -9,7 +9,7 @@ import { worst } from '@/lib/status'
 import { LoadPage } from '@/ui/Load'
 import { Page } from '@/ui/Page'
 import { RefName } from '@/ui/RefName'
-import { RunName } from '@/ui/RunName'
+import { RunName, TableName } from '@/ui/RunName'
 import { Badge, Tag } from '@/ui/Status'
 import { Tabs } from '@/ui/Tabs'
 import { Time } from '@/ui/Time'
@@ -32,7 +32,18 @@ export function Table() {
   return (
     <>
       {at && <Then name={name} at={at} />}
-      <LoadPage query={found} title={name}>
+      <LoadPage
+        query={found}
+        title={name}
+        ways={{
+          near: (other) => <TableName name={other} />,
+          all: (
+            <Link to="/p/$project/tables" params={{ project }}>
+              All tables
+            </Link>
+          ),
+        }}
+      >
         {(table) => <Shown table={table} place={place} />}
       </LoadPage>
     </>
