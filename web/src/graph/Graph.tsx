@@ -11,6 +11,7 @@ import { draw, type Edge } from './layout'
 
 const HEIGHT = 46
 const LETTER = 7.3
+const ROOM = 30
 const ZOOMS = [0.4, 0.5, 0.65, 0.8, 1, 1.25]
 
 /** Steps and what flows between them, left to right, each with its state; a click chooses one. */
@@ -50,7 +51,8 @@ export function Graph({
   useEffect(() => {
     const element = frame.current
     if (!element || !goal) return
-    element.scrollLeft = (goal.x + goal.width / 2) * zoom - element.clientWidth / 2
+    // What it is made from stays in view with it.
+    element.scrollLeft = (goal.x + goal.width + ROOM) * zoom - element.clientWidth
     element.scrollTop = (goal.y + HEIGHT / 2) * zoom - element.clientHeight / 2
   }, [goal, zoom])
   const near = new Set(

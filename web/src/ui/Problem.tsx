@@ -3,7 +3,9 @@ import { OctagonAlert } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { ApiError } from '@/api/client'
 import { PRODUCTION, type Search } from '@/lib/place'
+import { sentence } from '@/lib/words'
 import { Button } from './Button'
+import { Id } from './Id'
 import css from './Problem.module.css'
 
 /** Asking again changes nothing about these. */
@@ -26,23 +28,31 @@ export function Problem({
   ways?: Ways
 }) {
   const known = error instanceof ApiError ? error : null
-  const message = error instanceof Error ? error.message : String(error)
-  const title = known?.title ?? 'This page failed'
+  const said = sentence(error instanceof Error ? error.message : String(error))
+  const answered = known != null && known.status > 0
   return (
-    <div className={css.problem} role="alert">
+    <div
+      className={css.problem}
+      role="alert"
+      title={known?.request ? `request ${known.request}` : undefined}
+    >
       <OctagonAlert aria-hidden />
       <div className={css.text}>
-        <p className={css.title}>{title}</p>
-        {message !== title && <p>{message}</p>}
+        <p className={css.title}>{answered ? said : (known?.title ?? 'This page failed')}</p>
+        {!answered && <p>{said}</p>}
         {known?.nearest ? (
           <p>
             Did you mean <Nearest error={known} near={ways.near} />?
           </p>
         ) : (
-          known?.hint && <p className="soft">{known.hint}</p>
+          known?.hint && <p className="soft">{withCode(sentence(known.hint))}</p>
         )}
         {known?.status === 404 && ways.all}
-        {known?.request && <p className="quiet mono">request {known.request}</p>}
+        {known?.request && known.status >= 500 && (
+          <p className="quiet">
+            request <Id of={known.request} what="request's id" whole />
+          </p>
+        )}
         {retry && !FINAL.has(known?.status ?? 0) && <Button onClick={retry}>Try again</Button>}
       </div>
     </div>
@@ -62,4 +72,9 @@ function Nearest({ error, near }: { error: ApiError; near: Ways['near'] }) {
     )
   }
   return near ? near(name) : <strong>{name}</strong>
+}
+
+/** What stands between backticks is to be typed. */
+function withCode(text: string): ReactNode[] {
+  return text.split('`').map((part, place) => (place % 2 ? <code key={place}>{part}</code> : part))
 }

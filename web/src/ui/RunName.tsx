@@ -29,7 +29,7 @@ export function TableName({
   /** The ref in which it is looked at, where that is not the chosen one. */
   in?: string
   tab?: string
-  word?: string
+  word?: React.ReactNode
 }) {
   const project = useProject()
   return (

@@ -14,6 +14,7 @@ import { RunName } from '@/ui/RunName'
 import { Tag } from '@/ui/Status'
 import { Time } from '@/ui/Time'
 import css from './Environment.module.css'
+import { Held } from './Held'
 import { Promote } from './Promote'
 import { RollBack } from './RollBack'
 
@@ -82,14 +83,7 @@ export function Environment() {
       }
     >
       {ref?.held.map((held) => (
-        <p key={held} className={css.held}>
-          <strong>{held}</strong> was taken back and is held: it publishes again once its code or
-          inputs have changed, or after{' '}
-          <code>
-            galley release {held} --in {name}
-          </code>
-          .
-        </p>
+        <Held key={held} pipeline={held} name={name} />
       ))}
       <Section title="History">
         <More

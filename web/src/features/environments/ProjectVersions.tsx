@@ -52,11 +52,8 @@ function Rows({ rows }: { rows: Version[] }) {
           key: 'message',
           head: 'What',
           kind: 'below',
-          cell: (version) => (
-            <span title={version.message ?? undefined}>
-              {version.message ?? <span className="quiet">–</span>}
-            </span>
-          ),
+          cell: (version) =>
+            version.message && <span title={version.message}>{version.message}</span>,
         },
         { key: 'git', head: 'Git', kind: 'wide', cell: (version) => <Git version={version} /> },
         {

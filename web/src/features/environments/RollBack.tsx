@@ -65,7 +65,9 @@ export function RollBack({ name, to, close }: { name: string; to?: string; close
       {act.isError ? (
         <>
           <Problem error={act.error} />
-          <Button onClick={again}>Look at it again</Button>
+          <div>
+            <Button onClick={again}>Look at it again</Button>
+          </div>
         </>
       ) : (
         <Load query={plan} lines={5}>

@@ -2,6 +2,8 @@ import { Link } from '@tanstack/react-router'
 import type { Pipeline } from '@/api/types'
 import { count } from '@/lib/numbers'
 import type { Search } from '@/lib/place'
+import { gravity } from '@/lib/status'
+import { duration } from '@/lib/time'
 import { DataTable } from '@/ui/DataTable'
 import { Status } from '@/ui/Status'
 import { Time } from '@/ui/Time'
@@ -13,10 +15,12 @@ export function Steps({ line }: { line: Pipeline }) {
       label="Steps"
       rows={line.steps}
       id={(step) => step.name}
+      sorts
       columns={[
         {
           key: 'state',
           head: 'Last',
+          by: (step) => gravity(step.last?.state),
           cell: (step) =>
             step.last ? (
               <Status state={step.last.state} />
@@ -27,6 +31,7 @@ export function Steps({ line }: { line: Pipeline }) {
         {
           key: 'name',
           head: 'Step',
+          by: (step) => step.name,
           cell: (step) => (
             <Link
               to="."
@@ -48,8 +53,27 @@ export function Steps({ line }: { line: Pipeline }) {
           kind: 'wide',
           cell: (step) => `${step.kind}, ${step.materialize}`,
         },
-        { key: 'rows', head: 'Rows', kind: 'wide num', cell: (step) => count(step.last?.rows) },
-        { key: 'tests', head: 'Tests', kind: 'wide num', cell: (step) => count(step.tests) },
+        {
+          key: 'rows',
+          head: 'Rows',
+          kind: 'wide num',
+          by: (step) => step.last?.rows,
+          cell: (step) => count(step.last?.rows),
+        },
+        {
+          key: 'took',
+          head: 'Computed in',
+          kind: 'wide num',
+          by: (step) => step.last?.seconds,
+          cell: (step) => duration(step.last?.seconds),
+        },
+        {
+          key: 'tests',
+          head: 'Tests',
+          kind: 'wide num',
+          by: (step) => step.tests,
+          cell: (step) => count(step.tests),
+        },
         {
           key: 'when',
           head: 'When',

@@ -87,6 +87,7 @@ function Columns({ items }: { items: RunMetric[] }) {
     key: name,
     head,
     kind: wide ? ('wide num' as const) : ('num' as const),
+    by: (column: string) => measures.get(column)?.get(name)?.value,
     cell: (column: string) => <Measure of={measures.get(column)} name={name} />,
   })
   return (
@@ -94,6 +95,7 @@ function Columns({ items }: { items: RunMetric[] }) {
       label="Measured columns"
       rows={columns}
       id={(column) => column}
+      sorts
       columns={[
         { key: 'name', head: 'Column', kind: 'grow', cell: (column) => <strong>{column}</strong> },
         {

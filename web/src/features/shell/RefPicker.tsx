@@ -45,7 +45,7 @@ export function RefPicker({ project }: { project: string }) {
           title="What every page looks at"
         >
           <Icon aria-hidden />
-          <span className="sr">Looking at</span>
+          <span className="sr">Looking at </span>
           <span className="clip">{place}</span>
           <ChevronDown aria-hidden />
         </button>
