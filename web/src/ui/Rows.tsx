@@ -13,7 +13,7 @@ export function Rows({ rows, columns, label }: { rows: Row[]; columns?: Column[]
       .map(({ name }) => name),
   )
   return (
-    <div className={css.frame}>
+    <div className={css.frame} tabIndex={0} role="group" aria-label={label}>
       <table className={css.rows} aria-label={label}>
         <thead>
           <tr>

@@ -62,7 +62,7 @@ function Tables({ run, rows, size }: { run: Run; rows: Numbers; size: Numbers })
           { key: 'size', head: 'Size', kind: 'num', cell: (name) => bytes(size.get(name)) },
           {
             key: 'over',
-            head: '',
+            head: <span className="sr">Over time</span>,
             kind: 'grow',
             cell: (name) => <TableName name={name} tab="metrics" word="over time" />,
           },

@@ -41,7 +41,7 @@ export function Verdict({ run }: { run: Run }) {
           </>
         )}
         {failing.length > 0 && (
-          <ul className={css.tests}>
+          <ul className={`${css.tests} inline`}>
             {failing.map((test) => (
               <li key={`${test.step}${test.table}${test.name}`}>
                 <Link

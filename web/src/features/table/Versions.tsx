@@ -84,7 +84,7 @@ function Rows({ rows }: { rows: TableVersion[] }) {
         },
         {
           key: 'see',
-          head: '',
+          head: <span className="sr">Look</span>,
           cell: (row) => (
             <span style={{ display: 'inline-flex', gap: 12, whiteSpace: 'nowrap' }}>
               {!row.dropped && (
