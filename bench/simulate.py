@@ -104,6 +104,7 @@ class _Record:
             "seconds": round(seconds),
             "seeds_a_minute": round(60 * self.seeds / seconds),
             "steps_a_second": round(self.totals["steps"] / seconds, 1),
+            "turns_a_second": round(self.totals.get("turns", 0) / seconds),
             "violations": self.violations,
         }
 
@@ -154,6 +155,8 @@ def _mutations(options: argparse.Namespace) -> int:
                 capture_output=True,
                 text=True,
             )
+        if not done.stdout:
+            raise SystemExit(f"without {name} nothing can be played: {done.stderr[-2000:]}")
         record = json.loads(done.stdout)
         red = record["violations"]
         example = next(((seed, said[0][-120:]) for seed, said in red.items()), None)

@@ -31,9 +31,14 @@ DAY = 24 * 3600 * SECOND
 
 @dataclass(frozen=True)
 class Ending:
-    """What a play came to. ``steps`` counts finished attempts, ``wrong`` says what was violated."""
+    """What a play came to.
+
+    ``turns`` counts how often the world let a process go on until its next pause, ``steps`` the
+    finished attempts; ``wrong`` says what was violated.
+    """
 
     seed: int
+    turns: int
     steps: int
     runs: int
     published: int
@@ -257,6 +262,7 @@ class _Stage:
 
         return Ending(
             seed=seed,
+            turns=self.world.switches,
             steps=count('SELECT count(*) FROM run_attempt WHERE "end" IS NOT NULL'),
             runs=count("SELECT count(*) FROM run"),
             published=count("SELECT count(*) FROM run WHERE state = 'succeeded'"),

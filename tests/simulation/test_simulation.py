@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulation.guards import ROOT, without
+from tests.simulation.guards import GUARDS, ROOT, changed, without
 from tests.simulation.play import play
 from tests.simulation.world import CALM, Misfortune
 
@@ -66,6 +66,12 @@ def test_processes_die_and_all_comes_to_an_end() -> None:
     endings = [play(seed, deadly) for seed in range(100, 104)]
     assert [ending.wrong for ending in endings] == [()] * 4
     assert sum(ending.crashes for ending in endings) > 20
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_each_guard_is_where_it_is_taken_out(guard: str) -> None:
+    for path, text in changed(GUARDS[guard]).items():
+        compile(text, path, "exec")
 
 
 @pytest.mark.long

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, case, select, update
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, case, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 from galley.lake import tables as t
 from galley.lake.model import FieldKey
-from galley.lake.rows import insert_rows, upsert
+from galley.lake.rows import insert_rows
 
 _Key = tuple[int, str, str, int]
 
@@ -19,44 +24,47 @@ def allocate(
     New ids are above ``at_least`` (the highest id in the table's metadata) and above all given
     before. Names differ by more than case.
     """
-    last = _lock(conn, table_id, at_least)
-    known = _known(conn, table_id)
     wanted = [_key(key) for key in keys]
+    known = _known(conn, table_id)
     fresh = [key for key in dict.fromkeys(wanted) if key not in known]
-    known.update((key, last + place) for place, key in enumerate(fresh, start=1))
-    if fresh:
-        insert_rows(conn, t.field_id, [_row(table_id, key, known[key]) for key in fresh])
-        mine = t.field_counter.c.table_id == table_id
-        conn.execute(update(t.field_counter).where(mine).values(last=last + len(fresh)))
+    following = _reserve(conn, table_id, at_least, len(fresh))
+    if conn.dialect.name != "sqlite":
+        # Where several write at once somebody may have come between; ids are not scarce.
+        known = _known(conn, table_id)
+        fresh = [key for key in fresh if key not in known]
+    known.update((key, following + place) for place, key in enumerate(fresh))
+    insert_rows(conn, t.field_id, [_row(table_id, key, known[key]) for key in fresh])
     return tuple(known[key] for key in wanted)
 
 
-def last_field_id(conn: Connection, table_id: str) -> int:
-    """The highest id given to a column of the table, 0 before the first."""
-    counter = t.field_counter.c
-    last: int | None = conn.scalar(select(counter.last).where(counter.table_id == table_id))
-    return last or 0
+def _reserve(conn: Connection, table_id: str, at_least: int, count: int) -> int:
+    """The first of ``count`` ids that nobody else is given; others wait for their turn from now."""
+    given = {"own_id": table_id, "least": at_least, "count": count}
+    last: int = conn.execute(_raise(conn.dialect.name), given).scalar_one()
+    return last - count + 1
 
 
-def _lock(conn: Connection, table_id: str, at_least: int) -> int:
-    """Raise the counter to ``at_least`` and hold its row, so that others wait for their turn."""
+@cache
+def _raise(dialect: str) -> ReturningInsert[Any]:
     last = t.field_counter.c.last
-    statement = (
-        upsert(conn, t.field_counter)
-        .values(table_id=table_id, last=at_least)
+    least, count = bindparam("least", type_=last.type), bindparam("count", type_=last.type)
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return (
+        insert(t.field_counter)
+        .values(table_id=bindparam("own_id"), last=least + count)
         .on_conflict_do_update(
             index_elements=["table_id"],
-            set_={"last": case((last < at_least, at_least), else_=last)},
+            set_={"last": case((last < least, least), else_=last) + count},
         )
         .returning(last)
     )
-    raised: int = conn.execute(statement).scalar_one()
-    return raised
+
+
+_KNOWN = select(t.field_id).where(t.field_id.c.table_id == bindparam("own_id"))
 
 
 def _known(conn: Connection, table_id: str) -> dict[_Key, int]:
-    f = t.field_id.c
-    rows = conn.execute(select(t.field_id).where(f.table_id == table_id))
+    rows = conn.execute(_KNOWN, {"own_id": table_id})
     return {(row.parent, row.name, row.type, row.incarnation): row.id for row in rows}
 
 

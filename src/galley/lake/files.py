@@ -76,8 +76,8 @@ class Files(Protocol):
     def fetch(self, path: str, folder: str) -> str:
         """A local path of a file: its own, or that of a copy in ``folder``."""
 
-    def make_folder(self, path: str) -> None:
-        """Create a folder and its parents, durably."""
+    def make_folders(self, *paths: str) -> None:
+        """Create folders and their parents, durably."""
 
     def seal(self, paths: Iterable[str]) -> None:
         """The engine has written these: from now on they can be read."""
@@ -144,9 +144,9 @@ class LocalFiles:
         """The path itself."""
         return path
 
-    def make_folder(self, path: str) -> None:
-        """Create a folder and its parents, durably."""
-        make_folder(path)
+    def make_folders(self, *paths: str) -> None:
+        """Create folders and their parents, durably."""
+        make_folders(*paths)
 
     def seal(self, paths: Iterable[str]) -> None:
         """Nothing: a file can be read once it is written."""
@@ -209,16 +209,17 @@ def sync(paths: Iterable[str]) -> None:
         _sync(str(folder), os.O_RDONLY | os.O_DIRECTORY)
 
 
-def make_folder(path: str) -> None:
-    """Create a local folder and its parents, durably."""
-    missing: list[Path] = []
-    folder = Path(path)
-    while not folder.is_dir():
-        missing.append(folder)
-        folder = folder.parent
-    for folder in reversed(missing):
+def make_folders(*paths: str) -> None:
+    """Create local folders and their parents, durably."""
+    missing: set[Path] = set()
+    for folder in map(Path, paths):
+        while folder not in missing and not folder.is_dir():
+            missing.add(folder)
+            folder = folder.parent
+    for folder in sorted(missing):
         folder.mkdir(exist_ok=True)
-        _sync(str(folder.parent), os.O_RDONLY | os.O_DIRECTORY)
+    for parent in sorted({folder.parent for folder in missing}):
+        _sync(str(parent), os.O_RDONLY | os.O_DIRECTORY)
 
 
 def remove(paths: Iterable[str]) -> None:

@@ -172,7 +172,7 @@ class ObjectFiles:
                 copy.write(self.read_range(path, start, min(_BLOCK, size - start)))
         return str(target)
 
-    def make_folder(self, path: str) -> None:
+    def make_folders(self, *paths: str) -> None:
         """Nothing: keys need no folders."""
 
     def seal(self, paths: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ from galley.lake import metadata, schema, spare, types
 from galley.lake.bucket import SCHEME
 from galley.lake.datafiles import DataFile, decode_bound, exact_bound
 from galley.lake.files import Access
-from galley.lake.model import Format, IntentKind, Span, Version, content_of
+from galley.lake.model import Format, IntentKind, Version, content_of
 from galley.lake.objectfs import file_system
 from galley.lake.types import Field, literal, quote
 from galley.lake.warehouse import Warehouse, errno_in, storage_error, storage_errors, store_answer
@@ -94,9 +94,7 @@ def connect(
     ``memory`` is in bytes; ``scratch`` is where it may spill to. Only with ``warehouse`` it can
     open files of one in an object store.
     """
-    con = spare.take()
-    con.execute(f"SET threads = {threads}")
-    con.execute(f"SET memory_limit = '{max(memory // 2**20, 64)}MiB'")
+    con = spare.take(spare.Limits(threads, memory))
     con.execute(f"SET temp_directory = {literal(scratch or '')}")
     if warehouse is not None and warehouse.objects is not None:
         con.register_filesystem(file_system(warehouse.objects))
@@ -133,12 +131,8 @@ def mount(
     versions: Mapping[str, Version],
     *,
     project: str,
-    spans: Mapping[str, tuple[Span, ...]] | None = None,
 ) -> None:
-    """Make each version a view: ``name`` and ``<project>.name``, or ``other.name``.
-
-    ``spans`` is a hint that only these windows of a table will be read.
-    """
+    """Make each version a view: ``name`` and ``<project>.name``, or ``other.name``."""
     folders = {key.partition(".")[0] for key in versions if "." in key}
     for folder in sorted({project.lower(), *folders}):
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(folder)}")

@@ -271,7 +271,7 @@ def delete_ref(conn: Connection, ref: Ref, *, who: str, why: str, now: int) -> N
             f"{ref.name} is protected and cannot be deleted.",
             hint="Take its protection away first.",
         )
-    if conn.execute(delete(t.ref).where(_unchanged(ref))).rowcount == 0:
+    if conn.execute(_DELETE, _as_read(ref)).rowcount == 0:
         raise stale_ref(conn, ref)
     gone = replace(ref, generation=ref.generation + 1)
     _log(conn, gone, old=ref.head, new=None, who=who, why=why, at=now)
@@ -344,18 +344,21 @@ def stale_ref(conn: Connection, ref: Ref) -> StaleRefError:
 
 def _compare_and_set(conn: Connection, ref: Ref, moved: Ref) -> None:
     values = {
-        "head": moved.head,
-        "fork_point": moved.fork_point,
-        "generation": moved.generation,
+        "new_head": moved.head,
+        "new_fork_point": moved.fork_point,
+        "new_generation": moved.generation,
     }
-    if conn.execute(update(t.ref).where(_unchanged(ref)).values(values)).rowcount == 0:
+    if conn.execute(_MOVE, _as_read(ref) | values).rowcount == 0:
         raise stale_ref(conn, ref)
 
 
-def _unchanged(ref: Ref) -> Any:
-    r = t.ref.c
-    same = (r.head == ref.head) & (r.generation == ref.generation)
-    return (r.project == ref.project) & (r.name == ref.name) & same
+def _as_read(ref: Ref) -> dict[str, str | int]:
+    return {
+        "own_project": ref.project,
+        "own_name": ref.name,
+        "own_head": ref.head,
+        "own_generation": ref.generation,
+    }
 
 
 def _find(conn: Connection, project: str, name: str, *, lock: bool) -> Ref | None:
@@ -369,6 +372,22 @@ _FIND = select(t.ref).where(
     t.ref.c.project == bindparam("own_project"), t.ref.c.name == bindparam("own_name")
 )
 _FIND_LOCKED = _FIND.with_for_update()
+_UNCHANGED = (
+    (t.ref.c.project == bindparam("own_project"))
+    & (t.ref.c.name == bindparam("own_name"))
+    & (t.ref.c.head == bindparam("own_head"))
+    & (t.ref.c.generation == bindparam("own_generation"))
+)
+_DELETE = delete(t.ref).where(_UNCHANGED)
+_MOVE = (
+    update(t.ref)
+    .where(_UNCHANGED)
+    .values(
+        head=bindparam("new_head"),
+        fork_point=bindparam("new_fork_point"),
+        generation=bindparam("new_generation"),
+    )
+)
 
 
 def _last_generation(conn: Connection, project: str, name: str) -> int:

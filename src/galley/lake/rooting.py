@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from galley.clock import iso
 from galley.errors import CollectedError, RefNotFoundError
@@ -23,6 +23,13 @@ LOCK = 0x67616C6C65790001
 
 _SHARE = select(func.pg_advisory_xact_lock_shared(LOCK))
 _EXCLUDE = select(func.pg_advisory_xact_lock(LOCK))
+
+_C = t.condemned.c
+_SOME = (_C.project == bindparam("own_project")) & _C.location.in_(
+    bindparam("some", expanding=True)
+)
+_CONDEMNED = select(_C.table_key, _C.location, _C.doomed).where(_SOME)
+_REVIVE = delete(t.condemned).where(_SOME, _C.doomed.is_(None))
 
 
 def share(conn: Connection) -> None:
@@ -46,16 +53,15 @@ def root_versions(conn: Connection, project: str, wanted: Iterable[str]) -> int:
     Raises CollectedError if the files of one are gone or going.
     """
     share(conn)
-    c = t.condemned.c
     revived = 0
     for some in batches(sorted(set(wanted)), NAMES):
-        mine = (c.project == project) & c.location.in_(some)
-        for row in conn.execute(select(c.table_key, c.location, c.doomed).where(mine)):
+        mine = {"own_project": project, "some": some}
+        for row in conn.execute(_CONDEMNED, mine):
             if row.doomed is not None:
                 raise collected(row.table_key, row.doomed)
             revived += 1
         if revived:
-            conn.execute(delete(t.condemned).where(mine, c.doomed.is_(None)))
+            conn.execute(_REVIVE, mine)
     return revived
 
 

@@ -102,9 +102,14 @@ def upsert(conn: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
 
 def insert_missing(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert the rows whose key is not there yet."""
-    statement = upsert(conn, table).on_conflict_do_nothing()
     for batch in batches(rows, BATCH):
-        conn.execute(statement, batch)
+        conn.execute(_missing(conn.dialect.name, table), batch)
+
+
+@cache
+def _missing(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    wanted = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return wanted.on_conflict_do_nothing()
 
 
 def insert_first(conn: Connection, table: Table, row: Mapping[str, Any]) -> bool:
@@ -117,5 +122,4 @@ def insert_first(conn: Connection, table: Table, row: Mapping[str, Any]) -> bool
 
 @cache
 def _first(dialect: str, table: Table) -> ReturningInsert[Any]:
-    wanted = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-    return wanted.on_conflict_do_nothing().returning(*table.primary_key)
+    return _missing(dialect, table).returning(*table.primary_key)

@@ -87,7 +87,7 @@ class _Writer:
         self.counts = {"added": 0, "removed": 0, "added_rows": 0, "removed_rows": 0}
 
     def write(self) -> Written:
-        self.files.make_folder(self.folder)
+        self.files.make_folders(self.folder)
         listed = self._manifests()
         snapshot = self._snapshot(self._list(listed), listed)
         location = f"{self.draft.folder}/metadata/{self.draft.attempt}.metadata.json"

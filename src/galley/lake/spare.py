@@ -15,9 +15,23 @@ if TYPE_CHECKING:
     import duckdb
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a database may use: threads, and bytes of memory."""
+
+    threads: int
+    memory: int
+
+    def put_on(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Set them. It takes half a millisecond, so the spare has those of the last one."""
+        connection.execute(f"SET threads = {self.threads}")
+        connection.execute(f"SET memory_limit = '{max(self.memory // 2**20, 64)}MiB'")
+
+
 @dataclass(slots=True)
 class _Shelf:
     fresh: duckdb.DuckDBPyConnection | None = None
+    limits: Limits | None = None
     used: list[duckdb.DuckDBPyConnection] = field(default_factory=list)
 
     def tidy(self) -> None:
@@ -34,15 +48,22 @@ def keep() -> None:
     """Close used databases, and open one for the next ``take`` unless one is there."""
     shelf = _shelves.setdefault(os.getpid(), _Shelf())
     shelf.tidy()
-    shelf.fresh = shelf.fresh or _open()
+    if shelf.fresh is None:
+        shelf.fresh = _open()
+        if shelf.limits is not None:
+            shelf.limits.put_on(shelf.fresh)
 
 
-def take() -> duckdb.DuckDBPyConnection:
+def take(limits: Limits) -> duckdb.DuckDBPyConnection:
     """A fresh in-memory database: UTC, no extensions by themselves, no Python variables."""
     shelf = _shelves.get(os.getpid(), _Shelf())
     shelf.tidy()
     fresh, shelf.fresh = shelf.fresh, None
-    return fresh or _open()
+    known, shelf.limits = shelf.limits, limits
+    if fresh is None or known != limits:
+        fresh = fresh or _open()
+        limits.put_on(fresh)
+    return fresh
 
 
 def put_away(connection: duckdb.DuckDBPyConnection) -> None:

@@ -134,7 +134,7 @@ class Dispatcher:
     def _message(self, task_id: str, job: Job, payload: bytes) -> None:
         answer = messages.decode_answer(payload)
         if isinstance(answer, FieldsRequest):
-            _give_fields(self.site, self.jobs, task_id, answer)
+            _give_fields(self.site, self.jobs, task_id, answer, job.attempt)
             return
         self.jobs.pop(task_id)
         if job.step_run is None:
@@ -311,7 +311,12 @@ def _record_cancel(site: Site, job: Job) -> None:
 
 
 @repeated
-def _give_fields(site: Site, jobs: Jobs, task_id: str, asked: FieldsRequest) -> None:
-    with site.database.write() as connection:
+def _give_fields(
+    site: Site, jobs: Jobs, task_id: str, asked: FieldsRequest, attempt: Attempt | None
+) -> None:
+    # Nobody may write ids that a crash of the database has forgotten. A home's own database goes
+    # down with its machine, and so do the engine's processes there.
+    lasting = site.shared or (attempt is not None and attempt.post is not None)
+    with site.database.write(durable=lasting) as connection:
         ids = field_ids.allocate(connection, asked.table_id, asked.keys, asked.at_least)
     jobs.pool.reply(task_id, messages.encode(FieldsReply("fields", ids)))

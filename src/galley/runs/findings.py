@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, or_, select, update
 
 from galley import codec
 from galley.ids import digest, new_id
 from galley.lake.model import Span
-from galley.lake.rows import among, insert_missing
+from galley.lake.rows import among, insert_missing, insert_rows
 from galley.lake.tables import condemned, withdrawn
 from galley.project.model import TestSpec
 from galley.runs.tables import metric, override, result, run, verdict
@@ -67,37 +68,48 @@ def find_results(
     One that is condemned only is found: taking it over revives it.
     """
     found: dict[str, list[Result]] = {}
-    for some in among(connection, result.c.key, keys):
-        query = (
-            select(result)
-            .outerjoin(
-                withdrawn,
-                and_(
-                    withdrawn.c.project == result.c.project,
-                    withdrawn.c.content_id == result.c.content_id,
-                ),
-            )
-            .outerjoin(
-                condemned,
-                and_(
-                    condemned.c.project == result.c.project,
-                    condemned.c.location == result.c.location,
-                    condemned.c.doomed.is_not(None),
-                ),
-            )
-            .where(
-                result.c.project == project,
-                some,
-                condemned.c.location.is_(None),
-                withdrawn.c.content_id.is_(None),
-            )
-            .order_by(result.c.created.desc())
+    if len(keys) == 1:
+        rows: Iterable[Row[Any]] = connection.execute(
+            _OF_ONE, {"mine": project, "one": next(iter(keys))}
         )
-        for row in connection.execute(query):
-            found.setdefault(row.key, []).append(
-                Result(row.key, row.table_key, row.content_id, row.run_id, row.step, row.body)
-            )
+    else:
+        several = among(connection, result.c.key, keys)
+        rows = chain.from_iterable(
+            connection.execute(_USABLE.where(some), {"mine": project}) for some in several
+        )
+    for row in rows:
+        found.setdefault(row.key, []).append(
+            Result(row.key, row.table_key, row.content_id, row.run_id, row.step, row.body)
+        )
     return found
+
+
+# Built once: composing a statement costs more than running it.
+_USABLE = (
+    select(result)
+    .outerjoin(
+        withdrawn,
+        and_(
+            withdrawn.c.project == result.c.project,
+            withdrawn.c.content_id == result.c.content_id,
+        ),
+    )
+    .outerjoin(
+        condemned,
+        and_(
+            condemned.c.project == result.c.project,
+            condemned.c.location == result.c.location,
+            condemned.c.doomed.is_not(None),
+        ),
+    )
+    .where(
+        result.c.project == bindparam("mine"),
+        condemned.c.location.is_(None),
+        withdrawn.c.content_id.is_(None),
+    )
+    .order_by(result.c.created.desc())
+)
+_OF_ONE = _USABLE.where(result.c.key == bindparam("one"))
 
 
 def forget_results(connection: Connection, project: str, locations: Sequence[str]) -> None:
@@ -207,8 +219,7 @@ def save_metrics(
         }
         for item in metrics
     ]
-    if rows:
-        connection.execute(insert(metric), rows)
+    insert_rows(connection, metric, rows)
 
 
 def bind_metrics(connection: Connection, run_id: str, commit_id: str) -> None:

@@ -159,19 +159,7 @@ def release_consumers(
     """One input of every consumer is there: those with none left to wait for become ready."""
     if not consumers:
         return
-    last = step_run.c.unmet == 1
-    connection.execute(
-        update(step_run)
-        .where(
-            step_run.c.run_id == run_id,
-            step_run.c.name.in_(sorted(consumers)),
-            step_run.c.state == StepState.WAITING.value,
-        )
-        .values(
-            unmet=step_run.c.unmet - 1,
-            state=case((last, StepState.READY.value), else_=step_run.c.state),
-        )
-    )
+    connection.execute(_RELEASE, {"own_id": run_id, "names": sorted(consumers)})
 
 
 def fail_downstream(
@@ -201,6 +189,18 @@ def fail_downstream(
 
 
 _EMIT = insert(event)
+_RELEASE = (
+    update(step_run)
+    .where(
+        step_run.c.run_id == bindparam("own_id"),
+        step_run.c.name.in_(bindparam("names", expanding=True)),
+        step_run.c.state == StepState.WAITING.value,
+    )
+    .values(
+        unmet=step_run.c.unmet - 1,
+        state=case((step_run.c.unmet == 1, StepState.READY.value), else_=step_run.c.state),
+    )
+)
 
 # What happens in kitchens, and the parts of a backfill, are of no interest to a schedule.
 _END = insert(ended).from_select(

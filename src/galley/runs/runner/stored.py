@@ -118,7 +118,7 @@ def _opened(task: StepTask, file: File) -> BinaryIO:
 
 def _copy(source: BinaryIO, files: Files, target: str) -> str:
     """Copy to the warehouse; returns the SHA-256 of what was copied."""
-    files.make_folder(target.rpartition("/")[0])
+    files.make_folders(target.rpartition("/")[0])
     state = hashlib.sha256()
     with files.create(target) as copy:
         while block := source.read(_BLOCK):
