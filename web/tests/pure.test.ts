@@ -5,6 +5,7 @@ import { binsOf } from '@/charts/bins'
 import { fold, LIMIT } from '@/graph/fold'
 import { draw } from '@/graph/layout'
 import { quantile, usual } from '@/lib/band'
+import { csvOf } from '@/lib/csv'
 import { byColumn } from '@/lib/measured'
 import { weeksOf } from '@/lib/days'
 import { bytes, change, count } from '@/lib/numbers'
@@ -196,6 +197,14 @@ describe('what somebody asked for', () => {
     expect(ordered(rows, by, true).map(by)).toEqual([10, 2, null])
     expect(nextOrder('', 'rows', true)).toBe('-rows')
     expect(nextOrder('rows', 'rows', true)).toBeUndefined()
+  })
+
+  it('is copied as spreadsheets read it', () => {
+    const rows = [
+      { a: 'x, "y"', b: null },
+      { a: 1, b: [2] },
+    ]
+    expect(csvOf(['a', 'b'], rows)).toBe('a,b\r\n"x, ""y""",\r\n1,[2]')
   })
 
   it('says sentences with a capital, and names as they are', () => {

@@ -41,7 +41,7 @@ export function Metrics({ table }: { table: TableDetails }) {
     <>
       <p className="quiet">
         A point for every run that measured the table, in any ref; a ring: what it measured was not
-        published.
+        published. The band holds nine of ten. Drag to look closer, double-click to see all.
       </p>
       <div className={css.charts}>
         <Chart title="Rows" items={rows.data?.items} />
