@@ -176,7 +176,7 @@ function widthOf(node: Node): number {
 function useZoom(frame: React.RefObject<HTMLDivElement | null>, width: number) {
   const [zoom, set] = useState(1)
   // Smaller than this nothing can be read: a phone shows a part of it, to be moved about.
-  const least = useNarrow() ? 0.8 : 0.5
+  const least = useNarrow() ? 0.8 : 0.65
   const fitted = useRef(true)
   useEffect(() => {
     const element = frame.current

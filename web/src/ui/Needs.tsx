@@ -133,7 +133,7 @@ export function Needs({ needs, calm = 'Nothing needs you.' }: { needs: Need[]; c
       <p className={css.calm}>
         <CircleCheck aria-hidden />
         <strong>{calm}</strong>
-        <span className="soft">Every pipeline's last run held its tests.</span>
+        <span className="soft">Nothing failed, is late or is held.</span>
       </p>
     )
   }

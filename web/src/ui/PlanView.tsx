@@ -1,6 +1,7 @@
 import { plural } from '@/lib/numbers'
 import { Fold } from './Fold'
 import css from './PlanView.module.css'
+import { Said } from './Said'
 import { Status } from './Status'
 
 interface Step {
@@ -41,7 +42,7 @@ function Lines({ steps }: { steps: Step[] }) {
             word={step.name}
           />
           <span className="soft">
-            {step.problem?.message ?? step.why}
+            <Said text={step.problem?.message ?? step.why} />
             {windowsOf(step)}
           </span>
         </li>

@@ -7,6 +7,7 @@ import { sentence } from '@/lib/words'
 import { Button } from './Button'
 import { Id } from './Id'
 import css from './Problem.module.css'
+import { Said } from './Said'
 
 /** Asking again changes nothing about these. */
 const FINAL = new Set([400, 403, 404, 405, 410, 422])
@@ -45,7 +46,11 @@ export function Problem({
             Did you mean <Nearest error={known} near={ways.near} />?
           </p>
         ) : (
-          known?.hint && <p className="soft">{withCode(sentence(known.hint))}</p>
+          known?.hint && (
+            <p className="soft">
+              <Said text={sentence(known.hint)} />
+            </p>
+          )
         )}
         {known?.status === 404 && ways.all}
         {known?.request && known.status >= 500 && (
@@ -72,9 +77,4 @@ function Nearest({ error, near }: { error: ApiError; near: Ways['near'] }) {
     )
   }
   return near ? near(name) : <strong>{name}</strong>
-}
-
-/** What stands between backticks is to be typed. */
-function withCode(text: string): ReactNode[] {
-  return text.split('`').map((part, place) => (place % 2 ? <code key={place}>{part}</code> : part))
 }
