@@ -57,11 +57,13 @@ class Brief:
 def page(
     connection: Connection, wanted: Wanted, *, after: Place | None = None, limit: int = 50
 ) -> list[Run]:
-    """The runs after a place, newest first."""
+    """The runs after a place, newest first.
+
+    A run of several pipelines at once, as promotions are, is a run of each.
+    """
     c = run.c
     query = select(run).where(c.project == wanted.project)
     for field, value in (
-        (c.pipeline, wanted.pipeline),
         (c.ref, wanted.ref),
         (c.parent, wanted.parent),
         (c.actor, wanted.actor),
@@ -73,8 +75,16 @@ def page(
         query = query.where(_in(c.state, wanted.states))
     if after is not None:
         query = query.where(tuple_(c.created, c.id) < tuple_(literal(after[0]), literal(after[1])))
-    rows = connection.execute(query.order_by(c.created.desc(), c.id.desc()).limit(limit))
-    return [read_run(row) for row in rows]
+    query = query.order_by(c.created.desc(), c.id.desc()).limit(limit)
+    if wanted.pipeline is None:
+        return [read_run(row) for row in connection.execute(query)]
+    found = [
+        read_run(row)
+        for name in pipelines(connection, wanted.project)
+        if wanted.pipeline in name.split()
+        for row in connection.execute(query.where(c.pipeline == name))
+    ]
+    return sorted(found, key=lambda one: (one.created, one.id), reverse=True)[:limit]
 
 
 def newest(

@@ -3,7 +3,7 @@ import { Link, useParams } from '@tanstack/react-router'
 import { Play } from 'lucide-react'
 import { useState } from 'react'
 import { pipeline as pipelineQuery, runs } from '@/api/queries'
-import type { Pipeline as PipelineFacts, RunRow } from '@/api/types'
+import type { Pipeline as PipelineFacts } from '@/api/types'
 import { count, plural } from '@/lib/numbers'
 import { type Search, usePlace, useProject, useWish } from '@/lib/place'
 import { Button } from '@/ui/Button'
@@ -134,7 +134,7 @@ function Runs({ project, line }: { project: string; line: PipelineFacts }) {
     >
       {(rows) => (
         <>
-          <Calendar runs={together(rows, line)} name={line.name} />
+          <Calendar runs={rows} name={line.name} />
           {day && (
             <p className="soft">
               The runs of {day}.{' '}
@@ -143,17 +143,9 @@ function Runs({ project, line }: { project: string; line: PipelineFacts }) {
               </Link>
             </p>
           )}
-          <RunTable rows={runsOn(together(rows, line), day)} pipeline={false} />
+          <RunTable rows={runsOn(rows, day)} pipeline={false} />
         </>
       )}
     </More>
-  )
-}
-
-/** Its own runs, and the latest of those that were of several pipelines, as promotions are. */
-function together(rows: RunRow[], line: PipelineFacts): RunRow[] {
-  const known = new Set(rows.map((run) => run.run))
-  return [...rows, ...line.history.filter((run) => !known.has(run.run))].sort((one, other) =>
-    other.created.localeCompare(one.created),
   )
 }
