@@ -36,7 +36,7 @@ export function Graph({
   const drawing = useMemo(
     () =>
       draw(
-        shown.nodes.map((node) => ({ id: node.id, width: widthOf(node) })),
+        shown.nodes.map((node) => ({ id: node.id, width: widthOf(node, kind) })),
         shown.edges,
         HEIGHT,
       ),
@@ -168,8 +168,9 @@ function nameOf(node: Node): string {
   return node.holds ? plural(node.holds.length, 'step') : node.id
 }
 
-function widthOf(node: Node): number {
-  const second = wordOf(node.state ?? 'not yet run').length + (node.note?.length ?? 0) * 0.95 + 3
+function widthOf(node: Node, kind: 'step' | 'table'): number {
+  const state = node.state ? wordOf(node.state) : kind === 'step' ? 'not yet run' : ''
+  const second = state.length + (node.note?.length ?? 0) * 0.95 + 3
   return Math.round(Math.max(136, (nameOf(node).length + 5) * LETTER, second * LETTER) + 20)
 }
 

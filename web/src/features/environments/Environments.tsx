@@ -109,6 +109,7 @@ function Refs({
           cell: (ref) =>
             kitchens ? (
               <span className="soft">
+                <span className="narrow">based on </span>
                 <Time at={ref.base_created} />
                 {ref.behind > 0 && `, ${plural(ref.behind, 'commit')} behind`}
               </span>

@@ -66,12 +66,14 @@ function Versions({ rows, run }: { rows: RunTable[]; run: Run }) {
           kind: 'below',
           cell: (table) => {
             const names = Object.entries(table.inputs)
+            if (!names.length) return null
             return (
               <span
                 title={names.map(([name, version]) => `${name} ${short(version)}`).join('\n')}
                 className="soft"
               >
-                {names.map(([name]) => name).join(', ') || '–'}
+                <span className="narrow">from </span>
+                {names.map(([name]) => name).join(', ')}
               </span>
             )
           },

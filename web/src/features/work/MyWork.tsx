@@ -67,6 +67,7 @@ function Kitchens({ name }: { name: string }) {
           kind: 'below',
           cell: (ref) => (
             <span className="soft">
+              <span className="narrow">based on </span>
               <Time at={ref.base_created} />
               {ref.behind > 0 && `, ${plural(ref.behind, 'commit')} behind`}
             </span>
