@@ -2,8 +2,9 @@
 
 It behaves as PostgreSQL does to engines that share it. A reader has one snapshot. A writer sees
 what others commit while it has changed and locked nothing yet; from its first change or lock on it
-goes to its end without them, as if it had locked all rows. Any unit of work may be refused, or be
-carried out and its reply be lost. Alone on a home it behaves as a SQLite file does.
+goes to its end without them, as if it had locked all rows. The lock of collection is one that many
+share, and that who excludes them waits for. Any unit of work may be refused, or be carried out and
+its reply be lost. Alone on a home it behaves as a SQLite file does.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from galley.db.engine import Database
 from galley.errors import UnavailableError
 from tests.simulation import statements, watch
 from tests.simulation.statements import DIALECT, Parameters, Prepared, Rows, Statements
-from tests.simulation.world import World
+from tests.simulation.world import MILLISECOND, World
 
 _STATEMENTS = Statements()
 
@@ -45,6 +46,7 @@ class SimulatedConnection(Connection):
         self._database = database
         self._raw = database.raw
         self._begun = False
+        self._shares = False
         self._alone = alone
         self.dialect = _SQLITE if database.is_sqlite else _POSTGRESQL  # type: ignore[assignment]
 
@@ -79,19 +81,35 @@ class SimulatedConnection(Connection):
 
     def end(self, *, commit: bool) -> bool:
         """End the unit of work; whether it had changed anything."""
+        self._database.sharing -= self._shares
+        self._shares = False
         if self._begun:
             self._raw.execute("COMMIT" if commit else "ROLLBACK")
         return self._begun
 
     def _approach(self, prepared: Prepared) -> None:
         """Before the first change others may come in between."""
-        if prepared.changes:
+        if prepared.shares:
+            self.share()
+        elif prepared.excludes:
+            self._exclude()
+        elif prepared.changes:
             self._begin()
         elif not self._alone:
             self._database.world.breathe()
 
-    def lock(self) -> None:
-        """From here on nobody comes in between."""
+    def share(self) -> None:
+        """From here on no collection judges; others may still come in between."""
+        if self._alone:
+            self._begin()
+        elif not self._shares:
+            self._shares = True
+            self._database.sharing += 1
+
+    def _exclude(self) -> None:
+        """Wait until nobody shares; from here on nobody comes in between."""
+        while self._database.sharing > self._shares:
+            self._database.world.sleep(MILLISECOND)
         self._begin()
 
     def _begin(self) -> None:
@@ -111,6 +129,7 @@ class SimulatedDatabase(Database):
         self.raw.deserialize(_image())
         self.transactions = 0
         self.changes = 0
+        self.sharing = 0
         self.forgotten: set[str] = set()
         """The attempts that nobody knows of any more, though somebody may have begun them."""
 
@@ -132,7 +151,7 @@ class SimulatedDatabase(Database):
         connection = SimulatedConnection(self, alone=self.is_sqlite)
         try:
             if share is not None:
-                connection.lock()
+                connection.share()
             yield connection
         except BaseException:
             connection.end(commit=False)

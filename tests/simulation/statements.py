@@ -64,11 +64,16 @@ class _Slot:
 
 @dataclass(slots=True)
 class Prepared:
-    """A compiled statement. ``changes`` says whether it writes or locks anything."""
+    """A compiled statement. ``changes`` says whether it writes, or locks anything for itself.
+
+    ``shares`` and ``excludes`` are the two ways to take the lock of collection.
+    """
 
     compiled: Any
     slots: tuple[_Slot, ...]
     changes: bool
+    shares: bool
+    excludes: bool
     several: bool
     metadata: SimpleResultMetaData | None
     convert: tuple[Convert | None, ...] | None
@@ -237,7 +242,14 @@ def _prepared(compiled: Any, statement: Any) -> Prepared:
         )
     metadata, convert = _columns(compiled)
     return Prepared(
-        compiled, tuple(slots), _changes(compiled, statement), bool(several), metadata, convert
+        compiled,
+        tuple(slots),
+        _changes(compiled, statement),
+        "pg_advisory_xact_lock_shared" in compiled.string,
+        "pg_advisory_xact_lock(" in compiled.string,
+        bool(several),
+        metadata,
+        convert,
     )
 
 
@@ -253,6 +265,4 @@ def _columns(compiled: Any) -> tuple[SimpleResultMetaData | None, tuple[Any, ...
 def _changes(compiled: Any, statement: Any) -> bool:
     if compiled.isinsert or compiled.isupdate or compiled.isdelete:
         return True
-    if getattr(statement, "_for_update_arg", None) is not None:
-        return True
-    return "pg_advisory" in compiled.string
+    return getattr(statement, "_for_update_arg", None) is not None

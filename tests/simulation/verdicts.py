@@ -154,8 +154,8 @@ def _zombies(connection: Connection, locations: list[str]) -> Iterator[str]:
     ends = {row.id: row.end for row in connection.execute(select(a.id, a.end))}
     for location in dict.fromkeys(locations):
         attempt = location.rpartition("/")[2].partition(".")[0]
-        if ends[attempt] != "staged":
-            yield f"{location} was committed, and its attempt ended as {ends[attempt]}"
+        if ends.get(attempt) != "staged":
+            yield f"{location} was committed, and its attempt ended as {ends.get(attempt)}"
 
 
 @lru_cache(maxsize=64)
