@@ -14,9 +14,9 @@ export interface ColumnOf<T> {
   by?: (row: T) => Key
   /**
    * `num` is right-aligned; `wide` is left out on a phone; `grow` takes what room there is;
-   * `below` does so too, and stands under its row on a phone, where it can be read.
+   * `below` stands under its row on a phone, where it can be read.
    */
-  kind?: 'num' | 'wide' | 'wide num' | 'grow' | 'wide grow' | 'below'
+  kind?: 'num' | 'wide' | 'wide num' | 'grow' | 'wide grow' | 'below' | 'below grow'
 }
 
 /** Rows under a head that stays in view. */
@@ -40,8 +40,8 @@ export function DataTable<T>({
   const wish = useWish('sort')
   const by = sorts ? columns.find((column) => column.key === wish?.replace('-', ''))?.by : undefined
   const shown = by ? ordered(rows, by, Boolean(wish?.startsWith('-'))) : rows
-  const beside = narrow ? columns.filter((column) => column.kind !== 'below') : columns
-  const below = narrow ? columns.filter((column) => column.kind === 'below') : []
+  const beside = narrow ? columns.filter((column) => !column.kind?.startsWith('below')) : columns
+  const below = narrow ? columns.filter((column) => column.kind?.startsWith('below')) : []
   return (
     <div className={css.frame}>
       <table className={css.table} aria-label={label}>
@@ -125,6 +125,6 @@ function nameOf(kind: string | undefined): string | undefined {
   if (!kind) return undefined
   return kind
     .split(' ')
-    .map((part) => (part === 'grow' || part === 'below' ? css.grow : part))
+    .map((part) => (part === 'grow' ? css.grow : part))
     .join(' ')
 }

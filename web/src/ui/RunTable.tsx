@@ -61,7 +61,7 @@ export function RunTable({
         {
           key: 'why',
           head: 'What happened',
-          kind: 'below',
+          kind: 'below grow',
           cell: (run) => <span title={run.message ?? undefined}>{said(run)}</span>,
         },
         {

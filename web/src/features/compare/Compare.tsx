@@ -108,7 +108,12 @@ function Differences({ rows, label }: { rows: Difference[]; label: string }) {
       columns={[
         { key: 'name', head: 'What', cell: (row) => <strong>{row.name}</strong> },
         { key: 'a', head: 'A', kind: 'below', cell: (row) => <Side letter="A" value={row.a} /> },
-        { key: 'b', head: 'B', kind: 'below', cell: (row) => <Side letter="B" value={row.b} /> },
+        {
+          key: 'b',
+          head: 'B',
+          kind: 'below grow',
+          cell: (row) => <Side letter="B" value={row.b} />,
+        },
       ]}
     />
   )

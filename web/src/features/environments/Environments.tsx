@@ -105,7 +105,7 @@ function Refs({
         {
           key: 'held',
           head: kitchens ? 'Based on' : 'Held',
-          kind: 'below',
+          kind: 'below grow',
           cell: (ref) =>
             kitchens ? (
               <span className="soft">

@@ -51,7 +51,7 @@ function Rows({ rows }: { rows: Version[] }) {
         {
           key: 'message',
           head: 'What',
-          kind: 'below',
+          kind: 'below grow',
           cell: (version) =>
             version.message && <span title={version.message}>{version.message}</span>,
         },

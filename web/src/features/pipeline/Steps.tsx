@@ -44,7 +44,7 @@ export function Steps({ line }: { line: Pipeline }) {
         {
           key: 'about',
           head: 'About',
-          kind: 'below',
+          kind: 'below grow',
           cell: (step) => step.description && <span className="soft">{step.description}</span>,
         },
         {

@@ -71,7 +71,7 @@ function Rows({ rows }: { rows: PipelineRow[] }) {
         {
           key: 'about',
           head: 'About',
-          kind: 'below',
+          kind: 'below grow',
           cell: (line) => (
             <span className="soft" title={line.description ?? undefined}>
               {line.description}

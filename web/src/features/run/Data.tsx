@@ -63,7 +63,7 @@ function Versions({ rows, run }: { rows: RunTable[]; run: Run }) {
         {
           key: 'inputs',
           head: 'From',
-          kind: 'below',
+          kind: 'below grow',
           cell: (table) => {
             const names = Object.entries(table.inputs)
             if (!names.length) return null

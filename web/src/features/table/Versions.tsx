@@ -50,7 +50,7 @@ function Rows({ rows }: { rows: TableVersion[] }) {
         {
           key: 'message',
           head: 'What',
-          kind: 'below',
+          kind: 'below grow',
           cell: (row) => <span title={row.message}>{row.message}</span>,
         },
         {

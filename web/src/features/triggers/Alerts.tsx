@@ -46,7 +46,7 @@ export function Alerts() {
             {
               key: 'what',
               head: 'What',
-              kind: 'below',
+              kind: 'below grow',
               cell: (alert) => (
                 <span title={alert.message}>
                   {alert.message}

@@ -53,7 +53,7 @@ export function Fires() {
             {
               key: 'why',
               head: 'Why',
-              kind: 'below',
+              kind: 'below grow',
               cell: (fire) => (
                 <span className="soft">
                   {fire.reason}

@@ -108,7 +108,7 @@ function Rows({ rows }: { rows: Trigger[] }) {
               ),
           },
           { key: 'name', head: 'Trigger', cell: (one) => <Name of={one.trigger} /> },
-          { key: 'on', head: 'Fires on', kind: 'below', cell: (one) => <On trigger={one} /> },
+          { key: 'on', head: 'Fires on', kind: 'below grow', cell: (one) => <On trigger={one} /> },
           { key: 'in', head: 'In', kind: 'wide', cell: (one) => <RefName name={one.in} /> },
           { key: 'next', head: 'Next', kind: 'wide num', cell: (one) => <Time at={one.next} /> },
           {

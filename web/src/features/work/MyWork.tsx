@@ -64,7 +64,7 @@ function Kitchens({ name }: { name: string }) {
         {
           key: 'base',
           head: 'Based on',
-          kind: 'below',
+          kind: 'below grow',
           cell: (ref) => (
             <span className="soft">
               <span className="narrow">based on </span>
