@@ -131,6 +131,7 @@ function keysOf(event: Told): Set<string> {
   if (/^(run\.(publishing|succeeded)|tests)$/.test(event.kind ?? '')) {
     for (const key of DATA_KEYS) keys.add(key)
   }
+  if (/^run\.(succeeded|failed|cancelled)$/.test(event.kind ?? '')) keys.add('verdicts')
   return keys
 }
 

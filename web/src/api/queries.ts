@@ -134,6 +134,10 @@ export const tests = (project: string, ref: string) =>
     queryFn: ({ signal }) => allOf<t.Test>(`/projects/${seg(project)}/tests`, { ref }, signal),
   })
 
+/** The same for a page that need not follow every test as it ends, only every run. */
+export const verdicts = (project: string, ref: string) =>
+  queryOptions({ ...tests(project, ref), queryKey: ['verdicts', project, ref] })
+
 export const compare = (a: string, b: string) =>
   one<t.Comparison>(['compare'], '/runs/compare', { a, b })
 export const workers = () => listOf<t.Worker>(['workers'], '/workers')

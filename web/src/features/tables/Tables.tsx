@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useMemo } from 'react'
-import { tables, tests } from '@/api/queries'
+import { tables, verdicts as verdictsQuery } from '@/api/queries'
 import type { Table } from '@/api/types'
 import { bytes, count, plural } from '@/lib/numbers'
 import { type Search, usePlace, useProject, useWish } from '@/lib/place'
@@ -146,7 +146,7 @@ interface Said {
 
 /** For each table the worst that its tests said last, and how many said so. */
 function useVerdicts(): Map<string, Said> {
-  const found = useQuery(tests(useProject(), usePlace()))
+  const found = useQuery(verdictsQuery(useProject(), usePlace()))
   return useMemo(() => {
     const all = new Map<string, string[]>()
     for (const { table, last } of found.data ?? []) {
