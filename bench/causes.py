@@ -44,10 +44,6 @@ CAUSES: dict[str, str] = {
     "ten-models-unchanged": _STARTING,
     "ten-models-last-changed": _STARTING,
     "sandbox": _STARTING,
-    "idle-memory": (
-        "two processes of the server with 65 MB each (SQLAlchemy, FastAPI, Pydantic), and the "
-        "worker that is ready with the one it is forked from, 115 MB (DuckDB, Arrow, NumPy)."
-    ),
 }
 """By the name of the record, read only for those over budget.
 

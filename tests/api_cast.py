@@ -17,6 +17,7 @@ from galley import bootstrap
 from galley.environments.home import Home
 from galley.server.api.app import api_app
 from galley.server.api.call import Place
+from galley.server.api.serving import ApiServer
 from galley.server.door import Door
 
 
@@ -39,7 +40,7 @@ def answering(home: Home, *, identity: bool = False) -> Iterator[httpx.Client]:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on")
-        server = uvicorn.Server(config)
+        server = ApiServer(app, config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
         thread.start()
         try:

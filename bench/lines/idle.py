@@ -12,9 +12,13 @@ from bench.lines.api import up
 from bench.record import Record
 from bench.setting import Setting
 from bench.timing import galley, median, rounds
+from galley.runs.pool import BEAT, REST
 
 QUIET = 10.0
-"""Seconds after which a server has settled, and for which it is watched."""
+"""Seconds for which a server is watched."""
+
+SETTLED = REST + 2 * BEAT
+"""Seconds after which a server has settled: idle workers have ended."""
 
 
 def server(setting: Setting) -> tuple[Record, ...]:
@@ -53,7 +57,7 @@ def _ready(project: Path) -> float:
 def _resting(project: Path) -> tuple[float, float]:
     """MB, and cores."""
     with up(project) as (_, pid):
-        time.sleep(QUIET)
+        time.sleep(SETTLED)
         process = psutil.Process(pid)
         every = [process, *process.children(recursive=True)]
         before = sum(_spent(one) for one in every)

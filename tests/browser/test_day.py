@@ -135,7 +135,7 @@ def test_a_question_in_sql(page: Page) -> None:
 def test_a_pipeline_says_when_it_runs_by_itself(page: Page) -> None:
     page.goto("/p/flights/pipelines/delays?tab=runs")
     expect(page.get_by_text("30 5 * * * America/New_York")).to_be_visible()
-    page.get_by_role("button", name=re.compile("3 runs, failed")).click()
+    page.get_by_role("button", name=re.compile("3 runs, of them 1 promotion, failed")).click()
     rows = page.get_by_role("table", name="Runs").get_by_role("row")
     expect(rows).to_have_count(4)
     expect(rows.last).to_contain_text("promotion")

@@ -17,7 +17,9 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.util import immutabledict
 
+from galley.db import deferred
 from galley.db.base import metadata
 from galley.db.engine import Database
 from galley.errors import UnavailableError
@@ -48,6 +50,8 @@ class SimulatedConnection(Connection):
         self._begun = False
         self._shares = False
         self._alone = alone
+        self._execution_options = immutabledict({deferred.OPTION: {}})
+        self._nested = False
         self.dialect = _SQLITE if database.is_sqlite else _POSTGRESQL  # type: ignore[assignment]
 
     def execute(self, statement: Any, parameters: Parameters = None, **_more: Any) -> Any:
@@ -71,13 +75,19 @@ class SimulatedConnection(Connection):
         """A part that may fail by itself."""
         self._begin()
         self._raw.execute("SAVEPOINT part")
+        self._nested = True
         try:
             yield
         except BaseException:
             self._raw.execute("ROLLBACK TO part")
             raise
         finally:
+            self._nested = False
             self._raw.execute("RELEASE part")
+
+    def in_nested_transaction(self) -> bool:
+        """Whether it is in such a part."""
+        return self._nested
 
     def end(self, *, commit: bool) -> bool:
         """End the unit of work; whether it had changed anything."""
@@ -153,6 +163,7 @@ class SimulatedDatabase(Database):
             if share is not None:
                 connection.share()
             yield connection
+            deferred.flush(connection)
         except BaseException:
             connection.end(commit=False)
             raise
@@ -170,6 +181,7 @@ class SimulatedDatabase(Database):
         connection = SimulatedConnection(self, alone=True)
         try:
             yield connection
+            deferred.flush(connection)
         except BaseException:
             connection.end(commit=False)
             raise

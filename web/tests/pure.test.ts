@@ -159,9 +159,10 @@ describe('events', () => {
 })
 
 describe('days with runs', () => {
-  const at = (day: number, state: string, seconds: number) => ({
+  const at = (day: number, state: string, seconds: number, cause = 'manual') => ({
     run: `${day} ${seconds}`,
     state,
+    cause,
     created: new Date(2026, 2, day, 23, 30).toISOString(),
     seconds,
   })
@@ -179,6 +180,15 @@ describe('days with runs', () => {
     const calm = Array.from({ length: 20 }, (_, n) => at(1 + n, 'succeeded', 5))
     const weeks = weeksOf([...calm, at(27, 'succeeded', 60)], new Date(2026, 2, 29), 4)
     expect(weeks.flat().filter((day) => day?.unusual)).toMatchObject([{ key: '2026-03-27' }])
+  })
+
+  it('name promotions, however long those take', () => {
+    const calm = Array.from({ length: 20 }, (_, n) => at(1 + n, 'succeeded', 5))
+    const runs = [...calm, at(27, 'succeeded', 60, 'promotion')]
+    const marked = weeksOf(runs, new Date(2026, 2, 29), 4).flat()
+    expect(marked.filter((day) => day?.promotions)).toMatchObject([
+      { key: '2026-03-27', promotions: 1, unusual: false },
+    ])
   })
 })
 

@@ -18,6 +18,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection, QueuePool
 
+from galley.db import deferred
 from galley.db.failures import BUSY_SECONDS, place_of, translated
 from galley.errors import MissingExtraError, UsageError
 
@@ -92,9 +93,12 @@ class Database:
             if self.is_sqlite:
                 begin = "IMMEDIATE"
                 _set_durable(connection, durable)
-            connection.execution_options(galley_begin=begin, galley_share=share)
+            connection.execution_options(
+                galley_begin=begin, galley_share=share, **{deferred.OPTION: {}}
+            )
             with connection.begin():
                 yield connection
+                deferred.flush(connection)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
-from galley.environments.home import Home
-from galley.environments.launch import Launch
+from galley.environments.home import Checkout, Home
+from galley.environments.inspect import Facts
+from galley.environments.launch import Launch, Wish, prepare
 from galley.errors import (
     InterruptedRunError,
     NotFoundError,
@@ -24,7 +25,7 @@ from galley.ids import new_id
 from galley.lake import refs
 from galley.lake.model import Span, Version
 from galley.project import snapshot, windows
-from galley.project.model import Step, WindowUnit
+from galley.project.model import Manifest, Step, WindowUnit
 from galley.project.names import hint_for
 from galley.runs import messages, scratch
 from galley.runs.live import Site, memory_share, step_values, table_id
@@ -49,17 +50,39 @@ class Previewed:
     warnings: tuple[str, ...]
 
 
-def find_step(launch: Launch, name: str) -> Step:
-    """The step of that name, or the one that makes the table of that name.
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What is to be shown: so many rows of a step, or of the step that makes a table."""
+
+    step: str
+    ref: str
+    limit: int
+    window: str | None
+    variables: Mapping[str, str]
+
+
+def prepare_sample(
+    connection: Connection, home: Home, manifest: Manifest, checkout: Checkout, sample: Sample
+) -> tuple[Launch, Step]:
+    """Where the sample is computed, and the step. A kitchen that is new is opened.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: there is no such step.
+        WindowError: the window makes no sense for it.
     """
-    steps = launch.manifest.steps
-    step = steps.get(name) or launch.manifest.maker(name.lower())
+    owner = _step(manifest, sample.step)
+    pipelines = (owner.pipeline,) if owner else tuple(manifest.pipelines)
+    wish = Wish(pipelines, sample.ref, window=sample.window, variables=sample.variables)
+    launch = prepare(connection, home, manifest, checkout, wish)
+    step, steps = _step(launch.manifest, sample.step), launch.manifest.steps
     if step is None:
-        raise NotFoundError(f"the project has no step '{name}'", hint=hint_for(name, steps))
-    return step
+        hint = hint_for(sample.step, steps)
+        raise NotFoundError(f"the project has no step '{sample.step}'", hint=hint)
+    return launch, step
+
+
+def _step(manifest: Manifest, name: str) -> Step | None:
+    return manifest.steps.get(name) or manifest.maker(name.lower())
 
 
 def preview_task(
@@ -141,6 +164,28 @@ def preview(pool: Pool, task: StepTask, interrupted: Callable[[], bool]) -> Prev
             if event.final and event.payload is not None:
                 return _shown(task, messages.decode_answer(event.payload))
     raise InterruptedRunError("the preview was interrupted; nothing was written")
+
+
+def preview_facts(shown: Previewed, ref: str) -> Facts:
+    """The rows as ``galley preview --json`` prints them; ``tables`` where a step makes several."""
+    tables = {name: _table(one["columns"], one["rows"]) for name, one in shown.tables.items()}
+    return {
+        "step": shown.step,
+        "ref": ref,
+        "window": str(shown.span) if shown.span else None,
+        **_table(shown.columns, shown.rows),
+        "tables": tables or {shown.step: _table(shown.columns, shown.rows)},
+        "warnings": list(shown.warnings),
+        "seconds": shown.seconds,
+    }
+
+
+def _table(columns: Sequence[Any], rows: Sequence[Sequence[Any]]) -> Facts:
+    names = [column["name"] for column in columns]
+    return {
+        "columns": list(columns),
+        "rows": [dict(zip(names, row, strict=True)) for row in rows],
+    }
 
 
 def _shown(task: StepTask, answer: object) -> Previewed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -128,6 +128,24 @@ def rerun(
         ready.request, rebuild=tuple(names), resumes=run.id if resumable(run) else None
     )
     return launch(connection, home, replace(ready, request=request, cause=RunCause.MANUAL))
+
+
+def publish_over(
+    connection: Connection,
+    home: Home,
+    run: Run,
+    tests: Sequence[str],
+    *,
+    reason: str,
+    expires_at: int,
+) -> Run:
+    """Queue what publishes a run as it was staged, over blocking tests.
+
+    Raises what ``override`` and ``resume_same`` raise.
+    """
+    for test in tests:
+        override(connection, home, run, test, reason=reason, expires_at=expires_at)
+    return resume_same(connection, home, run)
 
 
 def override(

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from galley.clock import iso
+from galley.db.deferred import execute_later
 from galley.errors import (
     ConflictError,
     ProtectedRefError,
@@ -120,13 +121,12 @@ def open_attempt(
     """Create the private ref of one attempt. Its epoch makes the name unique; it is not logged."""
     check_name(RefKind.ATTEMPT, name)
     ref = Ref(project, name, RefKind.ATTEMPT, head, 1, owner, head, fork_ref, None, False, now)
-    conn.execute(_OPEN_ATTEMPT, _ref_row(ref))
+    execute_later(conn, _OPEN_ATTEMPT, _ref_row(ref))
 
 
-def drop_attempt(conn: Connection, project: str, name: str) -> bool:
-    """Discard an attempt's ref whole; whether it was still there."""
-    mine = {"own_project": project, "own_name": name}
-    return conn.execute(_DROP_ATTEMPT, mine).rowcount > 0
+def drop_attempt(conn: Connection, project: str, name: str) -> None:
+    """Discard an attempt's ref whole, if it is still there."""
+    execute_later(conn, _DROP_ATTEMPT, {"own_project": project, "own_name": name})
 
 
 _OPEN_ATTEMPT = insert(t.ref)

@@ -79,6 +79,12 @@ class Crew:
             worker.end = end
         worker.signal(signal.SIGKILL)
 
+    def dismiss(self, since: float) -> None:
+        """End the workers if none has had a task since then: the zygote makes others soon."""
+        if all(worker.idle and worker.idle_since <= since for worker in self.usable):
+            for worker in self.usable:
+                self.end(worker, End())
+
     def reap(self) -> None:
         """Learn of every child that has ended, orphans included."""
         with contextlib.suppress(ChildProcessError):
@@ -139,6 +145,7 @@ class Crew:
     def _welcome(self, worker: WorkerHandle, frame: Frame) -> None:
         self._stillborn = 0
         worker.pid, worker.started = frame.header["pid"], frame.header["started"]
+        worker.idle_since = processes.boottime()
         if worker.end is not None:
             worker.signal(signal.SIGKILL)
         self._sweep()

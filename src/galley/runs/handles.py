@@ -59,7 +59,8 @@ class WorkerHandle:
     """A worker as the supervisor sees it; ``pid`` is unknown until it says hello.
 
     ``end`` is set once it is to be used no more, ``kill_at`` when it was asked to end by itself,
-    ``deaf_since`` when it closed its channel. ``idle_since`` is when its last task ended.
+    ``deaf_since`` when it closed its channel. ``idle_since`` is when it said hello, or
+    its last task ended.
     """
 
     number: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,9 +61,21 @@ def page(
 
     A run of several pipelines at once, as promotions are, is a run of each.
     """
+    if wanted.pipeline is None:
+        return _page(connection, wanted, None, after, limit)
+    # For each name the head of an index, however many runs there are.
+    names = {wanted.pipeline, *_joint(connection, wanted.project, {wanted.pipeline})}
+    heads = [run for name in names for run in _page(connection, wanted, name, after, limit)]
+    return sorted(heads, key=lambda run: (run.created, run.id), reverse=True)[:limit]
+
+
+def _page(
+    connection: Connection, wanted: Wanted, name: str | None, after: Place | None, limit: int
+) -> list[Run]:
     c = run.c
     query = select(run).where(c.project == wanted.project)
     for field, value in (
+        (c.pipeline, name),
         (c.ref, wanted.ref),
         (c.parent, wanted.parent),
         (c.actor, wanted.actor),
@@ -75,16 +87,8 @@ def page(
         query = query.where(_in(c.state, wanted.states))
     if after is not None:
         query = query.where(tuple_(c.created, c.id) < tuple_(literal(after[0]), literal(after[1])))
-    query = query.order_by(c.created.desc(), c.id.desc()).limit(limit)
-    if wanted.pipeline is None:
-        return [read_run(row) for row in connection.execute(query)]
-    found = [
-        read_run(row)
-        for name in pipelines(connection, wanted.project)
-        if wanted.pipeline in name.split()
-        for row in connection.execute(query.where(c.pipeline == name))
-    ]
-    return sorted(found, key=lambda one: (one.created, one.id), reverse=True)[:limit]
+    rows = connection.execute(query.order_by(c.created.desc(), c.id.desc()).limit(limit))
+    return [read_run(row) for row in rows]
 
 
 def newest(
@@ -102,14 +106,17 @@ def newest(
     found: dict[str, list[Run]] = {name: [] for name in names}
     if not found:
         return found
-    joint = [
-        one for one in pipelines(connection, project) if not found.keys().isdisjoint(one.split())
-    ]
+    joint = _joint(connection, project, found.keys())
     for row in connection.execute(_newest(project, {*found, *joint}, ref, each, list(run.c))):
         for name in row.pipeline.split():
             if name in found and len(found[name]) < each:
                 found[name].append(read_run(row))
     return found
+
+
+def _joint(connection: Connection, project: str, names: Set[str]) -> list[str]:
+    """What runs of any of the pipelines, alone or together with others, are listed under."""
+    return [one for one in pipelines(connection, project) if not names.isdisjoint(one.split())]
 
 
 def strips(

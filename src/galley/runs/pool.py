@@ -28,6 +28,10 @@ from galley.runs.model import Reason
 _SUPERVISOR = "from galley.runs.supervisor import main; main()"
 _KEPT = frozenset({"GALLEY_FAULTS", "GALLEY_FAULTS_ONCE"})
 _LOG_AT_MOST = 1 << 20
+
+BEAT, REST = 5.0, 30.0
+"""Seconds between heart-beats, and after which workers end when nobody has had a task."""
+
 _TOLD = ("id", "code_dir", "log", "secrets", "timeout", "memory")
 
 EventKind = Literal["started", "message", "exited", "beat", "lost", "returned"]
@@ -39,8 +43,9 @@ class PoolSettings:
 
     ``entry`` is ``module:function``; it is called in the zygote and returns a handler for each
     kind of task. ``preload`` names modules to import before. A worker is replaced after
-    ``recycle_after`` tasks or once it holds more than ``recycle_memory`` bytes. ``beat`` and
-    ``ttl`` are seconds. ``withheld`` names environment variables that workers must not see.
+    ``recycle_after`` tasks or once it holds more than ``recycle_memory`` bytes. Once nobody
+    has had a task for ``rest`` seconds the workers end, and are forked anew at need. ``beat`` and
+    ``ttl`` are seconds too. ``withheld`` names environment variables that workers must not see.
     """
 
     slots: int
@@ -49,7 +54,8 @@ class PoolSettings:
     preload: tuple[str, ...] = ()
     recycle_after: int = 200
     recycle_memory: int = 1 << 30
-    beat: float = 5.0
+    rest: float = REST
+    beat: float = BEAT
     ttl: float = 20.0
     withheld: frozenset[str] = frozenset()
 

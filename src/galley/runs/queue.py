@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from galley.db.deferred import execute_later
 from galley.lake.model import Span
 from galley.lake.rows import insert_many
 from galley.runs.model import LIVE, Reason, RunState, StepRun, StepState, StepType
@@ -41,10 +42,9 @@ def emit(
     step: str | None = None,
     body: dict[str, Any] | None = None,
 ) -> None:
-    """Append one event to the outbox."""
-    connection.execute(
-        _EMIT, {"run_id": run_id, "step": step, "kind": kind, "body": body, "at": now}
-    )
+    """Append one event to the outbox, at the end of the unit of work."""
+    row = {"run_id": run_id, "step": step, "kind": kind, "body": body, "at": now}
+    execute_later(connection, _EMIT, row)
 
 
 def emit_all(

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, literal, select, tuple_, update
 
+from galley.db.deferred import execute_later
 from galley.errors import NotFoundError
 from galley.lake.rows import BATCH, NAMES, batches, insert_first, insert_many
 from galley.runs import queue
@@ -402,8 +403,8 @@ def events_since(
 
 
 def start_attempt(connection: Connection, values: dict[str, Any]) -> None:
-    """Record that an attempt was claimed."""
-    connection.execute(_START_ATTEMPT, values)
+    """Record that an attempt was claimed, at the end of the unit of work."""
+    execute_later(connection, _START_ATTEMPT, values)
 
 
 def end_attempt(

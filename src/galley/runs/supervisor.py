@@ -197,6 +197,8 @@ class Supervisor:
         self._next_beat = now + self._settings["beat"]
         self._check_parent()
         self._crew.reap()
+        if not self._queue:
+            self._crew.dismiss(now - self._settings["rest"])
         if not self._engine.pending:
             self._board.send(self._engine, {"k": "beat"})
 

@@ -47,8 +47,10 @@ class Address:
 class Front:
     """The REST API of a home at an address. A process that ends is followed by another one."""
 
-    def __init__(self, address: Address, home: Path, folder: Path | None) -> None:
+    def __init__(self, address: Address, home: Path, folder: Path | None, slots: int) -> None:
         """Bind the port. ``folder`` is that of the project that the server was started in.
+
+        ``slots`` is how many worker processes of its own the server has.
 
         Raises:
             UsageError: others than this machine could reach it, and anybody could do anything.
@@ -71,6 +73,7 @@ class Front:
             folder=str(folder) if folder else None,
             folders={name: str(folder)} if name else {},
             names=(address.host,),
+            slots=slots,
             identity=address.identity,
             secure=address.behind_tls or address.certificate is not None,
             certificate=address.certificate,

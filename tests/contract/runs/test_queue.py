@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
+from galley.db.deferred import flush
 from galley.db.engine import Database
 from galley.runs import leases, queue, records, tables
 from galley.runs.model import Intention, Reason, RunState, StepState, StepType
@@ -75,6 +76,7 @@ def test_a_step_that_ended_loses_its_lease_and_tells(conn: Connection) -> None:
     )
     (ended,) = queue.steps_of(conn, "r")
     assert (ended.finished, ended.lease_until, ended.reason) == (7, None, Reason.TIMEOUT)
+    flush(conn)
     told = [event for event in records.events_since(conn, "r", 0) if event["step"]]
     assert [event["kind"] for event in told] == ["step.running", "step.failed"]
     assert told[-1]["body"] == {"reason": "timeout", "message": "too long"}

@@ -16,6 +16,7 @@ from galley.runs.lockfile import EngineLock
 from galley.runs.pool import PoolSettings
 from galley.server.api.app import api_app
 from galley.server.api.call import Place
+from galley.server.api.serving import ApiServer
 from galley.server.sockets import bound, url_of
 from galley.settings import ENTRY, PRELOAD
 from tests.integration.engine.kit import SLOTS, WarmPool, Works
@@ -80,12 +81,13 @@ def project(works: Works) -> None:
 def serve(works: Works, *, engine: bool = True, folder: bool = True) -> Iterator[Served]:
     """Serve a project from threads of this process; without its folder, if that is wanted."""
     listening = bound("127.0.0.1", 0)
-    place = Place(works.home, works.site, {works.name: works.folder} if folder else {})
+    folders = {works.name: works.folder} if folder else {}
+    place = Place(works.home, works.site, folders, SLOTS)
     app = api_app(place)
     config = uvicorn.Config(
         app, log_config=None, lifespan="on", access_log=False, timeout_graceful_shutdown=1
     )
-    http = uvicorn.Server(config)
+    http = ApiServer(app, config)
     stop = threading.Event()
     threads = [threading.Thread(target=http.run, kwargs={"sockets": [listening]})]
     if engine:

@@ -195,7 +195,7 @@ def test_silence_is_broken_by_heartbeats(monkeypatch: pytest.MonkeyPatch) -> Non
     async def receive() -> Any:
         await asyncio.sleep(60)
 
-    asyncio.run(streams.EventStream(silent())({}, receive, send))
+    asyncio.run(streams.EventStream(silent(), asyncio.Event())({}, receive, send))
     assert sent.count(b": still here\n\n") >= 2
     assert sent[-2:] == [b"data: 1\n\n", b""]
 

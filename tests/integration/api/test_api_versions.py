@@ -152,6 +152,21 @@ def test_a_run_may_be_of_any_version(bare: Served) -> None:
     assert other["short"] in missing["hint"]
 
 
+def test_a_run_goes_on_with_the_version_that_is_named(bare: Served) -> None:
+    works = bare.works
+    works.sql("orders", "SELECT order_id, amount FROM raw WHERE error('no') IS NULL")
+    wrong = send(bare, archive(works), into="kitchen/wrong")
+    failed = bare.run(ref="kitchen/wrong", version=wrong["version"])
+    works.sql("orders", "SELECT order_id, amount * 6 AS amount FROM raw")
+    right = send(bare, archive(works), into="kitchen/other")
+    both = {"same_code": True, "version": right["version"]}
+    assert bare.post(f"/runs/{failed}/resume", both, 400)["code"] == "usage"
+    asked = bare.post(f"/runs/{failed}/resume", {"version": right["version"]}, 202)
+    shown = bare.get(f"/runs/{bare.ended(asked['run'])}")
+    assert (shown["definition"], shown["state"]) == (right["version"], "succeeded")
+    assert shown["ref"] == "kitchen/wrong"
+
+
 def numbers(home: Home) -> tuple[int, int, int]:
     """How many versions, refs and entries of the audit there are."""
     with home.database.read() as connection:

@@ -4,40 +4,13 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from tests.acceptance.inside import Inside
-from tests.cli_cast import Ran, validate
-from tests.integration.api.conftest import Served, prepared, serve, works_in
-from tests.integration.engine.kit import WarmPool
+from tests.cli_cast import validate
+from tests.integration.api.both import Both
+from tests.integration.api.conftest import prepared, works_in
 from tests.integration.server.kit import until
-
-
-@dataclass(frozen=True)
-class Both:
-    """Ana in a project's folder, where its home is and with a server of it."""
-
-    served: Served
-    contexts: Path
-
-    def here(self, *arguments: str) -> Ran:
-        home = str(self.served.home.path)
-        return Inside(self.served.works.folder).galley(*arguments, GALLEY_HOME=home)
-
-    def heads(self) -> dict[str, str]:
-        """Every ref with the commit it shows, as the home knows it."""
-        refs = self.here("kitchen", "--json").json["refs"]
-        return {ref["ref"]: ref["head"] for ref in refs}
-
-    def there(self, *arguments: str, context: str = "shop") -> Ran:
-        """The same with nothing of the home at hand."""
-        nothing = str(self.contexts.with_name("nothing"))
-        environ = {"GALLEY_CONTEXTS": str(self.contexts), "GALLEY_HOME": nothing}
-        inside = Inside(self.served.works.folder)
-        return inside.galley("--context", context, *arguments, **environ)
 
 
 @pytest.fixture(scope="module")
@@ -165,9 +138,8 @@ def test_ctrl_c_stops_the_run_and_its_logs_end(ana: Both) -> None:
 
 
 def test_what_needs_the_home_says_so(ana: Both) -> None:
-    for command in (("gc",), ("doctor", "--json"), ("runs", "publish", "last")):
-        more = ("--override", "x", "--reason", "y") if command[0] == "runs" else ()
-        ran = ana.there(*command, *more)
+    for command in (("gc",), ("doctor", "--json")):
+        ran = ana.there(*command)
         assert ran.status == 2, ran.err
         assert "works where the home is" in ran.err + ran.out
     assert ana.there("check").status == 0
@@ -189,28 +161,26 @@ def test_kitchens_come_and_go_and_a_rollback_is_made(ana: Both) -> None:
     assert "✓ p may publish to production again" in ana.there("release", "p").out
 
 
-def test_what_runs_on_a_server_without_the_folder_is_sent_before(tmp_path: Path) -> None:
-    works = works_in(tmp_path)
-    for served in serve(works, folder=False):
-        far = Both(served, tmp_path / "contexts.json")
-        far.there("context", "add", "shop", served.url)
-        first = far.there("run", "--json")
-        assert first.status == 0, first.err
-        assert first.json["ref"] == "kitchen/ana"
-        assert "kitchen/ana works with version" in first.err
-        works.sql("orders", "SELECT order_id, amount * 3 AS amount FROM raw")
-        second = far.there("run")
-        assert second.status == 0, second.err
-        told = far.there("sql", "SELECT sum(amount) AS n FROM orders", "--json")
-        assert told.json["rows"] == [{"n": 180}]
-        again = far.there("deploy", "--json")
-        validate(again.json, "deploy")
-        assert (again.json["new"], again.json["before"]) == (False, again.json["version"])
-        assert "✓ published to production" in far.there("promote", "--yes").out
-        works.sql("broken", "SELEC 1")
-        wrong = far.there("run")
-        assert (wrong.status, "broken.sql" in wrong.err) == (2, True)
-    pool = works.pool
-    assert isinstance(pool, WarmPool)
-    pool.end()
-    works.home.database.close()
+def test_people_are_seen_to(ana: Both) -> None:
+    link = ana.there("users", "add", "ben", "--role", "engineer", "--json")
+    validate(link.json, "user_link")
+    assert ana.there("users", "link", "ben").out.strip() != link.json["link"]
+    validate(ana.there("users", "role", "ben", "operator", "--json").json, "user")
+    assert "✓ ben: operator, disabled" in ana.there("users", "disable", "ben").out
+    assert "✓ ben: operator, " in ana.there("users", "enable", "ben").out
+    assert "✓ ovens: ben" in ana.there("teams", "set", "ovens", "ben").out
+    made = ana.there("tokens", "new", "robot", "--user", "ben", "--role", "viewer", "--json")
+    validate(made.json, "token_new")
+    assert made.json["user"] == "ben"
+    assert ana.there("tokens", "new", "robot", "--user", "bne").status == 2
+    assert "✓ robot is revoked" in ana.there("tokens", "revoke", made.json["token"]).out
+    for listed in ("users", "teams", "tokens"):
+        assert ana.there(listed, "--json").json == ana.here(listed, "--json").json
+
+
+def test_what_runs_is_the_folder_where_the_command_was_given(ana: Both) -> None:
+    """Though the server was started in another folder of the project."""
+    folder = ana.another_folder(times=5)
+    ran = ana.there("run", "p", "--in", "kitchen/ben", folder=folder)
+    assert ran.status == 0, ran.err
+    assert (ana.total("kitchen/ben"), ana.total("kitchen/ana")) == (600, 120)

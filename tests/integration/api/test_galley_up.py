@@ -83,7 +83,12 @@ def test_commands_go_on_beside_it_and_nothing_stays_behind(up: Up) -> None:
 
 
 def test_it_stops_when_it_is_told(up: Up) -> None:
+    """Whoever listens hears the end of the stream; a connection that breaks would be an error."""
     api = up.api()
-    up.process.terminate()
+    with httpx.stream("GET", f"{up.url}/api/v1/events", timeout=30, trust_env=False) as events:
+        heard = events.iter_lines()
+        assert next(heard).startswith("retry")
+        up.process.terminate()
+        assert list(heard)[-1] == ""
     assert up.process.wait(20) == 0
     assert not api.is_running()

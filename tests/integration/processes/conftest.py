@@ -1,6 +1,7 @@
 """Real pools, and a look at whether they leave processes behind."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -107,7 +108,7 @@ MakeKitchen = Callable[..., Kitchen]
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeKitchen]:
     """Makes pools that are closed, and checked for remains, at the end."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
     made: list[Kitchen] = []
 
     def build(**changes: Any) -> Kitchen:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from galley.runs.model import Reason
+from tests.integration.server.kit import until
 
 from .conftest import Kitchen, MakeKitchen
 
@@ -50,6 +51,23 @@ def test_one_slot_has_one_worker(make: MakeKitchen) -> None:
     pids = {kitchen.run("sleep", seconds=0.05).pid for _ in range(3)}
     assert len(pids) == 1
     assert len(kitchen.below()) == 3  # the supervisor, the zygote, the worker
+
+
+def test_workers_that_rest_make_room_and_others_come_at_need(make: MakeKitchen) -> None:
+    kitchen = make(beat=0.05, rest=0.2)
+    at_work = kitchen.submit("question", text="may I end?")
+    beside = kitchen.run("pid").pid
+    time.sleep(0.6)
+    # While anybody is at work nobody has to go, however long they have had nothing to do.
+    assert beside in kitchen.below()
+    kitchen.pool.reply(at_work, b"")
+    kitchen.end(at_work)
+    rested = kitchen.below()
+    everyone_else = {kitchen.role("supervisor"), kitchen.role("zygote")}
+    until(lambda: kitchen.below() == everyone_else, "the workers' end")
+    again = kitchen.run("pid")
+    assert again.final
+    assert again.pid not in rested
 
 
 def test_a_question_is_answered(kitchen: Kitchen) -> None:

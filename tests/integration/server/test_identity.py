@@ -199,6 +199,15 @@ def test_everybody_sees_only_their_own_tokens(house: Home, client: httpx.Client)
     assert client.get("/me", headers=used).status_code == 401
 
 
+def test_only_admins_make_tokens_for_others(house: Home, client: httpx.Client) -> None:
+    asked_for = {"name": "robot", "role": "viewer", "user": "ben"}
+    refused = client.post("/tokens", headers=bearer(house, "olga"), json=asked_for)
+    assert (refused.status_code, "manage" in refused.json()["detail"]) == (403, True)
+    made = client.post("/tokens", headers=bearer(house, "ana"), json=asked_for | {"role": "admin"})
+    used = {"authorization": f"Bearer {made.json()['secret']}"}
+    assert client.get("/me", headers=used).json()["role"] == "engineer"
+
+
 def test_on_loopback_the_owner_is_known_and_other_names_are_not(tmp_path: Path) -> None:
     with answering(home_at(tmp_path)) as client:
         me = client.get("/me").json()

@@ -8,11 +8,14 @@ export interface Begun {
   state: string
   created: string
   seconds: number | null
+  cause: string
 }
 
 export interface Day {
   key: string
   runs: number
+  /** How many of them brought a version to an environment: they run every pipeline's steps. */
+  promotions: number
   /** The worst that came of its runs. */
   state: string | null
   longest: number | null
@@ -48,23 +51,28 @@ export function weeksOf(runs: readonly Begun[], now: Date, count: number): (Day 
   )
 }
 
-/** What runs that succeeded usually take. */
+/** What runs that succeeded usually take, promotions apart: they do other work. */
 export function bandOf(runs: readonly Begun[]): [number, number] | null {
-  return usual(
-    runs.flatMap((run) => (run.state === 'succeeded' && run.seconds != null ? [run.seconds] : [])),
-  )
+  return usual(runs.filter(isUsual).map((run) => run.seconds))
+}
+
+type Measured = Begun & { seconds: number }
+
+const isUsual = (run: Begun): run is Measured =>
+  run.state === 'succeeded' && run.seconds != null && !isPromotion(run)
+
+export function isPromotion(run: Pick<Begun, 'cause'>): boolean {
+  return run.cause === 'promotion'
 }
 
 function dayFrom(key: string, runs: Begun[], band: [number, number] | null): Day {
   const lengths = runs.flatMap((run) => (run.seconds == null ? [] : [run.seconds]))
   const off = (run: Begun) =>
-    band != null &&
-    run.state === 'succeeded' &&
-    run.seconds != null &&
-    (run.seconds * FAR < band[0] || run.seconds > FAR * band[1])
+    band != null && isUsual(run) && (run.seconds * FAR < band[0] || run.seconds > FAR * band[1])
   return {
     key,
     runs: runs.length,
+    promotions: runs.filter(isPromotion).length,
     state: worst(runs.map((run) => run.state)),
     longest: lengths.length ? Math.max(...lengths) : null,
     unusual: runs.some(off),

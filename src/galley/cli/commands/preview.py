@@ -15,8 +15,8 @@ from galley.cli.summary import fitting_table
 from galley.cli.warming import warm_pool
 from galley.cli.wishes import parse_variables
 from galley.environments import preview as previewing
-from galley.environments.launch import Wish, prepare
-from galley.environments.preview import Previewed
+from galley.environments.inspect import Facts
+from galley.environments.preview import Sample
 
 
 def preview(
@@ -34,15 +34,11 @@ def preview(
     """Show the first rows that a step makes of the tables that are there; nothing is written."""
     with warm_pool(project) as pool:
         session = open_session(project)
-        manifest = session.manifest
-        owner = manifest.steps.get(step) or manifest.maker(step.lower())
-        pipelines = (owner.pipeline,) if owner else tuple(manifest.pipelines)
-        wish = Wish(
-            pipelines, session.ref_name(ref), window=window, variables=parse_variables(var or ())
-        )
+        sample = Sample(step, session.ref_name(ref), limit, window, parse_variables(var or ()))
         with session.home.database.write() as connection:
-            wanted = prepare(connection, session.home, manifest, session.checkout, wish)
-            found = previewing.find_step(wanted, step)
+            wanted, found = previewing.prepare_sample(
+                connection, session.home, session.manifest, session.checkout, sample
+            )
             task = previewing.preview_task(
                 connection,
                 session.home,
@@ -56,39 +52,26 @@ def preview(
             session.tell(wanted.ref)
         with interrupts() as interrupted:
             shown = previewing.preview(pool, task, interrupted)
+    tell(previewing.preview_facts(shown, wanted.ref.name), limit, as_json=as_json)
+
+
+def tell(facts: Facts, limit: int, *, as_json: bool) -> None:
+    """The rows as JSON, or as tables."""
     if as_json:
-        _print_json(shown, wanted.ref.name)
-    else:
-        _print(shown, limit)
-
-
-def _print_json(shown: Previewed, ref: str) -> None:
-    names = [column["name"] for column in shown.columns]
-    screen.print_json(
-        {
-            "step": shown.step,
-            "ref": ref,
-            "window": str(shown.span) if shown.span else None,
-            "columns": list(shown.columns),
-            "rows": [dict(zip(names, row, strict=True)) for row in shown.rows],
-            "warnings": list(shown.warnings),
-        }
-    )
-
-
-def _print(shown: Previewed, limit: int) -> None:
+        screen.print_json(facts)
+        return
     console = screen.out()
-    tables = shown.tables or {shown.step: {"columns": shown.columns, "rows": shown.rows}}
-    for name, table in tables.items():
-        if len(tables) > 1:
+    for name, table in facts["tables"].items():
+        if len(facts["tables"]) > 1:
             console.print(name, style="bold", markup=False)
         names = [column["name"] for column in table["columns"]]
-        rows = [[words.value(cell) for cell in row] for row in table["rows"]]
+        rows = [[words.value(row[one]) for one in names] for row in table["rows"]]
         console.print(fitting_table(names, rows, console.width))
-    for warning in shown.warnings:
+    for warning in facts["warnings"]:
         console.print(f"! {warning}", style="yellow", markup=False, soft_wrap=True)
-    window = f" of window {shown.span}" if shown.span else ""
-    screen.note(f"at most {limit} rows{window}, in {words.seconds(shown.seconds)}; nothing written")
+    window = f" of window {facts['window']}" if facts["window"] else ""
+    seconds = words.seconds(facts["seconds"])
+    screen.note(f"at most {limit} rows{window}, in {seconds}; nothing written")
 
 
 app = app_of(preview)

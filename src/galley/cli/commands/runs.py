@@ -101,16 +101,14 @@ def publish(
         session = open_session(project)
         with session.home.database.write() as connection:
             found = inspect_runs.find_run(connection, session.project, run)
-            for test in override:
-                resume.override(
-                    connection,
-                    session.home,
-                    found,
-                    test,
-                    reason=reason,
-                    expires_at=session.now() + length,
-                )
-            queued = resume.resume_same(connection, session.home, found)
+            queued = resume.publish_over(
+                connection,
+                session.home,
+                found,
+                override,
+                reason=reason,
+                expires_at=session.now() + length,
+            )
         status = drive(session, pool, queued, as_json=as_json)
     raise typer.Exit(status)
 

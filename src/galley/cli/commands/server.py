@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -92,7 +94,8 @@ def server(
         identity,
         behind_tls,
     )
-    front = _front(address, home.path, any_port=api_port is None) if api else nullcontext()
+    make = partial(Front, home=home.path, folder=None, slots=slots)
+    front = _front(make, address, any_port=api_port is None) if api else nullcontext()
     with stopping() as stop, front as served:
         if served is not None:
             typer.echo(f"API at {served.url}")
@@ -101,14 +104,14 @@ def server(
         found.run(stop)
 
 
-def _front(address: Address, home: Path, *, any_port: bool) -> Front:
+def _front(make: Callable[[Address], Front], address: Address, *, any_port: bool) -> Front:
     """The REST API's process. Raises UsageError, UnavailableError."""
     try:
-        return Front(address, home, None)
+        return make(address)
     except UnavailableError:
         if not any_port:
             raise
-        return Front(replace(address, port=0), home, None)
+        return make(replace(address, port=0))
 
 
 @app.command()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from galley import settings
 from galley.cli import options
 from galley.cli.lazy import app_of
 from galley.cli.service import check_server, stopping, tell_first_link, tell_what_happens
@@ -46,12 +47,12 @@ def up(
     check_server()
     address = Address(host, port, identity=identity, behind_tls=behind_tls)
     tell_what_happens(log_format)
+    many = settings.slots() if slots is None else slots
     # It loads its libraries while these are imported.
-    with Front(address, home, folder) as front:
+    with Front(address, home, folder, many) as front:
         from galley import bootstrap
         from galley.server.host import Server, Serving
 
-        many = bootstrap.slots() if slots is None else slots
         opened = bootstrap.open_home(home, bootstrap.find_place(folder))
         found = Server(opened, Serving(port=worker_port, slots=many))
         with stopping() as stop:

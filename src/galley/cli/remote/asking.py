@@ -22,8 +22,8 @@ class Asked:
     batch: int | None = None
     atomic: bool = False
 
-    def body(self) -> dict[str, Any]:
-        """The same as the API takes it. Raises UsageError."""
+    def body(self, version: str | None = None) -> dict[str, Any]:
+        """The same as the API takes it, with a version of the project. Raises UsageError."""
         found: dict[str, Any] = {
             "pipeline": self.pipeline,
             "ref": self.ref,
@@ -34,5 +34,6 @@ class Asked:
             "priority": self.priority,
             "batch": self.batch,
             "atomic": self.atomic,
+            "version": version,
         }
         return {name: value for name, value in found.items() if value is not None}

@@ -7,8 +7,6 @@ from functools import wraps
 from inspect import signature
 from typing import Any
 
-from galley.errors import UsageError
-
 Command = Callable[..., None]
 
 
@@ -27,16 +25,3 @@ def as_locally(local: Command) -> Callable[[Command], Command]:
         return call
 
     return note
-
-
-def only_at_home(local: Command, name: str) -> Command:
-    """A part of a command that no server does."""
-
-    @wraps(local)
-    def refuse(**given: Any) -> None:
-        raise UsageError(
-            f"`galley {name}` works where the home is, not through a context",
-            hint=f"run it there: galley --context local {name}",
-        )
-
-    return refuse

@@ -10,8 +10,7 @@ from galley.cli.remote.place import Remote
 
 def start_and_follow(remote: Remote, asked: Asked, *, as_json: bool) -> int:
     """Start what was asked for with the folder's code, and follow it; returns the exit status."""
-    settle(remote, asked.ref)
-    body = asked.body()
+    body = asked.body(settle(remote, asked.ref))
 
     def start() -> str:
         return str(remote.client.start(remote.path("runs"), body).body["run"])

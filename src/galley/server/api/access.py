@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from galley.environments.inspect import Facts
 from galley.environments.inspect_identity import token_facts
-from galley.governance import tokens
+from galley.governance import accounts, tokens
 from galley.governance.identity import checked_role
 from galley.governance.model import Action, Role
 from galley.server.api import shapes as s
@@ -33,6 +33,14 @@ class NewToken(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=128)]
     role: Annotated[str, Field(min_length=1, max_length=16)] = "viewer"
     days: Annotated[int, Field(ge=1, le=tokens.LONGEST)] = 90
+    user: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=64,
+            description="Whose it is, which takes the role admin. Default: the caller's.",
+        ),
+    ] = None
 
 
 @routes.get("/tokens", s.page("Tokens", TOKEN), action=Action.ACCOUNT, kind=HOME)
@@ -47,11 +55,14 @@ def list_tokens(call: Calling) -> Facts:
 
 @routes.post("/tokens", MADE, action=Action.ACCOUNT, kind=HOME, status=201, errors=(403,))
 def new_token(call: Calling, body: NewToken) -> Answer:
-    """Make a token for the caller, no mightier than the caller. `secret` is shown this once."""
+    """Make a token, no mightier than the caller nor than its user. `secret` is shown this once."""
     by, now = call.home.actor, call.now()
+    role = checked_role(body.role)
     with call.home.database.write() as connection:
+        others = body.user not in (None, by.name)
+        owner = accounts.find_user(connection, body.user or "").name if others else by.name
         made, secret = tokens.new_token(
-            connection, by.name, body.name, checked_role(body.role), body.days, by=by, now=now
+            connection, owner, body.name, role, body.days, by=by, now=now
         )
     return Answer({**token_facts(made, now), "secret": secret}, 201)
 

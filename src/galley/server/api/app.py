@@ -25,6 +25,7 @@ from galley.server.api import (
     overview,
     pipelines,
     plans,
+    previews,
     printed,
     projects,
     promotions,
@@ -60,8 +61,8 @@ LARGEST = 1 << 20
 THREADS = 12
 """Requests that are worked on at once; as many connections to the database are at hand."""
 
-INTAKES = 2
-"""Projects from outside that are compiled at once."""
+INTAKES, PREVIEWS = 2, 1
+"""Projects from outside that are compiled at once, and steps that are previewed."""
 
 ROUTES: Sequence[Routes] = (
     me.routes,
@@ -73,6 +74,7 @@ ROUTES: Sequence[Routes] = (
     projects.routes,
     pipelines.routes,
     plans.routes,
+    previews.routes,
     run_parts.routes,
     runs.routes,
     logs.routes,
@@ -118,7 +120,9 @@ def api_app(place: Place, door: Door | None = None, *, names: Sequence[str] = ()
     app.state.door = door or Door(place.home)
     app.state.names = frozenset(names)
     app.state.news = News(place.home)
+    app.state.closing = asyncio.Event()
     app.state.intakes = asyncio.Semaphore(INTAKES)
+    app.state.previews = asyncio.Semaphore(PREVIEWS)
     app.state.methods = _methods
     app.include_router(router_of())
     _measure(app, place)

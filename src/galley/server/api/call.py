@@ -28,11 +28,15 @@ MEMORY = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a server serves: a home, and the folders of the projects that it was started in."""
+    """What a server serves: a home, and the folders of the projects that it was started in.
+
+    ``slots`` is how many worker processes of its own the server has.
+    """
 
     home: Home
     site: Site
     folders: Mapping[str, Path]
+    slots: int = 0
     together: Together = field(default_factory=Together)
 
 

@@ -61,7 +61,7 @@ async def follow_events(
     event twice. Comments come every 15 seconds. Who does not read is let go after ten seconds.
     """
     news: News = request.app.state.news
-    return EventStream(_heard(call, news, Listener(project, run), last))
+    return EventStream(_heard(call, news, Listener(project, run), last), request.app.state.closing)
 
 
 async def _heard(

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from fastapi import Header, Query
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 from starlette.responses import Response
 
 from galley.environments import printed
@@ -40,6 +41,7 @@ TEXT = s.Shape(
 @routes.get("/runs/{run}/logs", TEXT, kind="run")
 async def read_log(
     call: Calling,
+    request: Request,
     run: str,
     step: Annotated[str | None, Query(max_length=256)] = None,
     attempt: Annotated[
@@ -63,7 +65,8 @@ async def read_log(
     source = Source(run, stream, step, attempt)
     await run_in_threadpool(_check, call, source)
     if follow:
-        return EventStream(_followed(call, source, last if last is not None else offset))
+        begin = last if last is not None else offset
+        return EventStream(_followed(call, source, begin), request.app.state.closing)
     over = await run_in_threadpool(printed.ended, call.home, source)
     part = await run_in_threadpool(printed.read, call.home, source, offset, limit)
     headers = {

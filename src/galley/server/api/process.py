@@ -17,6 +17,7 @@ from galley import bootstrap, codec
 from galley.runs import processes
 from galley.server.api.app import api_app
 from galley.server.api.call import Place
+from galley.server.api.serving import ApiServer
 from galley.server.api.task import Task
 from galley.server.door import Door
 from galley.server.logs import start_logging
@@ -39,7 +40,7 @@ def serve(task: Task) -> None:
     site = bootstrap.make_site(home, 1)
     folders = {name: Path(folder) for name, folder in task.folders.items()}
     door = Door(home, task.identity, task.secure)
-    app = api_app(Place(home, site, folders), door, names=task.names)
+    app = api_app(Place(home, site, folders, task.slots), door, names=task.names)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -52,7 +53,7 @@ def serve(task: Task) -> None:
         server_header=False,
     )
     with socket.socket(fileno=task.socket) as bound:
-        uvicorn.Server(config).run(sockets=[bound])
+        ApiServer(app, config).run(sockets=[bound])
     home.database.close()
 
 

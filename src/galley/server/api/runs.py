@@ -15,8 +15,9 @@ from galley.environments.definitions import Shown, runnable_in
 from galley.environments.inspect import Facts
 from galley.environments.inspect_projects import find_pipeline, only_pipeline, run_edges
 from galley.environments.inspect_runs import find_run, get_run, list_facts, run_details
-from galley.errors import ConflictError
+from galley.errors import ConflictError, UsageError
 from galley.governance.model import Action
+from galley.project.model import Manifest
 from galley.runs import listing
 from galley.runs.listing import Wanted
 from galley.runs.model import Run, RunCause, RunState
@@ -85,6 +86,24 @@ class Resume(Body):
     """With which code."""
 
     same_code: bool = Field(False, description="The code that it had, not the present one.")
+    version: Version | None = None
+
+
+class Publish(Body):
+    """Over which tests, why, and for how long."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"override": ["unique"], "reason": "known, and small"}]},
+    )
+
+    override: list[Name] = Field(
+        min_length=1, max_length=1000, description="Tests that may fail: NAME or TABLE.NAME."
+    )
+    reason: str = Field(min_length=1, max_length=2000, description="It is shown with the tables.")
+    seconds: int = Field(
+        7 * 86_400, ge=60, le=10 * 366 * 86_400, description="How long the tables bear the mark."
+    )
 
 
 @routes.get("/projects/{project}/runs", s.page("Runs", RUN_ROW))
@@ -186,7 +205,15 @@ def resume_run(call: Calling, run: str, body: Resume | None = None, key: Key = N
     with call.home.database.read() as connection:
         found = get_run(connection, run)
         same = (body is not None and body.same_code) or not found.state.terminal
-        shown = None if same else call.code(connection, found.project, found.ref)
+        version = body.version if body else None
+        if version is not None and same:
+            raise UsageError(
+                f"run {run} goes on with the code that it had, so a version means nothing",
+                hint="leave out `version`",
+            )
+        if version is not None:
+            launch.refuse_environment(connection, found.project, found.ref, version)
+        shown = None if same else call.code(connection, found.project, found.ref, version)
     if found.state is RunState.SUCCEEDED:
         raise ConflictError(f"run {run} was published; there is nothing to resume")
     checkout = runnable_in(shown) if shown else None
@@ -199,6 +226,29 @@ def resume_run(call: Calling, run: str, body: Resume | None = None, key: Key = N
         return _queued(connection, call, again)
 
     return once(call, key, (f"resume {run}", body), act)
+
+
+@routes.post(
+    "/runs/{run}/publish", ROW, action=Action.OVERRIDE, kind="run", status=202, errors=(409, 413)
+)
+def publish_run(call: Calling, run: str, body: Publish, key: Key = None) -> Answer:
+    """Publish a run over blocking tests, in the caller's name, as a new run.
+
+    What is published is what the run has staged. The audit trail keeps who answered for it.
+    """
+
+    def act(connection: Connection) -> Answer:
+        queued = resume.publish_over(
+            connection,
+            call.home,
+            get_run(connection, run),
+            body.override,
+            reason=body.reason,
+            expires_at=call.now() + body.seconds * 1_000_000,
+        )
+        return _queued(connection, call, queued)
+
+    return once(call, key, (f"publish {run}", body), act)
 
 
 @routes.post("/runs/{run}/rerun", ROW, action=Action.RUN, kind="run", status=202, errors=(409, 413))
@@ -234,14 +284,19 @@ def wished(call: Call, project: str, body: StartRun) -> tuple[Shown, launch.Wish
         if body.version is not None:
             launch.refuse_environment(connection, project, ref, body.version)
         shown = call.code(connection, project, ref, body.version)
-    pipeline = body.pipeline or only_pipeline(shown.manifest)
-    find_pipeline(shown.manifest, pipeline)
-    return shown, launch.Wish(
+    return shown, wish_of(call, shown.manifest, body)
+
+
+def wish_of(call: Call, manifest: Manifest, body: StartRun) -> launch.Wish:
+    """What is to run of a project. Raises NotFoundError, UsageError."""
+    pipeline = body.pipeline or only_pipeline(manifest)
+    find_pipeline(manifest, pipeline)
+    return launch.Wish(
         (pipeline,),
-        ref,
+        call.ref_name(body.ref),
         select=tuple(body.select),
         window=body.window,
-        variables={name: _typed(value) for name, value in body.variables.items()},
+        variables={name: typed(value) for name, value in body.variables.items()},
         rebuild=tuple(body.rebuild),
         priority=body.priority,
         batch=body.batch,
@@ -266,6 +321,6 @@ def _queued(connection: Connection, call: Call, run: Run) -> Answer:
     return Answer(facts, 202, {"location": f"/api/v1/runs/{run.id}"})
 
 
-def _typed(value: Any) -> str:
+def typed(value: Any) -> str:
     """A value as it would be typed on a command line."""
     return value if isinstance(value, str) else json.dumps(value)

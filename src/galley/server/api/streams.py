@@ -1,9 +1,13 @@
-"""Server-sent events to one browser: heartbeats, and no waiting for who does not read."""
+"""Server-sent events to one browser: heartbeats, and no waiting for who does not read.
+
+A server that stops ends them, so that nobody is cut off in the middle of one.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -16,15 +20,20 @@ PATIENCE = 10.0
 
 RETRY = b"retry: 1000\n\n"
 _BEAT = b": still here\n\n"
+_FIRST = asyncio.FIRST_COMPLETED
 
 
 class EventStream(Response):
-    """Sends what an iterator gives until it ends, the browser goes, or it reads no more."""
+    """Sends what an iterator gives until it ends, the browser goes, or it reads no more.
+
+    It also ends once ``closing`` is set.
+    """
 
     media_type = "text/event-stream"
 
-    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+    def __init__(self, chunks: AsyncIterator[bytes], closing: asyncio.Event) -> None:
         self._chunks = chunks
+        self._closing = closing
         self.status_code = 200
         self.background = None
         self.body = b""
@@ -47,27 +56,30 @@ class EventStream(Response):
     async def _send(self, send: Send) -> None:
         chunks = self._chunks.__aiter__()
         following: asyncio.Future[bytes] | None = None
+        closing = asyncio.ensure_future(self._closing.wait())
         try:
             await _sent(send, RETRY)
-            while True:
+            while not closing.done():
                 following = following or asyncio.ensure_future(_next(chunks))
-                done, _ = await asyncio.wait({following}, timeout=HEARTBEAT)
-                if not done:
+                either: set[asyncio.Future[Any]] = {following, closing}
+                await asyncio.wait(either, timeout=HEARTBEAT, return_when=_FIRST)
+                if not following.done():
                     await _sent(send, _BEAT)
                     continue
                 chunk = following.result()
                 following = None
                 if not chunk:
-                    await send({"type": "http.response.body", "body": b"", "more_body": False})
-                    return
+                    break
                 await _sent(send, chunk)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
             # It does not read: without an end to the body the connection is closed.
             return
         finally:
-            if following is not None:
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
+            left = [one for one in (following, closing) if one is not None]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
 
 async def _next(chunks: AsyncIterator[bytes]) -> bytes:

@@ -10,8 +10,9 @@ class Task:
     """What a server tells its process: the home, the socket, and where projects are.
 
     ``folders`` are the folders of projects by name; ``folder`` is the one that names the place of
-    the home's tables. ``names`` are the hosts that the API is called by. ``identity``: everybody
-    says who they are; ``secure``: browsers reach it through TLS.
+    the home's tables. ``names`` are the hosts that the API is called by, ``slots`` the server's own
+    worker processes. ``identity``: everybody says who they are; ``secure``: browsers reach it
+    through TLS.
     """
 
     home: str
@@ -19,6 +20,7 @@ class Task:
     folder: str | None = None
     folders: dict[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    slots: int = 0
     identity: bool = False
     secure: bool = False
     certificate: str | None = None

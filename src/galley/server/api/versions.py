@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Query
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from galley import faults
-from galley.environments import intake, versions
+from galley.environments import versions
 from galley.environments.home import Checkout
 from galley.environments.inspect import Facts
 from galley.environments.inspect_versions import deploy_facts, version_facts, versions_facts
 from galley.environments.launch import code_folder
 from galley.environments.versions import Parcel
-from galley.errors import InvalidRequestError, StorageError, UsageError
 from galley.governance.model import Action
 from galley.ids import digest
-from galley.project import snapshot, uploads
-from galley.project.model import Manifest
-from galley.runs import scratch
+from galley.project import snapshot
 from galley.server.api import shapes as s
 from galley.server.api.answers import Answer
 from galley.server.api.call import Call, Calling
-from galley.server.api.guard import Routes, Upload
+from galley.server.api.guard import Routes
 from galley.server.api.once import Key, once
 from galley.server.api.paging import Page
+from galley.server.api.sent import ARCHIVE, Sent, received
 
 routes = Routes("versions")
 
 ROW = s.named("Version", s.cli("versions", "versions", "*"))
 DETAILS = s.shape("VersionDetails", s.cli("version"))
 DEPLOYED = s.shape("Deployed", s.cli("deploy"))
-ARCHIVE = Upload(
-    "application/gzip",
-    "The project's files, as a tar archive compressed with gzip, `galley.yaml` at its top.",
-    uploads.LARGEST,
-)
 _BASE = "/projects/{project}/versions"
 _NO_NUL = r"^[^\x00]*$"
 
@@ -138,13 +128,8 @@ async def deploy_version(
     files again are the same version. A project that is not here yet begins with this.
     """
     await run_in_threadpool(_check_target, call, project, call.ref_name(said.ref))
-    packed = intake.quarantine(call.home) / "upload"
-    try:
-        sha = await _received(request.stream(), packed)
-        async with request.app.state.intakes:
-            return await run_in_threadpool(_deploy, call, project, said, key, packed, sha)
-    finally:
-        scratch.remove(packed.parent)
+    async with received(request, call) as sent:
+        return await run_in_threadpool(_deploy, call, project, said, key, sent)
 
 
 def _check_target(call: Call, project: str, ref: str) -> None:
@@ -153,34 +138,12 @@ def _check_target(call: Call, project: str, ref: str) -> None:
         versions.check_target(connection, call.home, project, ref)
 
 
-async def _received(chunks: AsyncIterator[bytes], packed: Path) -> str:
-    """Put an upload into a file as it comes; its digest."""
-    found = hashlib.sha256()
-    with packed.open("xb") as file:
-        try:
-            async for chunk in chunks:
-                found.update(chunk)
-                file.write(chunk)
-        except ClientDisconnect:
-            raise UsageError("the upload ended before it was whole; nothing was kept") from None
-        except OSError as error:
-            raise StorageError(f"the upload cannot be kept: {error.strerror}") from error
-    return found.hexdigest()
-
-
-def _deploy(
-    call: Call, project: str, said: Said, key: str | None, packed: Path, sha: str
-) -> Answer:
-    folder = packed.with_name("project")
-    try:
-        manifest = intake.take_in(packed, folder)
-        _check(manifest, project, said)
+def _deploy(call: Call, project: str, said: Said, key: str | None, sent: Sent) -> Answer:
+    with sent.compiled(project) as (manifest, folder):
+        versions.check_expected(manifest, said.expect)
         archive = snapshot.pack_version(manifest, folder)
         snapshot.unpack(archive, code_folder(call.home, manifest.hash))
         faults.point("deploy.unpacked")
-    finally:
-        # Thousands of files are not removed between the answers to others.
-        scratch.remove(folder)
     parcel = Parcel(manifest, Checkout(folder, said.commit, said.dirty), said.message, archive)
     ref = call.ref_name(said.ref)
 
@@ -190,13 +153,4 @@ def _deploy(
         place = f"/api/v1/projects/{project}/versions/{done.version}"
         return Answer(facts, 201, {"location": place})
 
-    return once(call, key, (f"deploy {project} {digest(sha, said.told())}", None), act)
-
-
-def _check(manifest: Manifest, project: str, said: Said) -> None:
-    if manifest.project != project:
-        raise InvalidRequestError(
-            f"the archive is of the project {manifest.project}, not of {project}",
-            hint=f"POST /api/v1/projects/{manifest.project}/versions",
-        )
-    versions.check_expected(manifest, said.expect)
+    return once(call, key, (f"deploy {project} {digest(sent.sha, said.told())}", None), act)

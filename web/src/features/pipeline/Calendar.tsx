@@ -2,7 +2,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import type { RunRow } from '@/api/types'
 import { Line, type Point } from '@/charts/Line'
-import { bandOf, type Day, dayOf, weeksOf } from '@/lib/days'
+import { bandOf, type Day, dayOf, isPromotion, weeksOf } from '@/lib/days'
 import { plural } from '@/lib/numbers'
 import { type Search, useWish } from '@/lib/place'
 import { toneOf, wordOf } from '@/lib/status'
@@ -17,12 +17,10 @@ const DAYS = ['2024-01-01', '2024-01-03', '2024-01-05', '2024-01-07'].map((day) 
 const SIGNS = { ok: '', warn: '!', bad: '✕', busy: '…', idle: '–' }
 
 /** The days on which it ran, and how long it took against what is usual. A day leads to its runs. */
-export function Calendar({ runs, name }: { runs: RunRow[]; name: string }) {
+export function Calendar({ runs }: { runs: RunRow[] }) {
   const weeks = useMemo(() => weeksOf(runs, new Date(), WEEKS), [runs])
-  // A promotion takes as long as all pipelines together.
-  const alone = useMemo(() => runs.filter((run) => run.pipeline === name), [runs, name])
-  const points = useMemo(() => alone.flatMap(pointOf), [alone])
-  const band = bandOf(alone)
+  const points = useMemo(() => runs.flatMap(pointOf), [runs])
+  const band = bandOf(runs)
   return (
     <div className={css.calendar}>
       <figure className={css.days} aria-label="Days with runs">
@@ -44,7 +42,8 @@ export function Calendar({ runs, name }: { runs: RunRow[]; name: string }) {
           </div>
         </div>
         <figcaption className="quiet">
-          The worst of each day; a ring: a run took far longer or shorter than usual.
+          The worst of each day; a ring: a run took far longer or shorter than usual; ↑: a promotion
+          ran its steps.
         </figcaption>
       </figure>
       <div className={css.chart}>
@@ -59,7 +58,7 @@ export function Calendar({ runs, name }: { runs: RunRow[]; name: string }) {
 }
 
 function pointOf(run: RunRow): Point[] {
-  if (run.seconds == null || !run.finished) return []
+  if (run.seconds == null || !run.finished || isPromotion(run)) return []
   return [{ at: Date.parse(run.created), value: run.seconds, published: run.state === 'succeeded' }]
 }
 
@@ -76,7 +75,12 @@ function Cell({ day }: { day: Day | null }) {
   if (!day) return <span />
   if (!day.runs) return <span className={css.none} title={day.key} />
   const tone = toneOf(day.state)
-  const said = `${day.key}: ${plural(day.runs, 'run')}, ${wordOf(day.state ?? '')}, ${duration(day.longest)} at most`
+  const said = [
+    `${day.key}: ${plural(day.runs, 'run')}`,
+    ...(day.promotions ? [`of them ${plural(day.promotions, 'promotion')}`] : []),
+    wordOf(day.state ?? ''),
+    `${duration(day.longest)} at most`,
+  ].join(', ')
   return (
     <button
       type="button"
@@ -98,7 +102,7 @@ function Cell({ day }: { day: Day | null }) {
         })
       }
     >
-      {SIGNS[tone]}
+      {SIGNS[tone] || (day.promotions ? '↑' : '')}
     </button>
   )
 }

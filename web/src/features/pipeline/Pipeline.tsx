@@ -134,7 +134,7 @@ function Runs({ project, line }: { project: string; line: PipelineFacts }) {
     >
       {(rows) => (
         <>
-          <Calendar runs={rows} name={line.name} />
+          <Calendar runs={rows} />
           {day && (
             <p className="soft">
               The runs of {day}.{' '}

@@ -7,7 +7,7 @@ from pathlib import Path
 from galley.cli.commands import plan as local
 from galley.cli.lazy import app_of
 from galley.cli.remote.asking import Asked
-from galley.cli.remote.client import Request
+from galley.cli.remote.code import plan as planned
 from galley.cli.remote.place import open_remote
 from galley.cli.remote.same import as_locally
 
@@ -26,8 +26,7 @@ def plan(
     """Ask what a run would do."""
     remote = open_remote(project, quiet=as_json)
     asked = Asked(pipeline, remote.ref_name(ref), select, window, var, rebuild)
-    found = remote.client.ask(Request("POST", remote.path("plan"), asked.body()))
-    local.tell(found.body, as_json=as_json)
+    local.tell(planned(remote, asked), as_json=as_json)
 
 
 app = app_of(plan)

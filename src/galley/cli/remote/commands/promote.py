@@ -31,7 +31,7 @@ def promote(
     """Ask what would happen, then for it; refused where the target has moved in between."""
     remote = open_remote(project, quiet=as_json)
     if version is None and source is None:
-        settle(remote, remote.ref_name(source))
+        version = settle(remote, remote.ref_name(source))
     body = {"to": target, "since": since, "forward_only": forward_only, "version": version}
     named = source or os.environ.get("GALLEY_REF")
     if named:

@@ -21,12 +21,13 @@ def resume(run: str | None, same_code: bool, project: Path | None, as_json: bool
     """Ask a run to go on, and follow it."""
     remote = open_remote(project)
     found = remote.find_run(run or "resumable")
-    if not same_code and found["ref"] == remote.ref_name(None):
-        settle(remote, found["ref"])
+    mine = found["ref"] == remote.ref_name(None)
+    version = settle(remote, found["ref"]) if mine and not same_code else None
+    body = {"version": version} if version else {"same_code": same_code}
     path = path_of("runs", found["run"], "resume")
 
     def start() -> str:
-        queued = str(remote.client.start(path, {"same_code": same_code}).body["run"])
+        queued = str(remote.client.start(path, body).body["run"])
         stopped = words.short(found["run"])
         screen.note(f"run {words.short(queued)} goes on where {stopped} stopped")
         return queued
