@@ -9,7 +9,6 @@ late = data.sql("SELECT * FROM flights WHERE dep_delay > $limit", limit=60).to_p
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from galley.bootstrap import Reader, Table, open_reader
@@ -69,12 +68,7 @@ class Client:
     def __enter__(self) -> Client:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

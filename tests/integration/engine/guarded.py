@@ -46,6 +46,7 @@ def a_zombie_finishes(root: Path) -> None:
     home = works.home
     with home.database.write() as conn:
         first = _begin(conn, home, live)
+    with home.database.write() as conn:
         recovery._requeue(conn, works.site, live, "next", set())
         second = _begin(conn, home, live)
         assert second.step_run.epoch == first.step_run.epoch + 1
@@ -66,9 +67,11 @@ def a_lost_claim_is_answered(root: Path) -> None:
     with home.database.write() as conn:
         before = dict(conn.execute(select(step_run)).one()._mapping)
         first = _begin(conn, home, live)
+    with home.database.write() as conn:
         refs.drop_attempt(conn, works.name, attempts.attempt_ref(first.step_run))
         conn.execute(delete(attempt))
         conn.execute(update(step_run).values(before))
+    with home.database.write() as conn:
         second = _begin(conn, home, live)
         assert second.step_run.epoch == first.step_run.epoch
     with home.database.write() as conn:
