@@ -7,15 +7,20 @@ import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { ApiError } from '@/api/client'
-import { makeRouter } from '@/routes/router'
+import { me } from '@/api/queries'
+import type { Me } from '@/api/types'
+import { fetchPages, makeRouter } from '@/routes/router'
 
+/** After this long the first page is there, and the others may come. */
+const CALM = 3000
 const FINAL = new Set([400, 401, 403, 404, 405, 409, 412, 422])
 
 /** Where somebody has to be logged in and nobody is, everything leads to the door, and back. */
 function onError(error: Error) {
   const here = window.location
   if (!(error instanceof ApiError) || error.status !== 401 || here.pathname === '/login') return
-  router.navigate({ to: '/login', search: { next: here.pathname + here.search } })
+  const ended = client.getQueryData<Me>(me().queryKey)?.via === 'session' || undefined
+  router.navigate({ to: '/login', search: { next: here.pathname + here.search, ended } })
 }
 
 const client = new QueryClient({
@@ -30,6 +35,7 @@ const client = new QueryClient({
 })
 
 const router = makeRouter(client)
+setTimeout(() => fetchPages(router), CALM)
 const root = document.getElementById('root')
 if (root) {
   createRoot(root).render(

@@ -5,12 +5,15 @@ import { binsOf } from '@/charts/bins'
 import { fold, LIMIT } from '@/graph/fold'
 import { draw } from '@/graph/layout'
 import { quantile, usual } from '@/lib/band'
+import { csvOf } from '@/lib/csv'
 import { byColumn } from '@/lib/measured'
 import { weeksOf } from '@/lib/days'
 import { bytes, change, count } from '@/lib/numbers'
+import { nextOrder, ordered } from '@/lib/order'
 import { rank } from '@/lib/search'
 import { toneOf, worst } from '@/lib/status'
 import { duration, relative } from '@/lib/time'
+import { sentence } from '@/lib/words'
 
 describe('numbers and times', () => {
   it('says sizes in binary units and nothing for what was not counted', () => {
@@ -39,6 +42,9 @@ describe('numbers and times', () => {
     expect(relative('2026-01-01T11:59:57Z', now)).toBe('just now')
     expect(relative('2026-01-01T11:59:21Z', now)).toBe('30 s ago')
     expect(relative('2026-01-01T15:00:00Z', now)).toBe('in 3 h')
+    expect(relative('2026-01-08T11:59:00Z', now)).toBe('in 7 d')
+    expect(relative('2026-01-01T12:59:50Z', now)).toBe('in 1 h')
+    expect(relative('2025-12-25T12:01:00Z', now)).toBe('6 d ago')
   })
 
   it('finds quantiles as everybody does, and no band of too few', () => {
@@ -191,4 +197,29 @@ it('a measure of the whole table is shown before those of its windows', () => {
     ({ column: 'fare', name: 'mean', value, window }) as Parameters<typeof byColumn>[0][number]
   const found = byColumn([one(1, 'a'), one(2, null), one(3, 'b')])
   expect(found.get('fare')?.get('mean')?.value).toBe(2)
+})
+
+describe('what somebody asked for', () => {
+  it('orders rows, and keeps what is not known at the end either way', () => {
+    const rows = [{ n: 2 }, { n: null }, { n: 10 }]
+    const by = (row: { n: number | null }) => row.n
+    expect(ordered(rows, by, false).map(by)).toEqual([2, 10, null])
+    expect(ordered(rows, by, true).map(by)).toEqual([10, 2, null])
+    expect(nextOrder('', 'rows', true)).toBe('-rows')
+    expect(nextOrder('rows', 'rows', true)).toBeUndefined()
+  })
+
+  it('is copied as spreadsheets read it', () => {
+    const rows = [
+      { a: 'x, "y"', b: null },
+      { a: 1, b: [2] },
+    ]
+    expect(csvOf(['a', 'b'], rows)).toBe('a,b\r\n"x, ""y""",\r\n1,[2]')
+  })
+
+  it('says sentences with a capital, and names as they are', () => {
+    expect(sentence('there is no run x')).toBe('There is no run x')
+    expect(sentence('flights has no column x')).toBe('flights has no column x')
+    expect(sentence('galley promote')).toBe('galley promote')
+  })
 })

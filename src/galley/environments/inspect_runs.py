@@ -175,8 +175,9 @@ def warnings_of(connection: Connection, run_id: str) -> list[str]:
 
 
 def list_facts(connection: Connection, runs: Sequence[Run], now: int) -> list[Facts]:
-    """Runs in one line each."""
-    states = queue.counts(connection, [run.id for run in runs]) if runs else {}
+    """Runs in one line each; the steps are those that people wrote."""
+    ids = [run.id for run in runs]
+    states = queue.counts(connection, ids, kind=StepType.STEP) if ids else {}
     waits = list_waits(connection, runs, now)
     return [
         {

@@ -305,13 +305,15 @@ def goes_on(connection: Connection, run_id: str, *, without: Collection[StepStat
     return connection.execute(found.limit(1)).first() is not None
 
 
-def counts(connection: Connection, run_ids: Collection[str]) -> dict[str, dict[StepState, int]]:
-    """For each run, how many of its steps are in which state."""
-    rows = connection.execute(
-        select(step_run.c.run_id, step_run.c.state, func.count())
-        .where(step_run.c.run_id.in_(sorted(run_ids)))
-        .group_by(step_run.c.run_id, step_run.c.state)
-    )
+def counts(
+    connection: Connection, run_ids: Collection[str], *, kind: StepType | None = None
+) -> dict[str, dict[StepState, int]]:
+    """For each run, how many of its steps are in which state; of one kind, if that is said."""
+    c = step_run.c
+    query = select(c.run_id, c.state, func.count()).where(c.run_id.in_(sorted(run_ids)))
+    if kind is not None:
+        query = query.where(c.type == kind.value)
+    rows = connection.execute(query.group_by(c.run_id, c.state))
     found: dict[str, dict[StepState, int]] = {run_id: {} for run_id in run_ids}
     for run_id, state, number in rows:
         found[run_id][StepState(state)] = number

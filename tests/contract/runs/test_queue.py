@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 from galley.db.deferred import flush
 from galley.db.engine import Database
 from galley.runs import leases, queue, records, tables
-from galley.runs.model import Intention, Reason, RunState, StepState
+from galley.runs.model import Intention, Reason, RunState, StepState, StepType
 from tests.queue_cast import LEASE, a_run, claim, steps
 
 pytestmark = pytest.mark.through_pooler
@@ -128,6 +128,7 @@ def test_cancelling_leaves_what_a_worker_holds(conn: Connection) -> None:
     queue.cancel_pending(conn, "r", 9)
     assert states(conn) == ["claimed", "cancelled", "cancelled"]
     assert [step.id for step in queue.steps_of(conn, "r") if step.state.live] == [held.id]
+    assert queue.counts(conn, ["r"], kind=StepType.SPANNING_TESTS) == {"r": {}}
     assert queue.counts(conn, ["r", "x"]) == {
         "r": {StepState.CLAIMED: 1, StepState.CANCELLED: 2},
         "x": {},

@@ -33,6 +33,9 @@ export interface RollbackWish {
 export const rollback = (project: string, ref: string, wish: RollbackWish, etag?: string | null) =>
   callWithTag<t.Rollback>(`${refPath(project, ref)}/rollback`, { method: 'POST', body: wish, etag })
 
+export const release = (project: string, ref: string, pipeline: string) =>
+  call<unknown>(`${refPath(project, ref)}/release`, { method: 'POST', body: { pipeline } })
+
 export interface PromotionWish {
   from: string
   to: string

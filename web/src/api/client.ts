@@ -10,6 +10,8 @@ export class ApiError extends Error {
   readonly code: string
   readonly title: string
   readonly hint: string | null
+  /** What is called almost so, where a name was wrong. */
+  readonly nearest: string | null
   readonly request: string | null
 
   constructor(status: number, problem: Partial<Record<string, unknown>>) {
@@ -19,6 +21,8 @@ export class ApiError extends Error {
     this.title = title
     this.code = String(problem.code ?? status)
     this.hint = problem.hint == null ? null : String(problem.hint)
+    const details = problem.details as { nearest?: string | null } | undefined
+    this.nearest = details?.nearest ?? /did you mean (\S+)\?/i.exec(this.hint ?? '')?.[1] ?? null
     this.request = problem.request_id == null ? null : String(problem.request_id)
   }
 }

@@ -7,6 +7,7 @@ import type { Run } from './types'
 
 export type Live = 'joining' | 'live' | 'away'
 
+const AGAIN = 3000
 const REST = 250
 const LONGEST = 2000
 const RUN_KEYS = [
@@ -32,25 +33,40 @@ const DATA_KEYS = [
   'tests',
 ]
 
-/** Follows a project's events for as long as it is shown; browsers reconnect by themselves. */
+/**
+ * Follows a project's events for as long as it is shown. Browsers reconnect by themselves where
+ * nobody answers; where the answer is a refusal they give up, so it is asked again from here, and
+ * who is asking is looked at again: a session that has ended leads to the door.
+ */
 export function useLive(project: string): Live {
   const client = useQueryClient()
   const [live, setLive] = useState<Live>('joining')
   useEffect(() => {
     const renew = renewer(client)
-    const source = new EventSource(address('/events', { project }))
     let lost = false
-    source.onopen = () => {
-      setLive('live')
-      if (lost) client.invalidateQueries()
-      lost = false
+    let timer: ReturnType<typeof setTimeout> | undefined
+    let source = join()
+    function join(): EventSource {
+      const fresh = new EventSource(address('/events', { project }))
+      fresh.onopen = () => {
+        setLive('live')
+        if (lost) client.invalidateQueries()
+        lost = false
+      }
+      fresh.onerror = () => {
+        lost = true
+        setLive('away')
+        if (fresh.readyState !== EventSource.CLOSED) return
+        client.invalidateQueries({ queryKey: ['me'] })
+        timer = setTimeout(() => {
+          source = join()
+        }, AGAIN)
+      }
+      fresh.onmessage = (message) => renew(JSON.parse(message.data))
+      return fresh
     }
-    source.onerror = () => {
-      lost = true
-      setLive('away')
-    }
-    source.onmessage = (message) => renew(JSON.parse(message.data))
     return () => {
+      clearTimeout(timer)
       source.close()
       renew.stop()
     }
@@ -115,6 +131,7 @@ function keysOf(event: Told): Set<string> {
   if (/^(run\.(publishing|succeeded)|tests)$/.test(event.kind ?? '')) {
     for (const key of DATA_KEYS) keys.add(key)
   }
+  if (/^run\.(succeeded|failed|cancelled)$/.test(event.kind ?? '')) keys.add('verdicts')
   return keys
 }
 

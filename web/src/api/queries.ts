@@ -71,9 +71,21 @@ export const pipeline = (project: string, name: string, ref?: string) =>
   one<t.Pipeline>(['pipeline', project, name], `/projects/${seg(project)}/pipelines/${seg(name)}`, {
     ref,
   })
-export const plan = (project: string, name: string, ref?: string) =>
-  one<t.Plan>(['plan', project, name], `/projects/${seg(project)}/pipelines/${seg(name)}/plan`, {
-    ref,
+export interface PlanWish {
+  pipeline: string
+  ref: string
+  window?: string
+  select?: string[]
+  variables?: Record<string, unknown>
+  rebuild?: string[]
+}
+
+/** What a run that is asked for so would do; nothing is run or written. */
+export const plan = (project: string, wish: PlanWish) =>
+  queryOptions({
+    queryKey: ['plan', project, wish],
+    queryFn: ({ signal }) =>
+      call<t.Plan>(`/projects/${seg(project)}/plan`, { method: 'POST', body: wish, signal }),
   })
 
 export const tables = (project: string, ref?: string) =>
@@ -115,8 +127,16 @@ export const tableDiff = (project: string, name: string, a: string, b: string) =
   one<t.Diff>(['diff', project, name], `${tablePath(project, name)}/diff`, { a, b })
 export const tableTests = (project: string, name: string, ref?: string) =>
   listOf<t.Test>(['tests', project, name], `${tablePath(project, name)}/tests`, { ref, limit: 200 })
-export const tests = (project: string, ref?: string) =>
-  listOf<t.Test>(['tests', project], `/projects/${seg(project)}/tests`, { ref, limit: 200 })
+/** Every test with what it said last in a ref. */
+export const tests = (project: string, ref: string) =>
+  queryOptions({
+    queryKey: ['tests', project, ref],
+    queryFn: ({ signal }) => allOf<t.Test>(`/projects/${seg(project)}/tests`, { ref }, signal),
+  })
+
+/** The same for a page that need not follow every test as it ends, only every run. */
+export const verdicts = (project: string, ref: string) =>
+  queryOptions({ ...tests(project, ref), queryKey: ['verdicts', project, ref] })
 
 export const compare = (a: string, b: string) =>
   one<t.Comparison>(['compare'], '/runs/compare', { a, b })

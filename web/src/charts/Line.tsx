@@ -25,11 +25,14 @@ export function Line({
   title,
   sync,
   say = measure,
+  banded = true,
 }: {
   points: Point[]
   title: string
   sync?: string
   say?: (value: number) => string
+  /** Whether what is usual is shown: the points are of one kind, and more will come. */
+  banded?: boolean
 }) {
   const frame = useRef<HTMLDivElement>(null)
   const theme = useTheme()
@@ -38,7 +41,7 @@ export function Line({
     if (!element || !points.length) return
     const sorted = [...points].sort((one, other) => one.at - other.at)
     const plot = new uPlot(
-      options(element, sorted, title, sync, say),
+      options(element, sorted, { title, sync, say, banded }),
       [
         sorted.map((point) => point.at / 1000),
         sorted.map((point) => (point.published === false ? null : point.value)),
@@ -55,10 +58,12 @@ export function Line({
       plot.destroy()
     }
     // `theme` is no value here: the colours are read anew when it changes.
-  }, [points, title, sync, say, theme])
-  const last = points
-    .filter((point) => point.published !== false)
-    .reduce<Point | null>((best, point) => (best && best.at > point.at ? best : point), null)
+  }, [points, title, sync, say, banded, theme])
+  const published = points.filter((point) => point.published !== false)
+  const last = (published.length ? published : points).reduce<Point | null>(
+    (best, point) => (best && best.at > point.at ? best : point),
+    null,
+  )
   return (
     <figure className={css.chart}>
       <figcaption className={css.head}>
@@ -73,16 +78,24 @@ export function Line({
 function options(
   element: HTMLElement,
   points: Point[],
-  title: string,
-  sync: string | undefined,
-  say: (value: number) => string,
+  {
+    title,
+    sync,
+    say,
+    banded,
+  }: {
+    title: string
+    sync: string | undefined
+    say: (value: number) => string
+    banded: boolean
+  },
 ): uPlot.Options {
   const style = getComputedStyle(document.documentElement)
   const colour = (name: string) => style.getPropertyValue(name).trim()
   const values = points.map((point) => point.value)
-  const band = usual(
-    points.filter((point) => point.published !== false).map((point) => point.value),
-  )
+  const band = !banded
+    ? null
+    : usual(points.filter((point) => point.published !== false).map((point) => point.value))
   const low = Math.min(...values)
   const high = Math.max(...values)
   const room = (high - low || Math.abs(high) || 1) * 0.15
@@ -152,7 +165,12 @@ function options(
 function moments(splits: number[], step: number): string[] {
   return splits.map((at, place) => {
     const moment = new Date(at * 1000)
-    const day = moment.toLocaleDateString(undefined, { month: 'short', day: 'numeric' })
+    const other = !place && moment.getFullYear() !== new Date().getFullYear()
+    const day = moment.toLocaleDateString(undefined, {
+      month: 'short',
+      day: 'numeric',
+      year: other ? 'numeric' : undefined,
+    })
     if (step >= 86_400) return day
     const time = moment.toLocaleTimeString(undefined, {
       hour: '2-digit',

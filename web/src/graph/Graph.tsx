@@ -1,5 +1,6 @@
 import { Maximize2, Minus, Plus } from 'lucide-react'
 import { useEffect, useMemo, useRef, useState } from 'react'
+import { useNarrow } from '@/lib/hooks'
 import { plural } from '@/lib/numbers'
 import { toneOf, wordOf } from '@/lib/status'
 import { Button } from '@/ui/Button'
@@ -10,6 +11,7 @@ import { draw, type Edge } from './layout'
 
 const HEIGHT = 46
 const LETTER = 7.3
+const ROOM = 30
 const ZOOMS = [0.4, 0.5, 0.65, 0.8, 1, 1.25]
 
 /** Steps and what flows between them, left to right, each with its state; a click chooses one. */
@@ -34,7 +36,7 @@ export function Graph({
   const drawing = useMemo(
     () =>
       draw(
-        shown.nodes.map((node) => ({ id: node.id, width: widthOf(node) })),
+        shown.nodes.map((node) => ({ id: node.id, width: widthOf(node, kind) })),
         shown.edges,
         HEIGHT,
       ),
@@ -44,6 +46,15 @@ export function Graph({
   )
   const frame = useRef<HTMLDivElement>(null)
   const [zoom, setZoom] = useZoom(frame, drawing.width)
+  const shownFirst = chosen ?? shown.nodes.find((node) => toneOf(node.state) === 'bad')?.id
+  const goal = drawing.boxes.find((box) => box.id === shownFirst)
+  useEffect(() => {
+    const element = frame.current
+    if (!element || !goal) return
+    // What it is made from stays in view with it.
+    element.scrollLeft = (goal.x + goal.width + ROOM) * zoom - element.clientWidth
+    element.scrollTop = (goal.y + HEIGHT / 2) * zoom - element.clientHeight / 2
+  }, [goal, zoom])
   const near = new Set(
     chosen
       ? shown.edges
@@ -157,25 +168,28 @@ function nameOf(node: Node): string {
   return node.holds ? plural(node.holds.length, 'step') : node.id
 }
 
-function widthOf(node: Node): number {
-  const second = wordOf(node.state ?? 'not yet run').length + (node.note?.length ?? 0) * 0.95 + 3
+function widthOf(node: Node, kind: 'step' | 'table'): number {
+  const state = node.state ? wordOf(node.state) : kind === 'step' ? 'not yet run' : ''
+  const second = state.length + (node.note?.length ?? 0) * 0.95 + 3
   return Math.round(Math.max(136, (nameOf(node).length + 5) * LETTER, second * LETTER) + 20)
 }
 
 function useZoom(frame: React.RefObject<HTMLDivElement | null>, width: number) {
   const [zoom, set] = useState(1)
+  // Smaller than this nothing can be read: a phone shows a part of it, to be moved about.
+  const least = useNarrow() ? 0.8 : 0.65
   const fitted = useRef(true)
   useEffect(() => {
     const element = frame.current
     if (!element || !width) return
     function fitFrame() {
-      if (fitted.current && element) set(Math.min(1, Math.max(0.5, element.clientWidth / width)))
+      if (fitted.current && element) set(Math.min(1, Math.max(least, element.clientWidth / width)))
     }
     fitFrame()
     const watcher = new ResizeObserver(fitFrame)
     watcher.observe(element)
     return () => watcher.disconnect()
-  }, [frame, width])
+  }, [frame, width, least])
   function change(by: -1 | 0 | 1) {
     fitted.current = by === 0
     const room = frame.current?.clientWidth ?? width

@@ -1,6 +1,6 @@
 /** Small hooks without a domain. */
 
-import { useEffect, useSyncExternalStore } from 'react'
+import { useEffect, useState, useSyncExternalStore } from 'react'
 
 const watchers = new Set<() => void>()
 let present = Date.now()
@@ -39,6 +39,16 @@ function watchWidth(notify: () => void): () => void {
 /** Whether the page is as narrow as a phone. */
 export function useNarrow(): boolean {
   return useSyncExternalStore(watchWidth, () => narrow.matches)
+}
+
+/** A value once it has not changed for a moment: what is typed is not asked letter by letter. */
+export function useSettled<T>(value: T, moment = 350): T {
+  const [settled, settle] = useState(value)
+  useEffect(() => {
+    const timer = setTimeout(() => settle(value), moment)
+    return () => clearTimeout(timer)
+  }, [value, moment])
+  return settled
 }
 
 /** The document's title while a page is shown. */

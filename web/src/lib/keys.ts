@@ -14,7 +14,10 @@ export function isTyping(target: EventTarget | null): boolean {
   )
 }
 
-/** Calls `bindings["g p"]` when g and then p are pressed, `bindings["/"]` for one key. */
+/**
+ * Calls `bindings["g p"]` when g and then p are pressed, `bindings["/"]` for one key, and
+ * `bindings["Ctrl k"]` for k with Ctrl or ⌘, which counts while somebody types too.
+ */
 export function useKeys(bindings: Record<string, () => void>): void {
   const latest = useRef(bindings)
   latest.current = bindings
@@ -22,6 +25,11 @@ export function useKeys(bindings: Record<string, () => void>): void {
     let first: string | null = null
     let timer = 0
     function onKey(event: KeyboardEvent) {
+      const held = (event.metaKey || event.ctrlKey) && latest.current[`Ctrl ${event.key}`]
+      if (held && !event.defaultPrevented) {
+        event.preventDefault()
+        held()
+      }
       if (event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target)) return
       const pair = first ? `${first} ${event.key}` : event.key
       first = null

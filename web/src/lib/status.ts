@@ -44,7 +44,7 @@ const TONES: Record<string, Tone> = {
 
 const WORDS: Record<string, string> = {
   retry_wait: 'waits to retry',
-  upstream_failed: 'upstream failed',
+  upstream_failed: 'not reached',
   not_evaluated: 'not evaluated',
   pass: 'passed',
   warn: 'warned',
@@ -61,6 +61,11 @@ export function toneOf(state: string | null | undefined): Tone {
 /** A state in words. */
 export function wordOf(state: string): string {
   return WORDS[state] ?? state.replaceAll('_', ' ')
+}
+
+/** How bad a state is, to sort by; what is not known is not bad. */
+export function gravity(state: string | null | undefined): number {
+  return ORDER.indexOf(toneOf(state))
 }
 
 /** The worst of many states: what a group of things is shown as. */

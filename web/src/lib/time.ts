@@ -18,13 +18,21 @@ const SHORT: Partial<Record<Intl.RelativeTimeFormatUnit, string>> = {
   year: 'y',
 }
 
-/** "5 min ago", "in 3 h"; seconds by tens, so that a page of times keeps calm. */
+/**
+ * "5 min ago", "in 3 h"; seconds by tens, so that a page of times keeps calm. What is past is
+ * rounded down, what comes to the nearest: seven days less a minute are "in 7 d".
+ */
 export function relative(at: string | Date, now: number): string {
   const seconds = Math.round((new Date(at).getTime() - now) / 1000)
   const size = Math.abs(seconds)
   if (size < 10) return 'just now'
-  const [, unit, name] = UNITS.find(([limit]) => size < limit) ?? [0, 1, 'second' as const]
-  const number = unit === 1 ? Math.floor(size / 10) * 10 : Math.floor(size / unit)
+  const round = seconds < 0 ? Math.floor : Math.round
+  const [, unit, name] = UNITS.find(([limit, step]) => round(size / step) * step < limit) ?? [
+    0,
+    1,
+    'second' as const,
+  ]
+  const number = unit === 1 ? Math.floor(size / 10) * 10 : round(size / unit)
   const text = `${number} ${SHORT[name]}`
   return seconds < 0 ? `${text} ago` : `in ${text}`
 }

@@ -3,7 +3,6 @@ import {
   createRootRouteWithContext,
   createRoute,
   createRouter,
-  lazyRouteComponent,
   Outlet,
   redirect,
   retainSearchParams,
@@ -13,6 +12,7 @@ import { Shell } from '@/features/shell/Shell'
 import { PRODUCTION } from '@/lib/place'
 import { Broken } from './Broken'
 import { Lost } from './Lost'
+import { page } from './page'
 
 type Search = Record<string, unknown> & { ref?: string }
 
@@ -37,28 +37,28 @@ const home = createRoute({
       search: await firstLook(context.client, project),
     })
   },
-  component: lazyRouteComponent(() => import('@/features/starting/NoProject'), 'NoProject'),
+  component: page(() => import('@/features/starting/NoProject'), 'NoProject'),
 })
 
 /** Where nothing was promoted yet, the reader's own kitchen is what there is to see. */
 async function firstLook(client: QueryClient, project: string): Promise<Search> {
-  const [page, person] = await Promise.all([
+  const [shown, person] = await Promise.all([
     client.fetchInfiniteQuery(tables(project, PRODUCTION)),
     client.fetchQuery(me()),
   ])
-  return page.pages[0]?.items.length ? {} : { ref: person.kitchen }
+  return shown.pages[0]?.items.length ? {} : { ref: person.kitchen }
 }
 
 const login = createRoute({
   getParentRoute: () => root,
   path: '/login',
-  component: lazyRouteComponent(() => import('@/features/login/LogIn'), 'LogIn'),
+  component: page(() => import('@/features/login/LogIn'), 'LogIn'),
 })
 
 const welcome = createRoute({
   getParentRoute: () => root,
   path: '/welcome',
-  component: lazyRouteComponent(() => import('@/features/login/Welcome'), 'Welcome'),
+  component: page(() => import('@/features/login/Welcome'), 'Welcome'),
 })
 
 const shell = createRoute({
@@ -79,80 +79,71 @@ const tree = root.addChildren([
   shell.addChildren([
     createRoute({
       ...under('/'),
-      component: lazyRouteComponent(() => import('@/features/overview/Overview'), 'Overview'),
+      component: page(() => import('@/features/overview/Overview'), 'Overview'),
     }),
     createRoute({
       ...under('/work'),
-      component: lazyRouteComponent(() => import('@/features/work/MyWork'), 'MyWork'),
+      component: page(() => import('@/features/work/MyWork'), 'MyWork'),
     }),
     createRoute({
       ...under('/pipelines'),
-      component: lazyRouteComponent(() => import('@/features/pipelines/Pipelines'), 'Pipelines'),
+      component: page(() => import('@/features/pipelines/Pipelines'), 'Pipelines'),
     }),
     createRoute({
       ...under('/pipelines/$pipeline'),
-      component: lazyRouteComponent(() => import('@/features/pipeline/Pipeline'), 'Pipeline'),
+      component: page(() => import('@/features/pipeline/Pipeline'), 'Pipeline'),
     }),
     createRoute({
       ...under('/runs'),
-      component: lazyRouteComponent(() => import('@/features/runs/Runs'), 'Runs'),
+      component: page(() => import('@/features/runs/Runs'), 'Runs'),
     }),
     createRoute({
       ...under('/compare'),
-      component: lazyRouteComponent(() => import('@/features/compare/Compare'), 'Compare'),
+      component: page(() => import('@/features/compare/Compare'), 'Compare'),
     }),
     createRoute({
       ...under('/runs/$run'),
-      component: lazyRouteComponent(() => import('@/features/run/Run'), 'Run'),
+      component: page(() => import('@/features/run/Run'), 'Run'),
     }),
     createRoute({
       ...under('/tables'),
-      component: lazyRouteComponent(() => import('@/features/tables/Tables'), 'Tables'),
+      component: page(() => import('@/features/tables/Tables'), 'Tables'),
     }),
     createRoute({
       ...under('/tables/$table'),
-      component: lazyRouteComponent(() => import('@/features/table/Table'), 'Table'),
+      component: page(() => import('@/features/table/Table'), 'Table'),
     }),
     environments.addChildren([
       createRoute({
         getParentRoute: () => environments,
         path: '/',
-        component: lazyRouteComponent(
-          () => import('@/features/environments/Environments'),
-          'Environments',
-        ),
+        component: page(() => import('@/features/environments/Environments'), 'Environments'),
       }),
       createRoute({
         getParentRoute: () => environments,
         path: '$',
-        component: lazyRouteComponent(
-          () => import('@/features/environments/Environment'),
-          'Environment',
-        ),
+        component: page(() => import('@/features/environments/Environment'), 'Environment'),
       }),
     ]),
     createRoute({
       ...under('/sql'),
-      component: lazyRouteComponent(() => import('@/features/sql/Sql'), 'Sql'),
+      component: page(() => import('@/features/sql/Sql'), 'Sql'),
     }),
     createRoute({
       ...under('/triggers'),
-      component: lazyRouteComponent(() => import('@/features/triggers/Triggers'), 'Triggers'),
+      component: page(() => import('@/features/triggers/Triggers'), 'Triggers'),
     }),
     createRoute({
       ...under('/workers'),
-      component: lazyRouteComponent(() => import('@/features/workers/Workers'), 'Workers'),
+      component: page(() => import('@/features/workers/Workers'), 'Workers'),
     }),
     createRoute({
       ...under('/connections'),
-      component: lazyRouteComponent(
-        () => import('@/features/connections/Connections'),
-        'Connections',
-      ),
+      component: page(() => import('@/features/connections/Connections'), 'Connections'),
     }),
     createRoute({
       ...under('/settings'),
-      component: lazyRouteComponent(() => import('@/features/settings/Settings'), 'Settings'),
+      component: page(() => import('@/features/settings/Settings'), 'Settings'),
     }),
   ]),
 ])
@@ -167,6 +158,14 @@ export function makeRouter(client: QueryClient) {
     defaultErrorComponent: Broken,
     defaultNotFoundComponent: Lost,
   })
+}
+
+/** Fetches the code of every page, so that none of them has to wait for it, or for the server. */
+export function fetchPages(router: ReturnType<typeof makeRouter>): void {
+  for (const route of Object.values(router.routesById)) {
+    const component = route.options.component as { preload?: () => Promise<unknown> } | undefined
+    component?.preload?.()
+  }
 }
 
 declare module '@tanstack/react-router' {

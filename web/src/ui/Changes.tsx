@@ -43,7 +43,7 @@ export function Changes({ changes }: { changes: TableChange[] }) {
           kind: 'wide num',
           cell: (row) => <Pair before={bytes(row.bytes_before)} after={bytes(row.bytes_after)} />,
         },
-        { key: 'what', head: 'What', kind: 'grow', cell: (row) => <What row={row} /> },
+        { key: 'what', head: 'What', kind: 'below grow', cell: (row) => <What row={row} /> },
       ]}
     />
   )

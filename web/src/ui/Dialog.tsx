@@ -1,8 +1,11 @@
 import { Dialog as Base } from '@base-ui/react/dialog'
 import { X } from 'lucide-react'
-import type { ReactNode } from 'react'
+import { type ReactNode, useRef } from 'react'
 import { Button } from './Button'
 import css from './Dialog.module.css'
+
+/** What is to be filled in has the focus first. */
+const FIELDS = 'input, select, textarea'
 
 /** A question over the page; Escape and the cross leave it. */
 export function Dialog({
@@ -22,11 +25,17 @@ export function Dialog({
   children: ReactNode
   size?: 'm' | 'l'
 }) {
+  const body = useRef<HTMLDivElement>(null)
   return (
     <Base.Root open={open} onOpenChange={(next) => !next && close()}>
       <Base.Portal>
         <Base.Backdrop className={css.backdrop} />
-        <Base.Popup className={`${css.popup} ${css[size]}`}>
+        <Base.Popup
+          className={`${css.popup} ${css[size]}`}
+          initialFocus={(how) =>
+            (how !== 'touch' && body.current?.querySelector<HTMLElement>(FIELDS)) || true
+          }
+        >
           <div className={css.head}>
             <div>
               <Base.Title className={css.title}>{title}</Base.Title>
@@ -34,7 +43,9 @@ export function Dialog({
             </div>
             <Base.Close render={<Button look="bare" aria-label="Close" icon={<X />} />} />
           </div>
-          <div className={css.body}>{children}</div>
+          <div ref={body} className={css.body}>
+            {children}
+          </div>
           {footer && <div className={css.footer}>{footer}</div>}
         </Base.Popup>
       </Base.Portal>

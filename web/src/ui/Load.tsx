@@ -2,20 +2,24 @@ import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import css from './Load.module.css'
 import { Page } from './Page'
-import { Problem } from './Problem'
+import { Problem, type Ways } from './Problem'
 
 /** What was asked for, or quiet bars while it comes, or what went wrong. */
 export function Load<T>({
   query,
   lines = 6,
+  ways,
   children,
 }: {
   query: UseQueryResult<T>
   lines?: number
+  ways?: Ways
   children: (data: T) => ReactNode
 }) {
   if (query.data !== undefined) return <>{children(query.data)}</>
-  if (query.isError) return <Problem error={query.error} retry={() => query.refetch()} />
+  if (query.isError) {
+    return <Problem error={query.error} retry={() => query.refetch()} ways={ways} />
+  }
   return <Bars lines={lines} />
 }
 
@@ -23,16 +27,18 @@ export function Load<T>({
 export function LoadPage<T>({
   query,
   title,
+  ways,
   children,
 }: {
   query: UseQueryResult<T>
   title: string
+  ways?: Ways
   children: (data: T) => ReactNode
 }) {
   if (query.data !== undefined) return <>{children(query.data)}</>
   return (
     <Page title={title}>
-      <Load query={query} lines={10}>
+      <Load query={query} lines={10} ways={ways}>
         {children}
       </Load>
     </Page>

@@ -1,4 +1,5 @@
 import { Menu as Base } from '@base-ui/react/menu'
+import { Check } from 'lucide-react'
 import type { ReactElement, ReactNode } from 'react'
 import css from './Menu.module.css'
 
@@ -28,6 +29,7 @@ export function MenuItem({
   return (
     <Base.Item className={css.item} data-checked={checked || undefined} onClick={onSelect}>
       {children}
+      {checked && <Check aria-label="chosen" className={css.check} />}
     </Base.Item>
   )
 }

@@ -133,7 +133,7 @@ export function Needs({ needs, calm = 'Nothing needs you.' }: { needs: Need[]; c
       <p className={css.calm}>
         <CircleCheck aria-hidden />
         <strong>{calm}</strong>
-        <span className="soft">Every pipeline's last run held its tests.</span>
+        <span className="soft">Nothing failed, is late or is held.</span>
       </p>
     )
   }
@@ -144,7 +144,7 @@ export function Needs({ needs, calm = 'Nothing needs you.' }: { needs: Need[]; c
         {needs.map((need) => (
           <li key={need.key}>
             <Status state={need.state} word={need.word} />
-            <span className={css.what}>
+            <span className={`${css.what} inline`}>
               {need.what} <span className="soft">{need.more}</span>
             </span>
             <span className="soft">{need.at && <Time at={need.at} />}</span>

@@ -1,6 +1,7 @@
 import { plural } from '@/lib/numbers'
 import { Fold } from './Fold'
 import css from './PlanView.module.css'
+import { Said } from './Said'
 import { Status } from './Status'
 
 interface Step {
@@ -41,8 +42,8 @@ function Lines({ steps }: { steps: Step[] }) {
             word={step.name}
           />
           <span className="soft">
-            {step.problem?.message ?? step.why}
-            {step.windows.length > 0 && ` (${windowsOf(step.windows)})`}
+            <Said text={step.problem?.message ?? step.why} />
+            {windowsOf(step)}
           </span>
         </li>
       ))}
@@ -50,6 +51,9 @@ function Lines({ steps }: { steps: Step[] }) {
   )
 }
 
-function windowsOf(windows: string[]): string {
-  return windows.length === 1 ? String(windows[0]) : plural(windows.length, 'window')
+/** Which windows, where the reason has not said it yet. */
+function windowsOf({ windows, why }: Step): string {
+  const [only] = windows
+  if (windows.length === 1 && only) return why.includes(only) ? '' : ` (${only})`
+  return windows.length && !why.includes('window') ? ` (${plural(windows.length, 'window')})` : ''
 }

@@ -1,19 +1,18 @@
 import type { Column, Row } from '@/api/types'
 import { count, measure } from '@/lib/numbers'
+import { isNumber } from '@/lib/types'
 import css from './Rows.module.css'
-
-const NUMBER = /^(tinyint|smallint|int|integer|bigint|long|float|double|decimal|hugeint|real|u)/i
 
 /** Rows of data as they are: columns with their types, nulls told from empty text. */
 export function Rows({ rows, columns, label }: { rows: Row[]; columns?: Column[]; label: string }) {
   const names = columns ?? Object.keys(rows[0] ?? {}).map((name) => ({ name, type: '' }))
   const numeric = new Set(
     names
-      .filter(({ name, type }) => (type ? NUMBER.test(type) : holdsNumbers(rows, name)))
+      .filter(({ name, type }) => (type ? isNumber(type) : holdsNumbers(rows, name)))
       .map(({ name }) => name),
   )
   return (
-    <div className={css.frame}>
+    <div className={css.frame} tabIndex={0} role="group" aria-label={label}>
       <table className={css.rows} aria-label={label}>
         <thead>
           <tr>

@@ -48,7 +48,7 @@ export function RunTable({
           cell: (run) =>
             pipeline ? (
               <RunName id={run.run}>
-                <strong style={{ whiteSpace: 'nowrap' }}>
+                <strong title={run.pipeline.split(' ').join(', ')}>
                   {run.pipeline.split(' ').join(', ')}
                 </strong>
               </RunName>
@@ -61,7 +61,7 @@ export function RunTable({
         {
           key: 'why',
           head: 'What happened',
-          kind: 'grow',
+          kind: 'below grow',
           cell: (run) => <span title={run.message ?? undefined}>{said(run)}</span>,
         },
         {

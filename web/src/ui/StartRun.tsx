@@ -4,6 +4,7 @@ import { Play } from 'lucide-react'
 import { useState } from 'react'
 import { startRun } from '@/api/actions'
 import { pipelines, plan, refs } from '@/api/queries'
+import { useSettled } from '@/lib/hooks'
 import { usePlace, useProject } from '@/lib/place'
 import { Button } from './Button'
 import { Dialog } from './Dialog'
@@ -37,10 +38,14 @@ function Asking({ close, pipeline }: { close: () => void; pipeline?: string }) {
   const [ref, setRef] = useState(place)
   const [window, setWindow] = useState('')
   const name = chosen || lines[0]?.name || ''
-  const planned = useQuery({ ...plan(project, name, ref), enabled: Boolean(name) })
+  const wish = { pipeline: name, ref, window: window.trim() || undefined }
+  const seen = useSettled(wish.window)
+  const planned = useQuery({
+    ...plan(project, { ...wish, window: seen }),
+    enabled: Boolean(name),
+  })
   const start = useMutation({
-    mutationFn: () =>
-      startRun(project, { pipeline: name, ref, window: window.trim() || undefined }),
+    mutationFn: () => startRun(project, wish),
     onSuccess: (run) => {
       close()
       navigate({ to: '/p/$project/runs/$run', params: { project, run: run.run } })
@@ -59,7 +64,7 @@ function Asking({ close, pipeline }: { close: () => void; pipeline?: string }) {
           <Button
             look="main"
             icon={<Play />}
-            disabled={!name || start.isPending}
+            disabled={!name || start.isPending || (planned.isError && seen === wish.window)}
             onClick={() => start.mutate()}
           >
             {start.isPending ? 'Starting…' : `Run in ${ref}`}
@@ -89,7 +94,7 @@ function Asking({ close, pipeline }: { close: () => void; pipeline?: string }) {
       </Field>
       <Field
         label="Window"
-        hint="A day or a range, 2013-12-01..2013-12-31. Empty: whatever is not up to date."
+        hint="A day, or 2013-12-01..2013-12-31, whose last day is left out. Empty: whatever is not up to date."
       >
         <input
           className={input}

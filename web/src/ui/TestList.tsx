@@ -108,13 +108,13 @@ function Evidence({ test }: { test: TestResult }) {
       <Facts
         of={[
           ['Table', <TableName key="t" name={test.table} />],
-          ['Type', test.type.replaceAll('_', ' ')],
+          ['Type', words(test.type)],
           ['Measured', typeof test.value === 'number' ? measure(test.value) : text(test.value)],
           ['Limits', limits(test.limits)],
           ['Rows looked at', count(test.rows)],
           ['Rows that fail', test.failing == null ? null : count(test.failing)],
           ['Severity', `${test.severity}${test.blocking ? ', blocking' : ', not blocking'}`],
-          ['Written in', test.where && <span className="mono">{test.where}</span>],
+          ['Written in', test.where && <span className="mono long">{test.where}</span>],
           ['Proved by', test.reused_from && <RunName key="r" id={test.reused_from} />],
           ['Override', test.override && `${test.override.by}: ${test.override.reason}`],
         ]}

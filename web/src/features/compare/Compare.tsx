@@ -107,28 +107,37 @@ function Differences({ rows, label }: { rows: Difference[]; label: string }) {
       id={(row) => row.name}
       columns={[
         { key: 'name', head: 'What', cell: (row) => <strong>{row.name}</strong> },
-        { key: 'a', head: 'A', cell: (row) => <Side value={row.a} /> },
-        { key: 'b', head: 'B', kind: 'grow', cell: (row) => <Side value={row.b} /> },
+        { key: 'a', head: 'A', kind: 'below', cell: (row) => <Side letter="A" value={row.a} /> },
+        {
+          key: 'b',
+          head: 'B',
+          kind: 'below grow',
+          cell: (row) => <Side letter="B" value={row.b} />,
+        },
       ]}
     />
   )
 }
 
-function Side({ value }: { value: unknown }) {
-  if (value == null) return <span className="quiet">not there</span>
+function Side({ letter, value }: { letter: string; value: unknown }) {
   const text = textOf(value)
   const id = /^[0-9a-f]{24,}$/.test(text)
   return (
-    <code title={text} className="clip">
-      {id ? short(text) : text}
-    </code>
+    <>
+      <strong className="narrow">{letter} </strong>
+      {value == null ? (
+        <span className="quiet">not there</span>
+      ) : (
+        <code title={text}>{id ? short(text) : text}</code>
+      )}
+    </>
   )
 }
 
 function textOf(value: unknown): string {
   if (typeof value === 'string') return value
   if (Array.isArray(value) && value.every((part) => typeof part === 'string')) {
-    return value.join(' to ')
+    return value.join('..')
   }
   return JSON.stringify(value)
 }

@@ -107,7 +107,7 @@ function Tests({ rows }: { rows: Comparison['tests'] }) {
         {
           key: 'said',
           head: 'What it said',
-          kind: 'grow',
+          kind: 'below grow',
           cell: (test) => (
             <span
               className="soft"

@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
-import { FlaskConical, ShieldCheck, Undo2 } from 'lucide-react'
+import { ArrowUpToLine, FlaskConical, ShieldCheck, Undo2 } from 'lucide-react'
 import { useState } from 'react'
 import { history, refs } from '@/api/queries'
 import type { Commit } from '@/api/types'
@@ -14,6 +14,8 @@ import { RunName } from '@/ui/RunName'
 import { Tag } from '@/ui/Status'
 import { Time } from '@/ui/Time'
 import css from './Environment.module.css'
+import { Held } from './Held'
+import { Promote } from './Promote'
 import { RollBack } from './RollBack'
 
 const TONES: Record<string, 'ok' | 'warn' | 'busy' | 'idle'> = {
@@ -29,6 +31,7 @@ export function Environment() {
   const found = useInfiniteQuery(history(project, name))
   const ref = useQuery(refs(project)).data?.items.find((item) => item.ref === name)
   const [back, setBack] = useState<{ to?: string } | null>(null)
+  const [promoting, setPromoting] = useState(false)
   const commits = rowsOf(found)
   const Icon = name.startsWith('kitchen/') ? FlaskConical : ShieldCheck
   const shows = commits[0]?.tree_of ?? commits[0]?.commit
@@ -65,22 +68,22 @@ export function Environment() {
         )
       }
       actions={
-        commits.length > 1 && (
-          <Button look="danger" icon={<Undo2 />} onClick={() => setBack({})}>
-            Take the last publish back
-          </Button>
-        )
+        <>
+          {ref?.kind === 'kitchen' && (
+            <Button look="main" icon={<ArrowUpToLine />} onClick={() => setPromoting(true)}>
+              Promote
+            </Button>
+          )}
+          {commits.length > 1 && (
+            <Button look="danger" icon={<Undo2 />} onClick={() => setBack({})}>
+              Take the last publish back
+            </Button>
+          )}
+        </>
       }
     >
       {ref?.held.map((held) => (
-        <p key={held} className={css.held}>
-          <strong>{held}</strong> was taken back and is held: it publishes again once its code or
-          inputs have changed, or after{' '}
-          <code>
-            galley release {held} --in {name}
-          </code>
-          .
-        </p>
+        <Held key={held} pipeline={held} name={name} />
       ))}
       <Section title="History">
         <More
@@ -104,6 +107,7 @@ export function Environment() {
           )}
         </More>
       </Section>
+      {promoting && <Promote from={name} close={() => setPromoting(false)} />}
       {back && <RollBack name={name} to={back.to} close={() => setBack(null)} />}
     </Page>
   )

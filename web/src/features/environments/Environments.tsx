@@ -105,10 +105,11 @@ function Refs({
         {
           key: 'held',
           head: kitchens ? 'Based on' : 'Held',
-          kind: 'grow',
+          kind: 'below grow',
           cell: (ref) =>
             kitchens ? (
               <span className="soft">
+                <span className="narrow">based on </span>
                 <Time at={ref.base_created} />
                 {ref.behind > 0 && `, ${plural(ref.behind, 'commit')} behind`}
               </span>

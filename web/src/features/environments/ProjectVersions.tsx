@@ -51,12 +51,9 @@ function Rows({ rows }: { rows: Version[] }) {
         {
           key: 'message',
           head: 'What',
-          kind: 'grow',
-          cell: (version) => (
-            <span title={version.message ?? undefined}>
-              {version.message ?? <span className="quiet">–</span>}
-            </span>
-          ),
+          kind: 'below grow',
+          cell: (version) =>
+            version.message && <span title={version.message}>{version.message}</span>,
         },
         { key: 'git', head: 'Git', kind: 'wide', cell: (version) => <Git version={version} /> },
         {

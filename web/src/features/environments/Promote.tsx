@@ -115,7 +115,9 @@ export function Promote({ from, close }: { from: string; close: () => void }) {
       {act.isError ? (
         <>
           <Problem error={act.error} />
-          <Button onClick={again}>Look at it again</Button>
+          <div>
+            <Button onClick={again}>Look at it again</Button>
+          </div>
         </>
       ) : (
         <Load query={plan} lines={6}>

@@ -35,6 +35,10 @@ export function RollBack({ name, to, close }: { name: string; to?: string; close
       close()
     },
   })
+  const again = () => {
+    act.reset()
+    plan.refetch()
+  }
   return (
     <Dialog
       open
@@ -48,7 +52,9 @@ export function RollBack({ name, to, close }: { name: string; to?: string; close
           <Button
             look="danger"
             icon={<Undo2 />}
-            disabled={!plan.data || !reason.trim() || act.isPending}
+            disabled={
+              !plan.data || plan.isFetching || !reason.trim() || act.isPending || act.isError
+            }
             onClick={() => act.mutate()}
           >
             {act.isPending ? 'Rolling back…' : `Roll ${name} back`}
@@ -56,10 +62,18 @@ export function RollBack({ name, to, close }: { name: string; to?: string; close
         </>
       }
     >
-      {act.isError && <Problem error={act.error} retry={() => plan.refetch()} />}
-      <Load query={plan} lines={5}>
-        {({ body }) => <Plan plan={body} />}
-      </Load>
+      {act.isError ? (
+        <>
+          <Problem error={act.error} />
+          <div>
+            <Button onClick={again}>Look at it again</Button>
+          </div>
+        </>
+      ) : (
+        <Load query={plan} lines={5}>
+          {({ body }) => <Plan plan={body} />}
+        </Load>
+      )}
       <Field
         label="Why"
         hint="It stays in the history, for everybody to see. A roll back needs a reason."

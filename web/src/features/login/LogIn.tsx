@@ -14,6 +14,7 @@ export function LogIn() {
   const router = useRouter()
   const client = useQueryClient()
   const next = useWish('next')
+  const ended = useWish('ended')
   const [user, setUser] = useState('')
   const [password, setPassword] = useState('')
   const enter = useMutation({
@@ -30,11 +31,18 @@ export function LogIn() {
   }
   return (
     <Door title="Log in" onSubmit={submit}>
-      {enter.isError && <Problem error={enter.error} />}
+      {enter.isError ? (
+        <Problem error={enter.error} />
+      ) : (
+        ended && (
+          <p role="status">Your session has ended. Log in, and you are back where you were.</p>
+        )
+      )}
       <Field label="Name">
         <input
           className={input}
           autoComplete="username"
+          autoFocus
           required
           value={user}
           onChange={(event) => setUser(event.target.value)}

@@ -44,7 +44,7 @@ export function Latest({ own }: { own: ProjectOverview }) {
             head: 'By',
             cell: (commit) => <Tag tone={TONES[commit.kind]}>{commit.kind}</Tag>,
           },
-          { key: 'what', head: 'What', kind: 'grow', cell: (commit) => commit.message },
+          { key: 'what', head: 'What', kind: 'below grow', cell: (commit) => commit.message },
           {
             key: 'tables',
             head: 'Tables',

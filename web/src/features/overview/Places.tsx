@@ -29,7 +29,7 @@ export function Places({ own }: { own: ProjectOverview }) {
         },
         {
           key: 'held',
-          head: '',
+          head: <span className="sr">Held</span>,
           kind: 'wide grow',
           cell: (ref) =>
             ref.held.length > 0 && (

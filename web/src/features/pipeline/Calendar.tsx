@@ -10,6 +10,10 @@ import { duration } from '@/lib/time'
 import css from './Calendar.module.css'
 
 const WEEKS = 16
+/** Every other day is named, in the reader's language. */
+const DAYS = ['2024-01-01', '2024-01-03', '2024-01-05', '2024-01-07'].map((day) =>
+  new Date(`${day}T12:00`).toLocaleDateString(undefined, { weekday: 'short' }),
+)
 const SIGNS = { ok: '', warn: '!', bad: '✕', busy: '…', idle: '–' }
 
 /** The days on which it ran, and how long it took against what is usual. A day leads to its runs. */
@@ -25,10 +29,17 @@ export function Calendar({ runs }: { runs: RunRow[] }) {
             <span key={week[0]?.key}>{monthAt(weeks, place)}</span>
           ))}
         </div>
-        <div className={css.grid}>
-          {weeks.map((week) =>
-            week.map((day, place) => <Cell key={day?.key ?? place} day={day} />),
-          )}
+        <div className={css.body}>
+          <div className={css.names} aria-hidden>
+            {DAYS.map((day) => (
+              <span key={day}>{day}</span>
+            ))}
+          </div>
+          <div className={css.grid}>
+            {weeks.map((week) =>
+              week.map((day, place) => <Cell key={day?.key ?? place} day={day} />),
+            )}
+          </div>
         </div>
         <figcaption className="quiet">
           The worst of each day; a ring: a run took far longer or shorter than usual; ↑: a promotion

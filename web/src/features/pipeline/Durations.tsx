@@ -1,6 +1,7 @@
 import type { Pipeline } from '@/api/types'
 import { usual } from '@/lib/band'
 import { useProject } from '@/lib/place'
+import { isOpen } from '@/lib/status'
 import { duration } from '@/lib/time'
 import { Facts } from '@/ui/Facts'
 import { Card } from '@/ui/Page'
@@ -13,6 +14,7 @@ export function Durations({ line }: { line: Pipeline }) {
   const project = useProject()
   const runs = line.history
   if (!runs.length && !line.schedule) return null
+  const ended = runs.filter((run) => !isOpen(run.state))
   const good = runs.filter((run) => run.state === 'succeeded')
   // A promotion takes as long as all pipelines together.
   const alone = good.filter((run) => run.pipeline === line.name)
@@ -27,8 +29,8 @@ export function Durations({ line }: { line: Pipeline }) {
         <div className={css.facts}>
           <Facts
             of={[
-              ['Succeeded lately', runs.length > 0 && `${good.length} of ${runs.length}`],
-              ['Took last', runs.length > 0 && duration(runs[0]?.seconds)],
+              ['Succeeded lately', ended.length > 0 && `${good.length} of ${ended.length}`],
+              ['Took last', ended.length > 0 && duration(ended[0]?.seconds)],
               ['Usually takes', band && `${duration(band[0])} to ${duration(band[1])}`],
               ['Published last', published && <Time at={published.created} />],
               ['Runs by itself', line.schedule],

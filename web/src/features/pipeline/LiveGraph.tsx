@@ -1,4 +1,4 @@
-import { useInfiniteQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { tests as testsQuery } from '@/api/queries'
 import type { Pipeline, StepDefinition } from '@/api/types'
@@ -8,14 +8,13 @@ import { useNow } from '@/lib/hooks'
 import { type Search, useProject } from '@/lib/place'
 import { isOpen } from '@/lib/status'
 import { between, duration, relative } from '@/lib/time'
-import { rowsOf } from '@/ui/More'
 
 /** The graph with what every step did last, or is doing now. */
 export function LiveGraph({ line, chosen }: { line: Pipeline; chosen: string | null }) {
   const navigate = useNavigate()
   const now = useNow()
   const project = useProject()
-  const tests = rowsOf(useInfiniteQuery(testsQuery(project, line.ref)))
+  const tests = useQuery(testsQuery(project, line.ref)).data ?? []
   const verdicts = new Map<string, Record<string, number>>()
   for (const test of tests) {
     if (!test.step || !test.last) continue

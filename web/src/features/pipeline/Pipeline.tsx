@@ -18,10 +18,11 @@ import { Badge, Tag } from '@/ui/Status'
 import { Tabs } from '@/ui/Tabs'
 import { Time } from '@/ui/Time'
 import { Calendar, runsOn } from './Calendar'
-import { Definitions } from './Definitions'
 import { Durations } from './Durations'
 import { LiveGraph } from './LiveGraph'
 import { StepCard } from './StepCard'
+import { Steps } from './Steps'
+import { Tests } from './Tests'
 
 const LATEST = 200
 
@@ -32,7 +33,22 @@ export function Pipeline() {
   const name = useParams({ strict: false }).pipeline ?? ''
   const found = useQuery(pipelineQuery(project, name, ref))
   return (
-    <LoadPage query={found} title={name}>
+    <LoadPage
+      query={found}
+      title={name}
+      ways={{
+        near: (other) => (
+          <Link to="/p/$project/pipelines/$pipeline" params={{ project, pipeline: other }}>
+            {other}
+          </Link>
+        ),
+        all: (
+          <Link to="/p/$project/pipelines" params={{ project }}>
+            All pipelines
+          </Link>
+        ),
+      }}
+    >
       {(line) => <Shown line={line} />}
     </LoadPage>
   )
@@ -97,8 +113,8 @@ function Shown({ line }: { line: PipelineFacts }) {
         </>
       )}
       {tab === 'runs' && <Runs project={project} line={line} />}
-      {tab === 'steps' && <Definitions line={line} kind="steps" />}
-      {tab === 'tests' && <Definitions line={line} kind="tests" />}
+      {tab === 'steps' && <Steps line={line} />}
+      {tab === 'tests' && <Tests line={line} />}
       <StartRun open={starting} close={() => setStarting(false)} pipeline={line.name} />
     </Page>
   )

@@ -61,7 +61,7 @@ export function StepCard({ line, name }: { line: Pipeline; name: string }) {
             ['Owner', step.owner],
             [
               'Written in',
-              <span key="w" className="mono">
+              <span key="w" className="mono long">
                 {step.where}
               </span>,
             ],

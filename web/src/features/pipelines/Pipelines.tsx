@@ -71,7 +71,7 @@ function Rows({ rows }: { rows: PipelineRow[] }) {
         {
           key: 'about',
           head: 'About',
-          kind: 'grow',
+          kind: 'below grow',
           cell: (line) => (
             <span className="soft" title={line.description ?? undefined}>
               {line.description}
@@ -80,7 +80,7 @@ function Rows({ rows }: { rows: PipelineRow[] }) {
         },
         {
           key: 'held',
-          head: '',
+          head: <span className="sr">Held</span>,
           kind: 'wide',
           cell: (line) => line.held && <Tag tone="warn">held</Tag>,
         },

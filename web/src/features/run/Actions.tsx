@@ -5,6 +5,7 @@ import { useState } from 'react'
 import { askRun, rerun } from '@/api/actions'
 import { plan } from '@/api/queries'
 import type { Run } from '@/api/types'
+import { stepEdges } from '@/graph/layout'
 import { useProject } from '@/lib/place'
 import { isOpen } from '@/lib/status'
 import { Button } from '@/ui/Button'
@@ -41,6 +42,8 @@ const SAID: Record<Wish, { title: string; about: string; go: string }> = {
   },
 }
 
+const STOPPED = new Set(['failed', 'cancelled', 'superseded'])
+
 /** What can be done about a run; each shows first what would happen. */
 export function Actions({ run }: { run: Run }) {
   const [wish, setWish] = useState<Wish | null>(null)
@@ -58,12 +61,12 @@ export function Actions({ run }: { run: Run }) {
           Cancel
         </Button>
       )}
-      {(paused || run.state === 'failed' || run.state === 'cancelled') && (
+      {(paused || STOPPED.has(run.state)) && (
         <Button look="main" icon={<Play />} onClick={() => setWish('resume')}>
           Resume
         </Button>
       )}
-      {!open && !paused && (
+      {!open && !paused && run.cause !== 'promotion' && !run.backfill && (
         <Button icon={<RotateCcw />} onClick={() => setWish('rerun')}>
           Run again
         </Button>
@@ -77,10 +80,18 @@ function Asking({ run, wish, close }: { run: Run; wish: Wish; close: () => void 
   const project = useProject()
   const navigate = useNavigate()
   const [from, setFrom] = useState('')
-  const pipeline = run.pipeline.split(' ')[0] ?? ''
-  const starts = wish === 'resume' || wish === 'rerun'
+  const starts = wish === 'rerun' || (wish === 'resume' && run.state !== 'paused')
   const planned = useQuery({
-    ...plan(project, pipeline, run.ref),
+    ...plan(project, {
+      pipeline: run.pipeline,
+      ref: run.ref,
+      window: run.windows?.join('..'),
+      select: run.select,
+      variables: Object.fromEntries(
+        run.variables.filter((one) => one.origin === 'flag').map((one) => [one.name, one.value]),
+      ),
+      rebuild: wish === 'rerun' ? anew(run, from) : run.rebuild,
+    }),
     enabled: starts && !run.pipeline.includes(' '),
   })
   const act = useMutation({
@@ -121,21 +132,28 @@ function Asking({ run, wish, close }: { run: Run; wish: Wish; close: () => void 
             value={from}
             onChange={setFrom}
             options={[
-              ['', 'whatever is not up to date'],
+              ['', 'the beginning: every step is computed anew'],
               ...run.steps.map((step): [string, string] => [step.name, step.name]),
             ]}
           />
         </Field>
       )}
-      {starts && !from && !run.pipeline.includes(' ') && (
+      {starts && !run.pipeline.includes(' ') && (
         <Load query={planned}>{(found) => <PlanView plan={found} />}</Load>
-      )}
-      {from && (
-        <p className="soft">
-          {from} and every step behind it are computed anew; the steps before it are reused where
-          they are up to date.
-        </p>
       )}
     </Dialog>
   )
+}
+
+/** The steps that running again from one computes: it and all that follow; without one, all. */
+function anew(run: Run, from: string): string[] {
+  const names = run.steps.map((step) => step.name)
+  if (!from) return names
+  const after = new Set([from])
+  const edges = stepEdges(run.edges)
+  for (let before = 0; before !== after.size;) {
+    before = after.size
+    for (const edge of edges) if (after.has(edge.from)) after.add(edge.to)
+  }
+  return names.filter((name) => after.has(name))
 }

@@ -36,7 +36,9 @@ function Versions({ rows, run }: { rows: RunTable[]; run: Run }) {
         {
           key: 'name',
           head: 'Table',
-          cell: (table) => <TableName name={table.name} at={run.commit ?? undefined} />,
+          cell: (table) => (
+            <TableName name={table.name} in={run.ref} at={run.commit ?? undefined} />
+          ),
         },
         { key: 'rows', head: 'Rows', kind: 'num', cell: (table) => count(table.rows) },
         { key: 'bytes', head: 'Size', kind: 'wide num', cell: (table) => bytes(table.bytes) },
@@ -61,15 +63,17 @@ function Versions({ rows, run }: { rows: RunTable[]; run: Run }) {
         {
           key: 'inputs',
           head: 'From',
-          kind: 'grow',
+          kind: 'below grow',
           cell: (table) => {
             const names = Object.entries(table.inputs)
+            if (!names.length) return null
             return (
               <span
                 title={names.map(([name, version]) => `${name} ${short(version)}`).join('\n')}
                 className="soft"
               >
-                {names.map(([name]) => name).join(', ') || '–'}
+                <span className="narrow">from </span>
+                {names.map(([name]) => name).join(', ')}
               </span>
             )
           },

@@ -2,6 +2,7 @@ import type { Run } from '@/api/types'
 import { exact } from '@/lib/time'
 import { DataTable } from '@/ui/DataTable'
 import { Facts } from '@/ui/Facts'
+import { Id } from '@/ui/Id'
 import { Card, Section } from '@/ui/Page'
 import { RunName } from '@/ui/RunName'
 
@@ -12,35 +13,20 @@ export function Details({ run }: { run: Run }) {
       <Card>
         <Facts
           of={[
-            [
-              'Run',
-              <span key="r" className="mono">
-                {run.run}
-              </span>,
-            ],
-            [
-              'Base',
-              <span key="b" className="mono">
-                {run.base}
-              </span>,
-            ],
-            ['Commit', run.commit && <span className="mono">{run.commit}</span>],
-            [
-              'Code',
-              <span key="c" className="mono">
-                {run.definition}
-              </span>,
-            ],
-            ['Git commit', run.git_commit && <span className="mono">{run.git_commit}</span>],
             ['Created', exact(run.created)],
             ['Started', run.started && exact(run.started)],
             ['Finished', run.finished && exact(run.finished)],
+            ['Run', <Id key="r" of={run.run} what="run's id" whole />],
+            ['Based on commit', run.base && <Id of={run.base} what="commit" whole />],
+            ['Published as', run.commit && <Id of={run.commit} what="commit" whole />],
+            ['Code', <Id key="c" of={run.definition} what="code's version" />],
+            ['Git commit', run.git_commit && <Id of={run.git_commit} what="git commit" />],
             ['Only these steps', run.select.join(', ')],
             ['Computed anew', run.rebuild.join(', ')],
             ['Goes on from', run.resumes && <RunName id={run.resumes} />],
             [
               'Folder',
-              <span key="f" className="mono">
+              <span key="f" className="mono long">
                 {run.folder}
               </span>,
             ],

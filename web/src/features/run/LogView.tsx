@@ -16,13 +16,16 @@ export function LogView({
   step,
   attempts,
   live,
+  first,
 }: {
   run: string
   step: string
   attempts: Attempt[]
   live: boolean
+  /** The stream that is looked at to begin with. */
+  first: string
 }) {
-  const [stream, setStream] = useState('stdout')
+  const [stream, setStream] = useState(first)
   const [number, setNumber] = useState(attempts.length)
   const log = useLog(run, step, number, stream, live && number === attempts.length)
   const frame = useRef<HTMLPreElement>(null)

@@ -62,7 +62,7 @@ function Tables({ run, rows, size }: { run: Run; rows: Numbers; size: Numbers })
           { key: 'size', head: 'Size', kind: 'num', cell: (name) => bytes(size.get(name)) },
           {
             key: 'over',
-            head: '',
+            head: <span className="sr">Over time</span>,
             kind: 'grow',
             cell: (name) => <TableName name={name} tab="metrics" word="over time" />,
           },
@@ -87,6 +87,7 @@ function Columns({ items }: { items: RunMetric[] }) {
     key: name,
     head,
     kind: wide ? ('wide num' as const) : ('num' as const),
+    by: (column: string) => measures.get(column)?.get(name)?.value,
     cell: (column: string) => <Measure of={measures.get(column)} name={name} />,
   })
   return (
@@ -94,6 +95,7 @@ function Columns({ items }: { items: RunMetric[] }) {
       label="Measured columns"
       rows={columns}
       id={(column) => column}
+      sorts
       columns={[
         { key: 'name', head: 'Column', kind: 'grow', cell: (column) => <strong>{column}</strong> },
         {

@@ -5,7 +5,7 @@ import type { Run as RunFacts } from '@/api/types'
 import { plural, short } from '@/lib/numbers'
 import { useProject, useWish } from '@/lib/place'
 import { isOpen } from '@/lib/status'
-import { Copy } from '@/ui/Copy'
+import { Id } from '@/ui/Id'
 import { LoadPage } from '@/ui/Load'
 import { Page } from '@/ui/Page'
 import { RefName } from '@/ui/RefName'
@@ -27,13 +27,24 @@ import { Verdict } from './Verdict'
 /** One run: what it did, when, why it stopped, and everything that proves it. */
 export function Run() {
   const id = useWishedRun()
+  const project = useProject()
   const found = useQuery({
     ...runQuery(id),
     refetchInterval: (query) =>
       query.state.data && isOpen(query.state.data.state) ? 10_000 : false,
   })
   return (
-    <LoadPage query={found} title={`Run ${short(id)}`}>
+    <LoadPage
+      query={found}
+      title={`Run ${short(id)}`}
+      ways={{
+        all: (
+          <Link to="/p/$project/runs" params={{ project }}>
+            All runs
+          </Link>
+        ),
+      }}
+    >
       {(run) => <Shown run={run} />}
     </LoadPage>
   )
@@ -79,11 +90,8 @@ function Shown({ run }: { run: RunFacts }) {
           <span>
             {run.cause} by {run.actor}
           </span>
-          {run.windows && <span>{run.windows.join(' to ')}</span>}
-          <span className={css.id}>
-            <span className="mono">{run.run}</span>
-            <Copy text={run.run} label="Copy the run's id" />
-          </span>
+          {run.windows && <span>{run.windows.join('..')}</span>}
+          <Id of={run.run} what="run's id" whole />
           {run.resumes && (
             <span>
               goes on from <RunName id={run.resumes} />

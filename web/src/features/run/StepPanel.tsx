@@ -10,6 +10,7 @@ import { Code } from '@/ui/Code'
 import { Facts } from '@/ui/Facts'
 import { Fold } from '@/ui/Fold'
 import { RunName, TableName } from '@/ui/RunName'
+import { Said } from '@/ui/Said'
 import { Badge } from '@/ui/Status'
 import { LogView } from './LogView'
 import css from './StepPanel.module.css'
@@ -38,17 +39,25 @@ export function StepPanel({ run, name }: { run: Run; name: string }) {
         <Badge state={step.state} />
         <Button look="bare" aria-label="Close" icon={<X />} onClick={leave} />
       </header>
-      {(step.message ?? step.why) && <p>{step.message ?? step.why}</p>}
-      {step.hint && <p className="soft">{step.hint}</p>}
+      {(step.message ?? step.why) && (
+        <p>
+          <Said text={step.message ?? step.why ?? ''} />
+        </p>
+      )}
+      {step.hint && (
+        <p className="soft">
+          <Said text={step.hint} />
+        </p>
+      )}
       <Facts
         of={[
-          ['Computed in', duration(step.seconds)],
+          ['Computed in', step.seconds == null ? null : duration(step.seconds)],
           ['Rows', step.rows == null ? null : count(step.rows)],
           ['Bytes', step.bytes == null ? null : bytes(step.bytes)],
           ['Windows', step.windows.length ? windows(step.windows) : null],
           ['Attempts', attempts.length || null],
           ['Reused from', step.reused_from && <RunName id={step.reused_from} />],
-          ['Written in', step.where && <span className="mono">{step.where}</span>],
+          ['Written in', step.where && <span className="mono long">{step.where}</span>],
           [
             'Tests',
             tests.length
@@ -62,7 +71,7 @@ export function StepPanel({ run, name }: { run: Run; name: string }) {
             made.length
               ? made.map((table) => (
                   <span key={table.name} className={css.made}>
-                    <TableName name={table.name} at={run.commit ?? undefined} />
+                    <TableName name={table.name} in={run.ref} at={run.commit ?? undefined} />
                   </span>
                 ))
               : null,
@@ -75,7 +84,13 @@ export function StepPanel({ run, name }: { run: Run; name: string }) {
         </Fold>
       )}
       {attempts.length > 0 && (
-        <LogView run={run.run} step={name} attempts={attempts} live={isOpen(run.state)} />
+        <LogView
+          run={run.run}
+          step={name}
+          attempts={attempts}
+          live={isOpen(run.state)}
+          first={step.state === 'failed' ? 'stderr' : 'stdout'}
+        />
       )}
     </section>
   )

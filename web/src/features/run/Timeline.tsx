@@ -3,7 +3,7 @@ import type { Run } from '@/api/types'
 import { useNow } from '@/lib/hooks'
 import { count, plural } from '@/lib/numbers'
 import type { Search } from '@/lib/place'
-import { isOpen, toneOf } from '@/lib/status'
+import { isOpen, toneOf, wordOf } from '@/lib/status'
 import { duration } from '@/lib/time'
 import { Status } from '@/ui/Status'
 import { type Scale, scaleOf, spansOf } from './spans'
@@ -80,9 +80,9 @@ function Lines({ run, chosen, now }: { run: Run; chosen: string | null; now: num
 }
 
 function noteOf(step: Run['steps'][number]): string {
-  if (step.state === 'reused') return 'reused'
   if (step.attempts > 1) return plural(step.attempts, 'attempt')
-  return step.rows == null ? '' : `${count(step.rows)} rows`
+  if (step.state === 'reused' || step.rows == null) return wordOf(step.state)
+  return `${count(step.rows)} rows`
 }
 
 function Bars({
@@ -99,6 +99,9 @@ function Bars({
   const spans = spansOf(run, step, scale)
   const last = spans.at(-1)
   const after = last ? last.from + last.size : 0
+  const before = last?.from ?? 0
+  // Behind its bar, before it where there is no room behind, within it where there is none either.
+  const where = after <= 0.86 ? 'behind' : before >= 0.14 ? 'before' : 'within'
   return (
     <span className={css.track} data-empty={spans.length ? undefined : true}>
       {scale.ticks.map((tick) => (
@@ -115,11 +118,11 @@ function Bars({
       ))}
       <span
         className={css.took}
-        data-inside={after > 0.86 || undefined}
+        data-where={where}
         style={
-          after > 0.86
-            ? { right: `${(1 - (last?.from ?? 0)) * 100}%` }
-            : { left: `${after * 100}%` }
+          where === 'behind'
+            ? { left: `${after * 100}%` }
+            : { right: `${(1 - (where === 'before' ? before : after)) * 100}%` }
         }
       >
         {last

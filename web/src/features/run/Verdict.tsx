@@ -5,6 +5,7 @@ import { plural, short } from '@/lib/numbers'
 import { type Search, useProject } from '@/lib/place'
 import { isOpen } from '@/lib/status'
 import { RefName } from '@/ui/RefName'
+import { Said } from '@/ui/Said'
 import css from './Verdict.module.css'
 
 /** In a sentence: what the run came to, what was kept, and where to look. */
@@ -33,7 +34,7 @@ export function Verdict({ run }: { run: Run }) {
           </p>
         ) : (
           <>
-            <p className={css.message}>{headline(run, failing.length)}</p>
+            <p className={css.message}>{headline(run, failing.length, broken.length)}</p>
             <p className="soft">
               Nothing of it was published: every reader of {run.ref} still sees the tables from
               before. What was proved is kept, and a resumed run takes it over.
@@ -41,7 +42,7 @@ export function Verdict({ run }: { run: Run }) {
           </>
         )}
         {failing.length > 0 && (
-          <ul className={css.tests}>
+          <ul className={`${css.tests} inline`}>
             {failing.map((test) => (
               <li key={`${test.step}${test.table}${test.name}`}>
                 <Link
@@ -72,8 +73,9 @@ export function Verdict({ run }: { run: Run }) {
             >
               {step.name}
             </Link>{' '}
-            <span className="soft">{step.message}</span>
-            {step.hint && <span className="soft"> {step.hint}</span>}
+            <span className="soft">
+              <Said text={[step.message, step.hint].filter(Boolean).join(' ')} />
+            </span>
           </p>
         ))}
         {run.warnings.length > 0 && (
@@ -86,9 +88,10 @@ export function Verdict({ run }: { run: Run }) {
   )
 }
 
-function headline(run: Run, failing: number): string {
+function headline(run: Run, failing: number, broken: number): string {
   if (run.reason === 'test_failed' && failing) {
     return `${plural(failing, 'test')} failed and stopped the run.`
   }
+  if (broken) return `${plural(broken, 'step')} failed and stopped the run.`
   return run.message ?? `The run was ${run.state}.`
 }

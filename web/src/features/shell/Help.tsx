@@ -14,6 +14,7 @@ const WORDS: [word: string, meaning: string][] = [
 export function Help({ open, close }: { open: boolean; close: () => void }) {
   const keys: [string, string][] = [
     ['/', 'Search'],
+    ['Ctrl K', 'Search while writing'],
     ['?', 'This help'],
     ['t', 'Light or dark'],
     ...PAGES.flat().map((page): [string, string] => [page.keys, page.name]),

@@ -54,7 +54,7 @@ function ProjectPicker({ project }: { project: string }) {
           <img src="/mark.svg" alt="" width={20} height={20} />
           <span className="clip">{project}</span>
           <ChevronsUpDown aria-hidden />
-          <span className="sr">Choose a project</span>
+          <span className="sr"> Choose a project</span>
         </button>
       }
     >

@@ -1,19 +1,22 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { ChevronDown, FlaskConical, GitBranch, ShieldCheck, Tag } from 'lucide-react'
+import { ChevronDown, FlaskConical, GitBranch, History, ShieldCheck, Tag } from 'lucide-react'
 import { me, refs } from '@/api/queries'
 import type { Ref } from '@/api/types'
 import { PRODUCTION, type Search, usePlace } from '@/lib/place'
 import { Menu, MenuGroup, MenuItem } from '@/ui/Menu'
 import css from './RefPicker.module.css'
 
-const GROUPS: [kind: Ref['kind'], name: string][] = [
+type Kind = Ref['kind'] | 'past'
+
+const GROUPS: [kind: Kind, name: string][] = [
+  ['past', 'As it was at a commit'],
   ['environment', 'Environments'],
   ['kitchen', 'Kitchens'],
   ['tag', 'Tags'],
 ]
 
-const ICONS = { environment: ShieldCheck, kitchen: FlaskConical, tag: Tag }
+const ICONS = { past: History, environment: ShieldCheck, kitchen: FlaskConical, tag: Tag }
 
 /** Which state of the data every page shows; production has a colour of its own. */
 export function RefPicker({ project }: { project: string }) {
@@ -26,12 +29,12 @@ export function RefPicker({ project }: { project: string }) {
     (name, at, all): name is string =>
       Boolean(name) && all.indexOf(name) === at && known.every((item) => item.ref !== name),
   )
-  const items: Pick<Ref, 'ref' | 'kind'>[] = [
+  const items: { ref: string; kind: Kind }[] = [
     ...known,
-    ...missing.map((ref) => ({ ref, kind: 'kitchen' as const })),
+    ...missing.map((ref) => ({ ref, kind: kindOf(ref) })),
   ]
   const kind = items.find((item) => item.ref === place)?.kind
-  const Icon = kind === 'kitchen' || place.startsWith('kitchen/') ? FlaskConical : GitBranch
+  const Icon = kind ? (ICONS[kind as keyof typeof ICONS] ?? GitBranch) : GitBranch
   return (
     <Menu
       trigger={
@@ -41,8 +44,8 @@ export function RefPicker({ project }: { project: string }) {
           data-production={place === PRODUCTION || undefined}
           title="What every page looks at"
         >
-          {place === PRODUCTION ? <ShieldCheck aria-hidden /> : <Icon aria-hidden />}
-          <span className="sr">Looking at</span>
+          <Icon aria-hidden />
+          <span className="sr">Looking at </span>
           <span className="clip">{place}</span>
           <ChevronDown aria-hidden />
         </button>
@@ -76,4 +79,10 @@ export function RefPicker({ project }: { project: string }) {
       })}
     </Menu>
   )
+}
+
+/** What a name that is in no list stands for. */
+function kindOf(ref: string): Kind {
+  if (ref.includes('@')) return 'past'
+  return ref.startsWith('tag/') ? 'tag' : 'kitchen'
 }

@@ -31,6 +31,7 @@ export function Shell() {
   useKeys({
     ...leading,
     '/': () => setSearch(true),
+    'Ctrl k': () => setSearch(true),
     '?': () => setHelp(true),
     t: turn,
   })
@@ -51,11 +52,16 @@ export function Shell() {
           onClick={() => setDrawer(!drawer)}
         />
         <RefPicker project={project} />
-        <button type="button" className={css.search} onClick={() => setSearch(true)}>
+        <button
+          type="button"
+          className={css.search}
+          aria-label="Search pipelines, tables, runs"
+          aria-keyshortcuts="/ Control+K"
+          onClick={() => setSearch(true)}
+        >
           <Search aria-hidden />
           <span className="wide">Search pipelines, tables, runs</span>
           <kbd className="wide">/</kbd>
-          <span className="sr">Search</span>
         </button>
         <div className={css.tools}>
           <Button

@@ -4,17 +4,14 @@ import { Play } from 'lucide-react'
 import { useMemo, useState } from 'react'
 import { askSql } from '@/api/actions'
 import { tables } from '@/api/queries'
-import { plural, short } from '@/lib/numbers'
 import { type Search, usePlace, useProject, useWish } from '@/lib/place'
-import { duration } from '@/lib/time'
 import { Button } from '@/ui/Button'
-import { Empty } from '@/ui/Empty'
 import { Choice } from '@/ui/Field'
 import { rowsOf } from '@/ui/More'
 import { Page } from '@/ui/Page'
 import { Problem } from '@/ui/Problem'
 import { RefName } from '@/ui/RefName'
-import { Rows } from '@/ui/Rows'
+import { Answer } from './Answer'
 import { Editor } from './Editor'
 import css from './Sql.module.css'
 import { TableList } from './TableList'
@@ -91,25 +88,7 @@ export function Sql() {
             </span>
           </div>
           {ask.isError && <Problem error={ask.error} />}
-          {ask.data && !ask.isError && (
-            <>
-              {ask.data.answer.rows.length ? (
-                <Rows
-                  rows={ask.data.answer.rows}
-                  columns={ask.data.answer.columns}
-                  label="Answer"
-                />
-              ) : (
-                <Empty title="The answer has no rows." />
-              )}
-              <p className="soft" role="status">
-                {plural(ask.data.answer.rows.length, 'row')}
-                {ask.data.answer.more && ' of more'} in {duration(ask.data.seconds)}, from{' '}
-                {ask.data.answer.ref} at{' '}
-                <span className="mono">{short(ask.data.answer.commit)}</span>
-              </p>
-            </>
-          )}
+          {ask.data && !ask.isError && <Answer {...ask.data} />}
         </div>
       </div>
     </Page>

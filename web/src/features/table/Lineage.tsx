@@ -3,7 +3,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { lineage } from '@/api/queries'
 import type { TableNode } from '@/api/types'
 import { Graph } from '@/graph/Graph'
-import { count } from '@/lib/numbers'
+import { bytes, count } from '@/lib/numbers'
 import { type Search, useProject } from '@/lib/place'
 import { Empty } from '@/ui/Empty'
 import { Load } from '@/ui/Load'
@@ -46,5 +46,6 @@ export function Lineage({ name, place }: { name: string; place: string }) {
 
 function noteOf(table: TableNode): string {
   if (!table.content_id) return 'not there'
-  return table.rows == null ? 'nothing counted' : `${count(table.rows)} rows`
+  if (table.rows != null) return `${count(table.rows)} rows`
+  return table.bytes == null ? 'view' : bytes(table.bytes)
 }

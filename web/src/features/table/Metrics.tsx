@@ -11,7 +11,14 @@ import { Choice } from '@/ui/Field'
 import { Section } from '@/ui/Page'
 import css from './Metrics.module.css'
 
-const OF_COLUMN = ['nulls', 'distinct', 'mean', 'sd', 'min', 'max']
+const OF_COLUMN: [name: string, word: string][] = [
+  ['nulls', 'Nulls'],
+  ['distinct', 'Distinct'],
+  ['mean', 'Mean'],
+  ['sd', 'Deviation'],
+  ['min', 'Least'],
+  ['max', 'Most'],
+]
 
 /** What was measured of the table and of a column, over time. */
 export function Metrics({ table }: { table: TableDetails }) {
@@ -34,14 +41,14 @@ export function Metrics({ table }: { table: TableDetails }) {
     <>
       <p className="quiet">
         A point for every run that measured the table, in any ref; a ring: what it measured was not
-        published.
+        published. The band holds nine of ten. Drag to look closer, double-click to see all.
       </p>
       <div className={css.charts}>
         <Chart title="Rows" items={rows.data?.items} />
-        <Chart title="Bytes" items={size.data?.items} say={bytes} />
+        <Chart title="Size" items={size.data?.items} say={bytes} />
       </div>
       <Section
-        title="One column"
+        title={`Column ${column}`}
         aside={
           <Choice
             label="Column"
@@ -59,9 +66,9 @@ export function Metrics({ table }: { table: TableDetails }) {
         }
       >
         <div className={css.charts}>
-          {OF_COLUMN.map((name) =>
+          {OF_COLUMN.map(([name, word]) =>
             groups.get(name)?.length ? (
-              <Chart key={name} title={`${column}: ${name}`} items={groups.get(name)} />
+              <Chart key={name} title={word} items={groups.get(name)} />
             ) : null,
           )}
         </div>

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { sample } from '@/api/queries'
-import { plural } from '@/lib/numbers'
+import { count, plural } from '@/lib/numbers'
 import { type Search, useProject } from '@/lib/place'
 import { Empty } from '@/ui/Empty'
 import { Load } from '@/ui/Load'
@@ -9,7 +9,16 @@ import { Rows } from '@/ui/Rows'
 import css from './Sample.module.css'
 
 /** Some rows, as they are. */
-export function Sample({ name, place }: { name: string; place: string }) {
+export function Sample({
+  name,
+  place,
+  rows,
+}: {
+  name: string
+  place: string
+  /** How many there are, where they were counted. */
+  rows: number | null
+}) {
   const project = useProject()
   const found = useQuery(sample(project, name, place))
   return (
@@ -19,8 +28,9 @@ export function Sample({ name, place }: { name: string; place: string }) {
           <div className={css.sample}>
             <Rows rows={answer.rows} columns={answer.columns} label={`Rows of ${name}`} />
             <p className="soft">
-              {plural(answer.rows.length, 'row')}
-              {answer.more === false ? ', all there are. ' : ' of the table. '}
+              {answer.more === false
+                ? `${plural(answer.rows.length, 'row')}, all there are. `
+                : `${count(answer.rows.length)} of ${rows == null ? 'more' : count(rows)} rows. `}
               <Link
                 to="/p/$project/sql"
                 params={{ project }}

@@ -60,7 +60,7 @@ export function Schema({ table }: { table: TableDetails }) {
         },
         {
           key: 'meaning',
-          head: described ? 'Meaning' : '',
+          head: described ? 'Meaning' : <span className="sr">Meaning</span>,
           kind: 'grow',
           cell: (column) => table.described[column.name] ?? '',
         },

@@ -9,7 +9,7 @@ import { worst } from '@/lib/status'
 import { LoadPage } from '@/ui/Load'
 import { Page } from '@/ui/Page'
 import { RefName } from '@/ui/RefName'
-import { RunName } from '@/ui/RunName'
+import { RunName, TableName } from '@/ui/RunName'
 import { Badge, Tag } from '@/ui/Status'
 import { Tabs } from '@/ui/Tabs'
 import { Time } from '@/ui/Time'
@@ -32,7 +32,18 @@ export function Table() {
   return (
     <>
       {at && <Then name={name} at={at} />}
-      <LoadPage query={found} title={name}>
+      <LoadPage
+        query={found}
+        title={name}
+        ways={{
+          near: (other) => <TableName name={other} />,
+          all: (
+            <Link to="/p/$project/tables" params={{ project }}>
+              All tables
+            </Link>
+          ),
+        }}
+      >
         {(table) => <Shown table={table} place={place} />}
       </LoadPage>
     </>
@@ -80,8 +91,9 @@ function Shown({ table, place }: { table: TableDetails; place: string }) {
       about={
         <>
           <RefName name={table.ref} />
-          <span>{plural(table.rows ?? 0, 'row')}</span>
-          <span>{bytes(table.bytes)}</span>
+          {table.rows != null && <span>{plural(table.rows, 'row')}</span>}
+          {table.bytes != null && <span>{bytes(table.bytes)}</span>}
+          {table.format !== 'iceberg' && <span>{table.format}</span>}
           <span>{plural(table.columns.length, 'column')}</span>
           {table.changed && (
             <span>
@@ -109,7 +121,7 @@ function Shown({ table, place }: { table: TableDetails; place: string }) {
           { key: 'tests', name: 'Tests', count: count(table.tests.length) },
         ]}
       />
-      {tab === 'rows' && <Sample name={table.name} place={place} />}
+      {tab === 'rows' && <Sample name={table.name} place={place} rows={table.rows} />}
       {tab === 'schema' && <Schema table={table} />}
       {tab === 'versions' && <Versions name={table.name} />}
       {tab === 'lineage' && <Lineage name={table.name} place={place} />}

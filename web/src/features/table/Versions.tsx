@@ -50,7 +50,7 @@ function Rows({ rows }: { rows: TableVersion[] }) {
         {
           key: 'message',
           head: 'What',
-          kind: 'grow',
+          kind: 'below grow',
           cell: (row) => <span title={row.message}>{row.message}</span>,
         },
         {
@@ -84,7 +84,7 @@ function Rows({ rows }: { rows: TableVersion[] }) {
         },
         {
           key: 'see',
-          head: '',
+          head: <span className="sr">Look</span>,
           cell: (row) => (
             <span style={{ display: 'inline-flex', gap: 12, whiteSpace: 'nowrap' }}>
               {!row.dropped && (

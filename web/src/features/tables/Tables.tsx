@@ -1,10 +1,12 @@
-import { useInfiniteQuery } from '@tanstack/react-query'
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { tables } from '@/api/queries'
+import { useMemo } from 'react'
+import { tables, verdicts as verdictsQuery } from '@/api/queries'
 import type { Table } from '@/api/types'
 import { bytes, count, plural } from '@/lib/numbers'
 import { type Search, usePlace, useProject, useWish } from '@/lib/place'
 import { rank } from '@/lib/search'
+import { gravity, wordOf, worst } from '@/lib/status'
 import { DataTable } from '@/ui/DataTable'
 import { Empty } from '@/ui/Empty'
 import { input } from '@/ui/Field'
@@ -12,7 +14,7 @@ import { More } from '@/ui/More'
 import { Page } from '@/ui/Page'
 import { RefName } from '@/ui/RefName'
 import { RunName, TableName } from '@/ui/RunName'
-import { Tag } from '@/ui/Status'
+import { Status, Tag } from '@/ui/Status'
 
 /** Every table at the chosen ref, with its marks. */
 export function Tables() {
@@ -55,7 +57,7 @@ export function Tables() {
           </Empty>
         }
       >
-        {(rows) => <Rows rows={matching(rows, wish)} />}
+        {(rows) => <Rows rows={matching(rows, wish)} whole={!found.hasNextPage} />}
       </More>
     </Page>
   )
@@ -67,29 +69,50 @@ function matching(rows: Table[], wish: string): Table[] {
   )
 }
 
-function Rows({ rows }: { rows: Table[] }) {
+function Rows({ rows, whole }: { rows: Table[]; whole: boolean }) {
+  const said = useVerdicts()
   if (!rows.length) return <Empty title="No table and no column is called that." />
   return (
     <DataTable
       label="Tables"
       rows={rows}
       id={(table) => table.name}
+      sorts={whole}
       columns={[
         {
           key: 'name',
           head: 'Table',
+          by: (table) => table.name,
           cell: (table) => (
             <strong>
               <TableName name={table.name} />
             </strong>
           ),
         },
-        { key: 'rows', head: 'Rows', kind: 'num', cell: (table) => count(table.rows) },
-        { key: 'bytes', head: 'Size', kind: 'num', cell: (table) => bytes(table.bytes) },
+        {
+          key: 'rows',
+          head: 'Rows',
+          kind: 'num',
+          by: (table) => table.rows,
+          cell: (table) => count(table.rows),
+        },
+        {
+          key: 'size',
+          head: 'Size',
+          kind: 'num',
+          by: (table) => table.bytes,
+          cell: (table) => bytes(table.bytes),
+        },
+        {
+          key: 'tests',
+          head: 'Tests',
+          by: (table) => gravity(said.get(table.name)?.verdict),
+          cell: (table) => <Tests name={table.name} said={said.get(table.name)} />,
+        },
         {
           key: 'columns',
           head: 'Columns',
-          kind: 'grow',
+          kind: 'wide grow',
           cell: (table) => (
             <span className="quiet" title={plural(table.columns.length, 'column')}>
               {table.columns.map((column) => column.name).join(', ')}
@@ -112,6 +135,39 @@ function Rows({ rows }: { rows: Table[] }) {
           cell: (table) => (table.run ? <RunName id={table.run} /> : '–'),
         },
       ]}
+    />
+  )
+}
+
+interface Said {
+  verdict: string
+  number: number
+}
+
+/** For each table the worst that its tests said last, and how many said so. */
+function useVerdicts(): Map<string, Said> {
+  const found = useQuery(verdictsQuery(useProject(), usePlace()))
+  return useMemo(() => {
+    const all = new Map<string, string[]>()
+    for (const { table, last } of found.data ?? []) {
+      if (last) all.set(table, [...(all.get(table) ?? []), last.verdict])
+    }
+    return new Map(
+      [...all].map(([table, verdicts]) => {
+        const verdict = worst(verdicts) ?? ''
+        return [table, { verdict, number: verdicts.filter((one) => one === verdict).length }]
+      }),
+    )
+  }, [found.data])
+}
+
+function Tests({ name, said }: { name: string; said: Said | undefined }) {
+  if (!said) return <span className="quiet">–</span>
+  return (
+    <TableName
+      name={name}
+      tab="tests"
+      word={<Status state={said.verdict} word={`${said.number} ${wordOf(said.verdict)}`} />}
     />
   )
 }

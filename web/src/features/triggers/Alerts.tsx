@@ -46,7 +46,7 @@ export function Alerts() {
             {
               key: 'what',
               head: 'What',
-              kind: 'grow',
+              kind: 'below grow',
               cell: (alert) => (
                 <span title={alert.message}>
                   {alert.message}
@@ -69,7 +69,16 @@ export function Alerts() {
 }
 
 function Told({ alert }: { alert: Alert }) {
-  if (!alert.messages.length) return <span className="quiet">nobody</span>
+  if (!alert.messages.length) {
+    return (
+      <span
+        className="quiet"
+        title="Whom to tell is written under alerts: in the pipeline's pipeline.yaml, or in galley.yaml"
+      >
+        nobody
+      </span>
+    )
+  }
   const broken = alert.messages.find((message) => message.state === 'failed')
   return (
     <span title={broken?.error ?? undefined}>

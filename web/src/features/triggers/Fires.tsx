@@ -22,7 +22,14 @@ export function Fires() {
   const project = useProject()
   const found = useInfiniteQuery(fires(project))
   return (
-    <More query={found} empty={<Empty title="Nothing has fired yet." />}>
+    <More
+      query={found}
+      empty={
+        <Empty title="Nothing has fired yet." command="galley triggers next">
+          Triggers fire while a server is up; what each fire became, and why not, will stand here.
+        </Empty>
+      }
+    >
       {(rows) => (
         <DataTable
           label="What fired"
@@ -46,7 +53,7 @@ export function Fires() {
             {
               key: 'why',
               head: 'Why',
-              kind: 'grow',
+              kind: 'below grow',
               cell: (fire) => (
                 <span className="soft">
                   {fire.reason}

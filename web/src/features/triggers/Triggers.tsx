@@ -1,8 +1,10 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
 import { alerts, nextFires, triggers } from '@/api/queries'
 import type { Trigger } from '@/api/types'
 import { firesOn } from '@/lib/fires'
 import { useProject, useWish } from '@/lib/place'
+import { exact } from '@/lib/time'
 import { DataTable } from '@/ui/DataTable'
 import { Empty } from '@/ui/Empty'
 import { More, rowsOf } from '@/ui/More'
@@ -73,7 +75,8 @@ function Coming() {
         id={(item) => `${item.trigger} ${item.in} ${item.at}`}
         columns={[
           { key: 'at', head: 'When', cell: (item) => <Time at={item.at} /> },
-          { key: 'name', head: 'Trigger', cell: (item) => <strong>{item.trigger}</strong> },
+          { key: 'exact', head: 'At', kind: 'wide', cell: (item) => exact(item.at) },
+          { key: 'name', head: 'Trigger', cell: (item) => <Name of={item.trigger} /> },
           { key: 'in', head: 'In', kind: 'grow', cell: (item) => <RefName name={item.in} /> },
         ]}
       />
@@ -104,8 +107,8 @@ function Rows({ rows }: { rows: Trigger[] }) {
                 <Status state="active" />
               ),
           },
-          { key: 'name', head: 'Trigger', cell: (one) => <strong>{one.trigger}</strong> },
-          { key: 'on', head: 'Fires on', kind: 'wide grow', cell: (one) => <On trigger={one} /> },
+          { key: 'name', head: 'Trigger', cell: (one) => <Name of={one.trigger} /> },
+          { key: 'on', head: 'Fires on', kind: 'below grow', cell: (one) => <On trigger={one} /> },
           { key: 'in', head: 'In', kind: 'wide', cell: (one) => <RefName name={one.in} /> },
           { key: 'next', head: 'Next', kind: 'wide num', cell: (one) => <Time at={one.next} /> },
           {
@@ -130,6 +133,17 @@ function Rows({ rows }: { rows: Trigger[] }) {
         ]}
       />
     </Section>
+  )
+}
+
+/** A trigger by its name, leading to the pipeline that it starts. */
+function Name({ of }: { of: string }) {
+  const project = useProject()
+  const pipeline = of.slice(0, of.indexOf('.'))
+  return (
+    <Link to="/p/$project/pipelines/$pipeline" params={{ project, pipeline }}>
+      <strong>{of}</strong>
+    </Link>
   )
 }
 

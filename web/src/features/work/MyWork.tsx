@@ -64,9 +64,10 @@ function Kitchens({ name }: { name: string }) {
         {
           key: 'base',
           head: 'Based on',
-          kind: 'grow',
+          kind: 'below grow',
           cell: (ref) => (
             <span className="soft">
+              <span className="narrow">based on </span>
               <Time at={ref.base_created} />
               {ref.behind > 0 && `, ${plural(ref.behind, 'commit')} behind`}
             </span>
