@@ -3,7 +3,7 @@ PYTHON ?= python3
 UPGRADE ?=
 # Test files at once: many of them wait for processes more than they work. A test whose process dies
 # is tried again by the process that follows it, so only a few may follow.
-JOBS ?= 3
+JOBS ?= 4
 TOGETHER := -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 2
 BIN := .venv/bin
 READY := .venv/.ready
@@ -14,7 +14,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-ver
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lint test check bench soak lock web interface browser schema screenshots wheel clean
+.PHONY: help demo lint test tests check bench soak lock web interface browser schema screenshots wheel clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -33,7 +33,10 @@ lint: $(READY)  ## format, lint, types, import contracts
 check: lint  ## lint, then the fast tests: sizes, unit, contract
 	$(BIN)/python -m pytest $(TOGETHER) tests/unit tests/contract
 
-test: interface lint  ## lint, then every test but the long ones
+test: interface  ## lint, and every test but the long ones beside it
+	@$(MAKE) --no-print-directory --jobs 2 lint tests
+
+tests: $(READY)
 	$(BIN)/python -m pytest $(TOGETHER)
 
 bench: $(READY)  ## measure the budgets

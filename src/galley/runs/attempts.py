@@ -266,7 +266,9 @@ def finish(
         findings.save_results(connection, live.project, kept, now)
     contents = {c.table: c.version.content_id for c in changes if c.version is not None}
     findings.save_metrics(connection, live.project, live.run.id, contents, done.metrics, now)
-    drop_attempt(connection, live, attempt, "staged", now)
+    # It was on record and had not ended, or its step would not have moved.
+    records.close_attempt(connection, attempt.id, end="staged", now=now)
+    refs.drop_attempt(connection, live.project, attempt_ref(attempt.step_run))
     if plain:
         consumers = live.graph.consumers[attempt.step_run.name]
         queue.release_consumers(connection, live.run.id, consumers, now)

@@ -83,12 +83,14 @@ class Claimer:
         with self.site.database.write(durable=False, share=rooting.LOCK) as connection:
             claimed = self._claim(connection, openings)
             among = self.jobs.share(len(claimed))
+            scenes: dict[str, Scene] = {}
             todo = [
                 self._decide(
                     connection,
                     self.find(connection, step_run.run_id),
                     step_run,
                     Share(among, opening.session),
+                    scenes,
                 )
                 for step_run, opening in claimed
             ]
@@ -115,15 +117,25 @@ class Claimer:
         return found
 
     def _decide(
-        self, connection: Connection, live: LiveRun, step_run: StepRun, share: Share
+        self,
+        connection: Connection,
+        live: LiveRun,
+        step_run: StepRun,
+        share: Share,
+        scenes: dict[str, Scene],
     ) -> Afterwards:
+        """``scenes`` are those of other steps in this unit of work, by run."""
         step = live.node(step_run.name).step
 
         def decide() -> Afterwards:
-            scene = live.scene(connection)
+            scene = scenes.get(live.run.id) or live.scene(connection)
+            scenes[live.run.id] = scene
             if step is None:
                 return self._tests(connection, live, step_run, scene)
             plan = plan_step(scene, step, with_probes(live, self.site, step))
+            if plan.move is Move.REUSE:
+                # It may move the run's ref.
+                del scenes[live.run.id]
             if plan.adopted or plan.accepted:
                 found = [result.location for result in plan.adopted]
                 rooting.root_versions(connection, live.project, found)

@@ -411,8 +411,16 @@ def end_attempt(
     connection: Connection, attempt_id: str, *, end: str, now: int, error: str | None = None
 ) -> bool:
     """Record how an attempt ended; whether this is its end: the first stands."""
-    given = {"own_id": attempt_id, "new_end": end, "at": now, "new_error": error}
-    return connection.execute(_END_ATTEMPT, given).rowcount > 0
+    return connection.execute(_END_ATTEMPT, _ending(attempt_id, end, now, error)).rowcount > 0
+
+
+def close_attempt(connection: Connection, attempt_id: str, *, end: str, now: int) -> None:
+    """Record, at the end of the unit of work, how an attempt ended that surely had not."""
+    execute_later(connection, _END_ATTEMPT, _ending(attempt_id, end, now, None))
+
+
+def _ending(attempt_id: str, end: str, now: int, error: str | None) -> dict[str, Any]:
+    return {"own_id": attempt_id, "new_end": end, "at": now, "new_error": error}
 
 
 _START_ATTEMPT = insert(attempt)
