@@ -26,6 +26,8 @@ MARK = "WORKS_COMMAND"
 
 def work(root: str, name: str, run: str, environ: dict[str, str]) -> None:
     """What the process does: follow a run, as a command does."""
+    # The server's own environment is that of whichever test wanted the first process.
+    os.environ.clear()
     os.environ.update(environ)
     importlib.reload(faults)
     path = Path(root)
@@ -49,6 +51,7 @@ class Command:
         self.once = self.works.root / "faults" / self.mark
         self.once.mkdir(parents=True)
         environ = {
+            **os.environ,
             "GALLEY_FAULTS": self.fault,
             "GALLEY_FAULTS_ONCE": str(self.once),
             MARK: self.mark,
