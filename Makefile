@@ -3,7 +3,7 @@ PYTHON ?= python3
 UPGRADE ?=
 # Test files at once: many of them wait for processes more than they work. A test whose process dies
 # is tried again by the process that follows it, so only a few may follow.
-JOBS ?= 4
+JOBS ?= 3
 TOGETHER := -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 2
 BIN := .venv/bin
 READY := .venv/.ready
