@@ -51,10 +51,15 @@ def test_a_process_is_the_same(tmp_path: Path) -> None:
     interpreter(OURS)
     files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files - 1, most))
+    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)}
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     try:
         warm, new = interpreter(OURS).run(*asked), cold(*asked)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+        for number, handler in usual.items():
+            signal.signal(number, handler)
     assert [files - 1, most] in json.loads(warm.stdout)["limits"]
     assert json.loads(warm.stdout) == json.loads(new.stdout)
     assert (warm.returncode, warm.stderr) == (new.returncode, new.stderr) == (7, "to the other\n")

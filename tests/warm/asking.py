@@ -23,6 +23,11 @@ ANSWER = struct.Struct(">i")
 
 LIMITS = sorted({limit for name, limit in vars(resource).items() if name.startswith("RLIMIT_")})
 
+INHERITED = sorted(
+    signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE, signal.SIGXFSZ}
+)
+"""The signals that a new program ignores if whoever starts it does; Python sets the others."""
+
 
 class GoneError(Exception):
     """The warm interpreter has ended, and so has the command."""
@@ -31,7 +36,7 @@ class GoneError(Exception):
 def wish(
     arguments: Sequence[str], folder: str, environ: Mapping[str, str], path: str | None = None
 ) -> bytes:
-    """``python ARGUMENTS`` in ``folder``, with what limits us.
+    """``python ARGUMENTS`` in ``folder``, with what limits us and the signals that we ignore.
 
     ``path`` is the first place it imports from, if told.
     """
@@ -41,6 +46,7 @@ def wish(
         "environ": dict(environ),
         "path": path,
         "limits": [(limit, *resource.getrlimit(limit)) for limit in LIMITS],
+        "ignored": [one for one in INHERITED if signal.getsignal(one) is signal.SIG_IGN],
     }
     return json.dumps(told).encode()
 

@@ -23,7 +23,7 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from galley.cli.lazy import COMMANDS
-from tests.warm.asking import ANSWER, LENGTH
+from tests.warm.asking import ANSWER, INHERITED, LENGTH
 
 LAZY = (
     "galley.bootstrap",
@@ -147,6 +147,9 @@ def become(told: dict[str, Any], descriptors: list[int]) -> None:
     for limit, *values in told["limits"]:
         if resource.getrlimit(limit) != (soft_and_hard := (values[0], values[1])):
             resource.setrlimit(limit, soft_and_hard)
+    for number in INHERITED:
+        usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        signal.signal(number, signal.SIG_IGN if number in told["ignored"] else usual)
     os.environ.clear()
     os.environ.update(told["environ"])
     time.tzset()
